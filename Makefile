@@ -1,0 +1,79 @@
+# make demo   runs the example project of this repository on this machine, for real
+# make test   everything that CI runs: lint, types, layers, tests with coverage
+#
+# Both need only make, git and Python >= 3.11 with venv and pip. What else they use they install into $(VENV), once, by
+# uv, or by pip where uv cannot reach a registry. A stamp there carries the checksum of pyproject.toml.
+
+PYTHON ?= python3
+VENV ?= .venv
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SUM := $(shell cksum < pyproject.toml | tr ' ' '-')
+DEMO_READY := $(VENV)/.kfgit-demo-$(SUM)
+TEST_READY := $(VENV)/.kfgit-test-$(SUM)
+SECRET := .kfgit/secrets/deploy-target.env
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test format clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+# Each command is shown as a user would type it.
+define SHOW
+set -e; show() { printf '\n$$ kfgit %s\n' "$$*"; $(BIN)/kfgit "$$@"; }
+endef
+
+demo: $(DEMO_READY) $(SECRET)
+	@$(SHOW); \
+	show validate; \
+	show graph train-deploy -e local -o text; \
+	show plan -e local; \
+	show apply -e local --wait; \
+	show artifacts list -e local
+
+test: $(TEST_READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest --numprocesses=auto
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+format: $(TEST_READY)
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+# A sample of what an operator would put there; the example signs its bundle with it.
+$(SECRET):
+	@mkdir -p $(@D)
+	@printf 'token=demo-only\n' > $@
+
+$(DEMO_READY): EXTRAS := local
+$(TEST_READY): EXTRAS := local,dev
+$(DEMO_READY) $(TEST_READY): | $(BIN)/python
+	@echo "installing kfgit[$(EXTRAS)] into $(VENV) (once)"
+	@PATH="$$PATH:$(abspath $(BIN))"; \
+	uv --version >/dev/null 2>&1 || $(PIP) install --quiet uv; \
+	uv pip install --quiet --python $(BIN)/python --editable '.[$(EXTRAS)]' 2>/dev/null \
+	  || $(PIP) install --quiet --editable '.[$(EXTRAS)]'
+	@rm -f $(VENV)/.kfgit-$(if $(findstring dev,$(EXTRAS)),test,demo)-*
+	@touch $@
+
+# The first interpreter that is new enough, $(PYTHON) before others.
+$(BIN)/python:
+	@for candidate in $(PYTHON) python3.13 python3.12 python3.11 python3.14; do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	    echo "making $(VENV) with $$("$$candidate" --version)"; \
+	    "$$candidate" -m venv $(VENV) && exit 0; \
+	    rm -f $@; exit 1; \
+	  fi; \
+	done; \
+	echo "kfgit needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo missing)." >&2; \
+	echo "Name one that is: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; \
+	exit 1

@@ -1,0 +1,1 @@
+"""Where a plan is carried out; no backend knows another."""

@@ -1,0 +1,1 @@
+"""The embedded backend: objects in SQLite, runs as processes of this machine."""

@@ -1,0 +1,185 @@
+"""Carries the engine's commands out on threads and answers with signals.
+
+Before the first attempt of a task stands the cache. An attempt that waits for its turn and is stopped never begins.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kfgit.backends.local import worker
+from kfgit.backends.local.folders import LOG, local_path, task_folder
+from kfgit.backends.local.job import Job
+from kfgit.backends.local.protocol import Execute, Failed, Import, Outputs, Signal, Started, Stop, Succeeded
+from kfgit.backends.local.store import artifacts
+from kfgit.events import Event, Preparing
+
+_STOPPED = "stopped"
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """The newest attempt of a task."""
+
+    command: Execute | Import
+    place: worker.AttemptPlace
+    stop: threading.Event
+    ticket: int | None = None
+    under_way: bool = True
+
+
+class Attempts:
+    """The attempts of one run. All methods are called by one thread; `send` and `tell` are called by any."""
+
+    def __init__(self, job: Job, send: Callable[[Signal], None], tell: Callable[[Event], None]) -> None:
+        self._job = job
+        self._send = send
+        self._tell = tell
+        self._settings = job.settings
+        self._newest: dict[str, _Attempt] = {}
+        self._folders: dict[str, str] = {}
+        self._taken: set[str] = set()
+        self._refusing = False
+        self.notes: dict[str, None] = {}
+
+    def settle(self) -> None:
+        """Looks once for the tools that attempts need; raises `TaskFailure` where one was asked for and is missing."""
+        self._settings = self._job.work.settle(self._job.settings)
+
+    def carry_out(self, command: Execute | Import | Stop) -> None:
+        """Begins or stops an attempt; what comes of it is sent as a signal."""
+        if isinstance(command, Stop):
+            self._stop(command.key)
+        elif self._refusing:
+            self._send(Failed(command.key, _STOPPED, now()))
+        elif (earlier := self._earlier(command)) is not None:
+            self._send(earlier)
+        else:
+            self._begin(command)
+
+    def ended(self, key: str) -> None:
+        """The answer of an attempt has arrived."""
+        if key in self._newest:
+            self._newest[key].under_way = False
+
+    def stop_all(self) -> None:
+        """Stops every attempt, and begins none from now on."""
+        self._refusing = True
+        for key in tuple(self._newest):
+            self._stop(key)
+
+    @property
+    def idle(self) -> bool:
+        """Whether every attempt has answered."""
+        return not any(attempt.under_way for attempt in self._newest.values())
+
+    def folder(self, key: str) -> str | None:
+        """The task's folder below the run's, None for a task that had no attempt."""
+        return self._folders.get(key)
+
+    def log(self, key: str) -> Path | None:
+        """Where the newest attempt of a task prints."""
+        attempt = self._newest.get(key)
+        return None if attempt is None else attempt.place.folder / LOG
+
+    def fingerprint(self, key: str) -> str | None:
+        """The cache key of a task that was executed and may be remembered."""
+        attempt = self._newest.get(key)
+        return attempt.command.fingerprint if attempt and isinstance(attempt.command, Execute) else None
+
+    def _earlier(self, command: Execute | Import) -> Succeeded | None:
+        with self._job.database.read() as db:
+            match command:
+                case Execute(fingerprint=str() as fingerprint, attempt=0):
+                    entry = artifacts.recall(db, (self._job.run.package.name, fingerprint))
+                    if entry and all(Path(file).exists() for file in entry.files):
+                        return Succeeded(command.key, entry.outputs, now(), cached=True)
+                case Import(reimport=False):
+                    path = local_path(command.uri)
+                    uri = command.uri if path is None else os.path.normpath(path)
+                    same = artifacts.same(db, uri, command.type, command.metadata)
+                    if same and (path is None or path.exists()):
+                        return Succeeded(command.key, Outputs({}, {"artifact": (same,)}), now())
+                case _:
+                    pass
+        return None
+
+    def _begin(self, command: Execute | Import) -> None:
+        folder = self._job.folder / self._task_folder(command)
+        number = command.attempt if isinstance(command, Execute) else 0
+        place = worker.AttemptPlace(folder / f"attempt-{number}", folder / "artifacts")
+        attempt = _Attempt(command, place, threading.Event())
+        self._newest[command.key] = attempt
+        if isinstance(command, Execute):
+            self.notes.update(dict.fromkeys(self._job.work.parity(command, self._settings)))
+        attempt.ticket = self._job.pool.submit(lambda: self._send(self._answer(attempt)))
+
+    def _task_folder(self, command: Execute | Import) -> str:
+        if command.key not in self._folders:
+            # Two tasks may have one path where a package's groups are left out of it.
+            wanted = task_folder(command.path or command.key)
+            folder = f"{wanted}~{len(self._folders)}" if wanted in self._taken else wanted
+            self._taken.add(folder)
+            self._folders[command.key] = folder
+        return self._folders[command.key]
+
+    def _stop(self, key: str) -> None:
+        attempt = self._newest.get(key)
+        if attempt is None or not attempt.under_way:
+            return
+        attempt.stop.set()
+        if attempt.ticket is not None and self._job.pool.withdraw(attempt.ticket):
+            self._send(Failed(key, _STOPPED, now()))
+
+    def _answer(self, attempt: _Attempt) -> Signal:
+        # Runs on a thread of the pool and must not raise: without an answer the run would never end.
+        key = attempt.command.key
+        try:
+            return Succeeded(key, self._outputs(attempt), now())
+        except worker.Stopped:
+            return Failed(key, _STOPPED, now())
+        except worker.TaskFailure as failure:
+            return Failed(key, str(failure), now())
+        except OSError as fault:
+            return Failed(key, f"the task's files cannot be used: {fault}", now())
+        except BaseException as fault:  # noqa: BLE001
+            return Failed(
+                key, f"kfgit itself failed here, which is a bug: {type(fault).__name__}: {fault}", now()
+            )
+
+    def _outputs(self, attempt: _Attempt) -> Outputs:
+        if attempt.stop.is_set():
+            raise worker.Stopped
+        hooks = worker.Hooks(
+            started=lambda: self._started(attempt.command),
+            say=lambda what: self._tell(Preparing(self._job.id, what)),
+            stop=attempt.stop,
+        )
+        if isinstance(attempt.command, Import):
+            hooks.started()
+            return self._job.work.bring_in(attempt.command, hooks.say)
+        attempt.place.folder.mkdir(parents=True, exist_ok=True)
+        return self._job.work.attempt(attempt.command, attempt.place, self._settings, hooks)
+
+    def _started(self, command: Execute | Import) -> None:
+        number = command.attempt if isinstance(command, Execute) else 0
+        self._send(Started(command.key, number, now()))
+
+
+def files(outputs: Outputs) -> Iterator[Path]:
+    """The files of this machine behind a task's artifacts, as far as they exist."""
+    for things in outputs.artifacts.values():
+        for thing in things:
+            path = local_path(thing.uri)
+            if path is not None and path.exists():
+                yield path
+
+
+def now() -> datetime:
+    """The time, aware and in UTC."""
+    return datetime.now(UTC)

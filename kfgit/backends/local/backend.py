@@ -1,0 +1,174 @@
+"""The local backend: objects in SQLite, runs as processes of this machine, all of it below `.kfgit/ENV/`."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from kfgit.backend import NotFound, RunRequest
+from kfgit.backends.local import changes, locks, starting
+from kfgit.backends.local.attempts import now
+from kfgit.backends.local.folders import Folders
+from kfgit.backends.local.following import bury, follow, recover
+from kfgit.backends.local.history import LocalRuns
+from kfgit.backends.local.job import Job, Work
+from kfgit.backends.local.pool import Pool, usual_limit
+from kfgit.backends.local.runner import execute
+from kfgit.backends.local.store import Database, ledger, runs
+from kfgit.backends.local.store.runs import StoredRun
+from kfgit.backends.local.worker import WorkerSettings
+from kfgit.events import FINAL, Event, RunFinished, RunRecord
+from kfgit.plan import Change, Live
+
+Executor = Literal["auto", "process", "docker", "podman"]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """Where a local environment keeps its things. `state` is `.kfgit/ENV`; `environments` is shared by all of them."""
+
+    state: Path
+    secrets: Path
+    configmaps: Path
+    environments: Path
+    environment: str
+    project: str
+    executor: Executor = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalBackend:
+    """See `kfgit.backend.Backend`. Open it with `open`; `work` and `pool` are there for tests and servers."""
+
+    settings: LocalSettings
+    database: Database
+    folders: Folders
+    work: Work = field(default_factory=Work)
+    pool: Pool = field(default_factory=lambda: Pool(usual_limit()))
+
+    @classmethod
+    def open(cls, settings: LocalSettings, work: Work | None = None) -> LocalBackend:
+        """Makes what is missing, and ends the runs whose process died. Raises `MachineFault`."""
+        absolute = replace(settings, state=settings.state.absolute())
+        folders = Folders(absolute.state)
+        folders.prepare()
+        database = Database(absolute.state / "state.db")
+        recover(database, folders)
+        return cls(absolute, database, folders, work or Work())
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self.database.close()
+
+    def observe(self) -> Live:
+        """What is live, owned or not."""
+        return Live(changes.observe(self._scope()))
+
+    def perform(self, change: Change) -> str:
+        """Carries one change of a plan out and returns the object's id; raises `Refused`."""
+        return changes.perform(self._scope(), change, now())
+
+    def lock(self, owner: str) -> AbstractContextManager[None]:
+        """Holds the environment for one apply; raises `Locked`, which says who has it."""
+        return locks.apply_lock(self.settings.state / "apply.lock", owner)
+
+    def begin_apply(self, commit: str | None, digest: str, who: str) -> int:
+        """Writes into the history that an apply has begun, and returns its number."""
+        entry = ledger.Apply(0, self.settings.project, commit, digest, who, now(), None, {})
+        with self.database.write() as db:
+            return ledger.begin_apply(db, entry)
+
+    def end_apply(self, number: int, result: Mapping[str, Any]) -> None:
+        """Writes into the history how an apply ended."""
+        with self.database.write() as db:
+            ledger.end_apply(db, number, result, now())
+
+    def applies(self, limit: int = -1) -> tuple[ledger.Apply, ...]:
+        """The history of applies, newest first."""
+        with self.database.read() as db:
+            return ledger.applies(db, self.settings.project, limit)
+
+    def last_apply(self) -> ledger.Apply | None:
+        """The newest apply, also one that was cut off."""
+        return next(iter(self.applies(1)), None)
+
+    def start(self, request: RunRequest) -> RunRecord:
+        """Records a run; raises `Refused` for a package or inputs that cannot run. The same id twice is one run."""
+        inputs = starting.checked(request)
+        with self.database.write() as db:
+            starting.record(db, request, inputs, self.settings.environment, now())
+        return self.runs.get(request.id)
+
+    def watch(self, run_id: str) -> Iterator[Event]:
+        """Follows a run to its end, executing it here where nobody else does. Ends with `RunFinished`."""
+        whole = self.runs.resolve(run_id)
+        while True:
+            folder, state = self._standing(whole)
+            if state in FINAL:
+                yield RunFinished(self.runs.get(whole))
+                return
+            lock = locks.take(self.folders.lock(folder))
+            if lock is None:
+                yield from follow(self.database, self.folders, whole, folder)
+                continue
+            try:
+                job = self._claim(whole, lock)
+            except BaseException:
+                lock.release()
+                raise
+            if job is not None:
+                yield from execute(job)
+                return
+            lock.release()
+            bury(self.database, self.folders, whole, folder)
+
+    def pending(self) -> tuple[str, ...]:
+        """The runs that nobody has begun, oldest first: what a server picks up."""
+        with self.database.read() as db:
+            return runs.pending(db)
+
+    def recover(self) -> tuple[str, ...]:
+        """Ends the runs whose process died; a server asks for it from time to time."""
+        return recover(self.database, self.folders)
+
+    @property
+    def runs(self) -> LocalRuns:
+        """The runs of this environment."""
+        return LocalRuns(self.database, self.folders)
+
+    def _scope(self) -> changes.Scope:
+        return changes.Scope(self.database, self.settings.project, self.settings.environment)
+
+    def _standing(self, run_id: str) -> tuple[str, str]:
+        with self.database.read() as db:
+            folder, state = runs.folder(db, run_id), runs.state(db, run_id)
+        if folder is None or state is None:
+            raise NotFound("run", run_id)
+        return folder, state
+
+    def _claim(self, run_id: str, lock: locks.Lock) -> Job | None:
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        with self.database.write() as db:
+            claimed = runs.claim(db, run_id, owner, now())
+            run = runs.stored(db, run_id) if claimed else None
+        if run is None:
+            return None
+        lock.note(owner + "\n")
+        self.folders.point_latest(run.folder)
+        return Job(run, self.database, self.folders, self._worker(run), self.pool, self.work, lock)
+
+    def _worker(self, run: StoredRun) -> WorkerSettings:
+        wanted = run.options.get("executor", "auto")
+        return WorkerSettings(
+            secrets=self.settings.secrets.absolute(),
+            configmaps=self.settings.configmaps.absolute(),
+            environments=self.settings.environments.absolute(),
+            run_id=run.record.id,
+            run_name=run.record.name,
+            executor=self.settings.executor if wanted == "auto" else wanted,
+        )

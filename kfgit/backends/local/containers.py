@@ -1,0 +1,168 @@
+"""docker and podman: whether one answers, and how an attempt is run in it.
+
+A task's files are mounted at the paths they have on this machine, so that one executor input serves both worlds. Every
+variable reaches the container through the client's environment (`--env NAME`) or a private file, never through an
+argument that anyone can list with `ps`. The container has a name, because killing the client leaves it running.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kfgit.backends.local.launcher import TaskFailure
+
+Tool = Literal["docker", "podman"]
+# docker's and podman's own exit code when the container could not be made (docs.docker.com, "Exit status").
+CANNOT_START = 125
+_PROBE_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A container engine that answers."""
+
+    tool: Tool
+    binary: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One attempt as a container. `private` names a file that may hold secrets until the container has started."""
+
+    name: str
+    image: str
+    argv: tuple[str, ...]
+    variables: Mapping[str, str]
+    writable: tuple[Path, ...]
+    readable: tuple[Path, ...]
+    private: Path
+    pull: str | None = None
+
+
+def find(wanted: str, path: str | None) -> Engine | None:
+    """The engine to use for `executor: wanted`: None means host processes. Looked for once in a process.
+
+    Raises `TaskFailure` if docker or podman was asked for by name and does not answer.
+    """
+    tools: tuple[Tool, ...] = ("docker", "podman")
+    for tool in (each for each in tools if wanted in ("auto", each)):
+        if (found := _answering(tool, path if path is not None else os.environ.get("PATH", ""))) is not None:
+            return found
+    if wanted in tools:
+        raise TaskFailure(f"{wanted} was asked for but does not answer on this machine")
+    return None
+
+
+@functools.cache
+def _answering(tool: Tool, path: str) -> Engine | None:
+    binary = shutil.which(tool, path=path)
+    if binary is None:
+        return None
+    argv = [
+        binary,
+        "version",
+        "--format",
+        "{{.Server.Version}}" if tool == "docker" else "{{.Client.Version}}",
+    ]
+    try:
+        subprocess.run(
+            argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=_PROBE_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return Engine(tool, Path(binary))
+
+
+def command_line(engine: Engine, container: Container) -> tuple[str, ...]:
+    """The client's arguments. The image's own entrypoint is replaced, as KFP's launcher replaces it."""
+    program, *rest = container.argv
+    mounts = [*((path, False) for path in container.writable), *((path, True) for path in container.readable)]
+    parts = [
+        str(engine.binary),
+        "run",
+        "--rm",
+        "--name",
+        container.name,
+        "--label",
+        "app.kubernetes.io/managed-by=kfgit",
+    ]
+    if container.pull is not None:
+        parts += ["--pull", {"Always": "always", "Never": "never"}.get(container.pull, "missing")]
+    for path, readonly in mounts:
+        parts += ["--mount", _mount(path, readonly)]
+    for name in container.variables:
+        parts += [] if _is_the_clients(name) else ["--env", name]
+    if any(_is_the_clients(name) for name in container.variables):
+        parts += ["--env-file", str(container.private)]
+    return (*parts, "--entrypoint", program, container.image, *rest)
+
+
+def client_variables(container: Container, environ: Mapping[str, str]) -> dict[str, str]:
+    """The client's environment: its own settings and the container's variables, which it passes on by name."""
+    own = {name: value for name, value in environ.items() if _is_the_clients(name)}
+    return own | {name: value for name, value in container.variables.items() if not _is_the_clients(name)}
+
+
+def write_private(container: Container) -> None:
+    """Writes the variables that would mean something to the client itself into a file that only we can read."""
+    theirs = {name: value for name, value in container.variables.items() if _is_the_clients(name)}
+    for name, value in theirs.items():
+        if "\n" in value or "\r" in value:
+            raise TaskFailure(
+                f"the variable `{name}` has several lines, which the container client cannot pass on"
+            )
+    descriptor = os.open(container.private, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.writelines(f"{name}={value}\n" for name, value in theirs.items())
+
+
+def send(engine: Engine, name: str, number: int) -> None:
+    """Sends a signal to a container; one that is gone already is fine."""
+    argv: Sequence[str] = (
+        str(engine.binary),
+        "kill",
+        "--signal",
+        signal.Signals(number).name.removeprefix("SIG"),
+        name,
+    )
+    try:
+        subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=5, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return
+
+
+def _mount(path: Path, readonly: bool) -> str:
+    """`--mount` takes one line of CSV, so that colons and commas in a path are safe."""
+    fields = ["type=bind", f"source={path}", f"target={path}", *(["readonly"] if readonly else [])]
+    return ",".join(
+        '"' + each.replace('"', '""') + '"' if set(each) & set(',"\n') else each for each in fields
+    )
+
+
+_CLIENTS = frozenset({"PATH", "HOME", "TMPDIR", "USER", "LANG", "TZ", "NO_COLOR", "SSH_AUTH_SOCK"})
+_CLIENTS_PREFIXES = (
+    "DOCKER_",
+    "CONTAINER",
+    "XDG_",
+    "LD_",
+    "DYLD_",
+    "GO",
+    "BUILDKIT_",
+    "REGISTRY_",
+    "SSL_CERT_",
+)
+_PROXY_NAMES = frozenset(
+    n for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy") for n in (name, name.upper())
+)
+
+
+def _is_the_clients(name: str) -> bool:
+    return name in _CLIENTS or name in _PROXY_NAMES or name.startswith(_CLIENTS_PREFIXES)

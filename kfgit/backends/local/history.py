@@ -1,0 +1,144 @@
+"""The runs of a local environment and what they left behind: records in the store, logs and artifacts in folders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kfgit.backend import NotFound, Refused
+from kfgit.backends.local.attempts import now
+from kfgit.backends.local.folders import Folders, attempt_log
+from kfgit.backends.local.following import bury
+from kfgit.backends.local.store import Database, artifacts, runs
+from kfgit.backends.local.store.artifacts import StoredArtifact
+from kfgit.events import RunRecord
+
+_SHOWN = 20
+_ANY = runs.Filter()
+
+
+class Ambiguous(NotFound):
+    """Several things begin so; `known` are some of them."""
+
+    def __init__(self, what: str, name: str, known: Sequence[str]) -> None:
+        super().__init__(what, name, known)
+        self.args = (f"several {what}s begin with `{name}`: {', '.join(known)}",)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRuns:
+    """See `kfgit.backend.Runs`; `page` is for more runs than anyone wants at once."""
+
+    database: Database
+    folders: Folders
+
+    def all(self) -> tuple[RunRecord, ...]:
+        """Every run, newest first, without tasks."""
+        with self.database.read() as db:
+            return runs.everything(db)
+
+    def page(self, limit: int, before: str | None = None, only: runs.Filter = _ANY) -> runs.Page:
+        """At most `limit` runs, newest first, from the place that an earlier page named in `next`."""
+        with self.database.read() as db:
+            return runs.page(db, limit, before, only)
+
+    def get(self, id_or_prefix: str) -> RunRecord:
+        """One run with its tasks; raises `NotFound`, or `Ambiguous` where several ids begin so."""
+        run_id = self.resolve(id_or_prefix)
+        with self.database.read() as db:
+            found = runs.get(db, run_id)
+        if found is None:
+            raise NotFound("run", id_or_prefix)
+        return found
+
+    def resolve(self, id_or_prefix: str) -> str:
+        """The whole id; raises as `get` does."""
+        with self.database.read() as db:
+            if runs.state(db, id_or_prefix) is not None:
+                return id_or_prefix
+            found = runs.ids(db, id_or_prefix, _SHOWN) if id_or_prefix else ()
+            known = found or tuple(run.id for run in runs.page(db, _SHOWN).items)
+        match found:
+            case (run_id,):
+                return run_id
+            case ():
+                raise NotFound("run", id_or_prefix, known)
+            case _:
+                raise Ambiguous("run", id_or_prefix, found)
+
+    def folder(self, id_or_prefix: str) -> Path:
+        """Where a run's files are."""
+        run_id = self.resolve(id_or_prefix)
+        with self.database.read() as db:
+            folder = runs.folder(db, run_id)
+        if folder is None:
+            raise NotFound("run", id_or_prefix)
+        return self.folders.run(folder)
+
+    def log_path(self, run_id: str, path: str, attempt: int | None = None) -> Path:
+        """The file with what a task printed in its last attempt or the one asked for; raises `NotFound`."""
+        folder = self.folder(run_id)
+        with self.database.read() as db:
+            rows = runs.tasks(db, self.resolve(run_id))
+        found = next((row.folder for row in rows if row.record.path == path and row.folder), None)
+        if found is None:
+            raise NotFound("log of the task", path, [row.record.path for row in rows if row.folder])
+        numbers = _attempts(folder / found)
+        wanted = attempt if attempt is not None else max(numbers, default=0)
+        log = folder / found / attempt_log(wanted)
+        if not log.is_file():
+            raise NotFound(f"log of `{path}` for attempt", str(wanted), [str(number) for number in numbers])
+        return log
+
+    def log(self, run_id: str, path: str, attempt: int | None = None) -> str:
+        """What a task printed; raises `NotFound`."""
+        return self.log_path(run_id, path, attempt).read_text("utf-8", "replace")
+
+    def cancel(self, run_id: str) -> RunRecord:
+        """Asks a run to stop; whoever executes it looks every 300 ms. A finished one stays as it is."""
+        whole = self.resolve(run_id)
+        with self.database.write() as db:
+            runs.request_cancel(db, whole, now())
+            folder, state = runs.folder(db, whole), runs.state(db, whole)
+        if folder is not None and state == "CANCELING":
+            bury(self.database, self.folders, whole, folder)
+        return self.get(whole)
+
+    def delete(self, run_id: str) -> None:
+        """Removes a run that is not running, with its files and what the cache has of it."""
+        whole = self.resolve(run_id)
+        with self.database.read() as db:
+            folder = runs.folder(db, whole)
+        if folder is None:
+            return
+        bury(self.database, self.folders, whole, folder)
+        with self.database.write() as db:
+            if runs.state(db, whole) in {"RUNNING", "CANCELING"}:
+                raise Refused(f"run `{whole}` is running; cancel it first")
+            runs.remove(db, whole)
+        self.folders.delete(folder)
+
+    def artifacts(self, run_id: str | None = None, limit: int = -1) -> tuple[StoredArtifact, ...]:
+        """What runs produced, newest first; of one run where it is given."""
+        whole = None if run_id is None else self.resolve(run_id)
+        with self.database.read() as db:
+            return artifacts.listing(db, whole, limit)
+
+    def artifact(self, id_or_prefix: str) -> StoredArtifact:
+        """One artifact; raises as `get` does."""
+        with self.database.read() as db:
+            found = artifacts.find(db, id_or_prefix, _SHOWN) if id_or_prefix else ()
+        exact = [each for each in found if each.artifact.id == id_or_prefix] or found
+        ids = [each.artifact.id for each in exact]
+        if not exact:
+            raise NotFound("artifact", id_or_prefix)
+        if len(exact) > 1:
+            raise Ambiguous("artifact", id_or_prefix, ids)
+        return exact[0]
+
+
+def _attempts(folder: Path) -> tuple[int, ...]:
+    found = (re.fullmatch(r"attempt-(\d+)", each.name) for each in folder.glob("attempt-*"))
+    return tuple(sorted(int(match[1]) for match in found if match))

@@ -1,0 +1,54 @@
+"""What executing one run takes, gathered once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from kfgit.backends.local import worker
+from kfgit.backends.local.folders import Folders
+from kfgit.backends.local.locks import Lock
+from kfgit.backends.local.pool import Pool
+from kfgit.backends.local.protocol import Execute, Import, Outputs
+from kfgit.backends.local.store import Database
+from kfgit.backends.local.store.runs import StoredRun
+
+RunAttempt: TypeAlias = Callable[[Execute, worker.AttemptPlace, worker.WorkerSettings, worker.Hooks], Outputs]
+RunImport: TypeAlias = Callable[[Import, Callable[[str], None]], Outputs]
+Settle: TypeAlias = Callable[[worker.WorkerSettings], worker.WorkerSettings]
+Parity: TypeAlias = Callable[[Execute, worker.WorkerSettings], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Who carries attempts out; tests hand in their own."""
+
+    attempt: RunAttempt = worker.run_attempt
+    bring_in: RunImport = worker.run_import
+    parity: Parity = worker.parity
+    settle: Settle = worker.settle
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed run. `ownership` is the held lock of its folder; whoever executes the job releases it."""
+
+    run: StoredRun
+    database: Database
+    folders: Folders
+    settings: worker.WorkerSettings
+    pool: Pool
+    work: Work
+    ownership: Lock
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.run.record.id
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.folders.run(self.run.folder)

@@ -1,0 +1,285 @@
+"""Executes one run: the engine decides, threads carry out, the store remembers, events tell.
+
+A driver thread alone touches the engine's state: it takes what happened since it last looked, lets the engine answer,
+writes what changed in one transaction, and only then carries the commands out. The consumer's thread does nothing but
+wait for events, so Ctrl-C never interrupts a transaction: the first cancels (the exit task still runs), the second
+stops everything at once, and closing the generator early is the second.
+"""
+
+from __future__ import annotations
+
+import heapq
+import queue
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from kfgit.backend import MachineFault
+from kfgit.backends.local import engine, worker
+from kfgit.backends.local.attempts import Attempts, now
+from kfgit.backends.local.folders import write_run
+from kfgit.backends.local.job import Job
+from kfgit.backends.local.journal import Journal
+from kfgit.backends.local.protocol import Begin, Cancel, Command, Failed, Signal, Succeeded, Tick, WakeAt
+from kfgit.backends.local.store import runs
+from kfgit.events import FINAL, Artifact, Event, RunFinished, RunRecord, RunStarted, State, TaskRecord
+
+CANCEL_POLL_SECONDS = 0.3
+# After a second Ctrl-C: how long attempts may take to die before the run is written off without them.
+STOP_SECONDS = 15.0
+_BATCH = 256
+
+
+def execute(job: Job) -> Iterator[Event]:
+    """Executes a claimed run to its end and tells what happens. Ends with `RunFinished`.
+
+    Raises `MachineFault` when kfgit itself cannot go on; the run is then written as failed as far as that is possible.
+    """
+    execution = _Execution(job)
+    follower = _Follower(execution)
+    execution.start()
+    try:
+        yield from follower.events()
+    finally:
+        execution.stop_and_wait()
+    yield execution.finished()
+
+
+class _Follower:
+    """The consumer's side: waits for events, and hears Ctrl-C."""
+
+    def __init__(self, execution: _Execution) -> None:
+        self._execution = execution
+        self._interrupts = 0
+
+    def events(self) -> Iterator[Event]:
+        while not self._execution.over.is_set() or not self._execution.told.empty():
+            event = self._next()
+            if event is not None:
+                yield event
+
+    def _next(self) -> Event | None:
+        try:
+            return self._execution.told.get(timeout=0.2)
+        except queue.Empty:
+            return None
+        except KeyboardInterrupt:
+            self._interrupts += 1
+            self._execution.cancel(at_once=self._interrupts > 1)
+            return None
+
+
+class _Execution:
+    """The driver's side; `told` and `over` are for the consumer."""
+
+    def __init__(self, job: Job) -> None:
+        # None only wakes the consumer up.
+        self.told: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self.over = threading.Event()
+        self._job = job
+        self._signals: queue.SimpleQueue[Signal] = queue.SimpleQueue()
+        self._attempts = Attempts(job, self._signals.put, self.told.put)
+        self._journal = Journal(job, self._attempts)
+        self._wakes: list[float] = []
+        self._canceled = False
+        self._at_once = threading.Event()
+        self._stopping_since: float | None = None
+        self._polled_at = time.monotonic()
+        self._finished: RunFinished | None = None
+        self._fault: BaseException | None = None
+
+    def start(self) -> None:
+        """Lets the driver thread begin; a daemon, since a kfgit that ends must not wait for it."""
+        threading.Thread(target=self._drive, name=f"kfgit-run-{self._job.id[:8]}", daemon=True).start()
+
+    def cancel(self, *, at_once: bool) -> None:
+        """Asks the run to end; `at_once` without its exit task."""
+        if at_once:
+            self._at_once.set()
+        self._signals.put(Cancel(now()))
+
+    def stop_and_wait(self) -> None:
+        """Ends what is still going on; returns when the driver is through."""
+        if not self.over.is_set():
+            self.cancel(at_once=True)
+        self.over.wait(STOP_SECONDS + 5)
+
+    def finished(self) -> RunFinished:
+        """The last event; raises what broke the driver."""
+        if self._finished is not None:
+            return self._finished
+        if isinstance(self._fault, MachineFault):
+            raise self._fault
+        raise MachineFault(f"run {self._job.id} broke off: {self._fault!r}") from self._fault
+
+    def _drive(self) -> None:
+        try:
+            self._run()
+        except BaseException as fault:  # noqa: BLE001 - `finished` hands it to the consumer
+            self._fault = fault
+            self._attempts.stop_all()
+            with suppress(Exception), self._job.database.write() as db:
+                runs.abandon(db, self._job.id, f"kfgit broke off: {fault}", now())
+        finally:
+            self._job.ownership.release()
+            self.over.set()
+            self.told.put(None)
+
+    def _run(self) -> None:
+        self.told.put(RunStarted(self._job.run.record))
+        try:
+            self._attempts.settle()
+            state = initial(self._job)
+        except (engine.EngineError, worker.TaskFailure) as fault:
+            self._finish("FAILED", error=str(fault))
+            return
+        state = self._step(state, [Begin(now())])
+        while (outcome := engine.outcome(state)) is None and not self._written_off():
+            state = self._step(state, self._collect())
+        self._attempts.stop_all()
+        if outcome is None:
+            self._finish("CANCELED", cut_off(engine.records(state)), error="stopped at once")
+        else:
+            end: State = "CANCELED" if self._at_once.is_set() else outcome.state
+            self._finish(end, engine.records(state), outcome.outputs, outcome.error)
+
+    def _step(self, before: engine.RunState, signals: Sequence[Signal]) -> engine.RunState:
+        state, commands = before, list[Command]()
+        for signal in signals:
+            if isinstance(signal, Succeeded | Failed):
+                self._attempts.ended(signal.key)
+            state, more = engine.advance(state, signal)
+            commands += more
+        if state is not before:
+            successes = [signal for signal in signals if isinstance(signal, Succeeded)]
+            changed = engine.changes(before, state)
+            for event in self._journal.write(changed, successes, lambda: engine.records(state)):
+                self.told.put(event)
+        for command in commands:
+            if isinstance(command, WakeAt):
+                heapq.heappush(self._wakes, time.monotonic() + (command.at - now()).total_seconds())
+            else:
+                self._attempts.carry_out(command)
+        return state
+
+    def _collect(self) -> list[Signal]:
+        signals: list[Signal] = []
+        with suppress(queue.Empty):
+            signals.append(self._signals.get(timeout=self._patience()))
+            while len(signals) < _BATCH:
+                signals.append(self._signals.get_nowait())
+        if self._due():
+            signals.append(Tick(now()))
+        if self._asked_to_cancel():
+            signals.append(Cancel(now()))
+        return [signal for signal in signals if not isinstance(signal, Cancel) or self._first_cancel()]
+
+    def _patience(self) -> float:
+        until = min([self._polled_at + CANCEL_POLL_SECONDS, *self._wakes[:1]])
+        return max(0.0, until - time.monotonic())
+
+    def _due(self) -> bool:
+        due = False
+        while self._wakes and self._wakes[0] <= time.monotonic():
+            heapq.heappop(self._wakes)
+            due = True
+        return due
+
+    def _asked_to_cancel(self) -> bool:
+        if time.monotonic() - self._polled_at < CANCEL_POLL_SECONDS:
+            return False
+        self._polled_at = time.monotonic()
+        if self._canceled:
+            return False
+        with self._job.database.read() as db:
+            return runs.state(db, self._job.id) != "RUNNING"
+
+    def _first_cancel(self) -> bool:
+        first, self._canceled = not self._canceled, True
+        if first:
+            with self._job.database.write() as db:
+                runs.request_cancel(db, self._job.id, now())
+        return first
+
+    def _written_off(self) -> bool:
+        # The engine ends by itself once every attempt has answered; a retry's wait or a deaf process is cut short.
+        if not self._at_once.is_set():
+            return False
+        if self._stopping_since is None:
+            self._stopping_since = time.monotonic()
+            self._attempts.stop_all()
+        idle = self._canceled and self._signals.empty() and self._attempts.idle
+        return idle or time.monotonic() - self._stopping_since > STOP_SECONDS
+
+    def _finish(
+        self,
+        state: State,
+        tasks: Sequence[TaskRecord] = (),
+        outputs: Mapping[str, Any] | None = None,
+        error: str | None = None,
+    ) -> None:
+        for event in self._journal.settle(tasks):
+            self.told.put(event)
+        record = replace(
+            self._job.run.record,
+            state=state,
+            tasks=tuple(tasks),
+            outputs=outputs or {},
+            error=error,
+            finished_at=now(),
+            notes=tuple(dict.fromkeys((*self._job.run.record.notes, *self._attempts.notes))),
+        )
+        with self._job.database.write() as db:
+            runs.finish(db, record)
+        with suppress(OSError):
+            write_run(self._job.folder, record)
+        self._finished = RunFinished(record)
+
+
+def initial(job: Job) -> engine.RunState:
+    """The engine's state before the run begins; raises `EngineError`."""
+    run = job.run.record
+    context = engine.RunContext(
+        run_id=run.id,
+        run_name=run.name,
+        pipeline_name=job.run.package.name,
+        created_at=run.created_at,
+        scheduled_at=run.scheduled_at,
+        pipeline_root=str(job.folder),
+        cache=bool(job.run.options.get("cache", True)),
+        workspace=_workspace(job),
+    )
+    parameters, artifacts = split(run)
+    return engine.start(engine.load(job.run.package), context, parameters, artifacts)
+
+
+def split(run: RunRecord) -> tuple[dict[str, Any], dict[str, tuple[Artifact, ...]]]:
+    """A run's inputs as the engine takes them: parameters, and artifacts as lists."""
+    artifacts = {name: value for name, value in run.inputs.items() if isinstance(value, Artifact | tuple)}
+    parameters = {name: value for name, value in run.inputs.items() if name not in artifacts}
+    return parameters, {name: (it,) if isinstance(it, Artifact) else it for name, it in artifacts.items()}
+
+
+def cut_off(tasks: Sequence[TaskRecord]) -> tuple[TaskRecord, ...]:
+    """Tasks of a run that was written off: what ran is canceled, what waited is skipped."""
+    at = now()
+    return tuple(
+        task
+        if task.state in FINAL
+        else replace(task, state="SKIPPED")
+        if task.state == "PENDING" and not task.attempts
+        else replace(task, state="CANCELED", finished_at=at)
+        for task in tasks
+    )
+
+
+def _workspace(job: Job) -> str | None:
+    kubernetes = ((job.run.package.platform or {}).get("platforms") or {}).get("kubernetes") or {}
+    if not (kubernetes.get("pipelineConfig") or {}).get("workspace"):
+        return None
+    folder = job.folder / "workspace"
+    folder.mkdir(exist_ok=True)
+    return str(folder)

@@ -1,0 +1,113 @@
+"""Records runs: what is asked for is checked first, so a run that exists can be begun."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from kfgit import canonical
+from kfgit.backend import Refused, RunRequest
+from kfgit.backends.local import engine
+from kfgit.backends.local.folders import local_path, run_folder
+from kfgit.backends.local.store import objects, runs
+from kfgit.events import Artifact
+from kfgit.ir import Resource
+
+# Beyond so many files a given folder is taken for a new thing each time instead of being listed.
+_LISTED_FILES = 10_000
+
+
+def checked(request: RunRequest) -> Mapping[str, Any]:
+    """The inputs of the run that is asked for, artifacts as `Artifact`; raises `Refused` with every problem."""
+    try:
+        program = engine.load(request.package)
+    except engine.EngineError as fault:
+        raise Refused(f"the package of `{request.pipeline}` cannot run: {fault}") from fault
+    slots = program.root.artifacts
+    things = {
+        name: _artifact(
+            name,
+            uri,
+            (slots[name].type, slots[name].version) if name in slots else ("system.Artifact", "0.0.1"),
+        )
+        for name, uri in request.artifacts.items()
+    }
+    problems = engine.check_inputs(
+        program, request.parameters, {name: (thing,) for name, thing in things.items()}
+    )
+    if problems:
+        raise Refused("; ".join(problems))
+    return {**request.parameters, **things}
+
+
+def record(
+    db: sqlite3.Connection, request: RunRequest, inputs: Mapping[str, Any], environment: str, at: datetime
+) -> bool:
+    """Writes the run as PENDING, its experiment too if that is new; False when its id is known already."""
+    folder = run_folder(at, request.pipeline, request.id)
+    if runs.folder_taken(db, folder):
+        folder = run_folder(at, request.pipeline, request.id, whole_id=True)
+    objects.ensure_experiment(db, request.experiment, at)
+    return runs.add(
+        db,
+        runs.NewRun(
+            id=request.id,
+            name=request.name,
+            pipeline=request.pipeline,
+            package=request.package,
+            environment=environment,
+            folder=folder,
+            created_at=at,
+            inputs=inputs,
+            options={"cache": request.cache, "executor": request.executor},
+            experiment=request.experiment,
+            version=request.version,
+            scheduled_at=request.scheduled_at,
+        ),
+    )
+
+
+def triggered(desired: Resource, project: str, environment: str) -> RunRequest:
+    """The run that a Run document asks for: one for each trigger key, whoever asks and how often."""
+    if desired.package is None:
+        raise Refused(f"run `{desired.name}` has no package")
+    spec = desired.spec
+    identity = canonical.dumps([project, environment, desired.name, spec["key"]])
+    declared = ((desired.package.spec.get("root") or {}).get("inputDefinitions") or {}).get("artifacts") or {}
+    given: Mapping[str, Any] = spec.get("inputs") or {}
+    return RunRequest(
+        id=str(uuid5(NAMESPACE_URL, f"https://kfgit.dev/run/{identity}")),
+        name=desired.name,
+        pipeline=spec["pipeline"],
+        package=desired.package,
+        parameters={name: value for name, value in given.items() if name not in declared},
+        artifacts={name: str(value) for name, value in given.items() if name in declared},
+        experiment=spec.get("experiment") or "Default",
+        version=desired.package.digest[:12],
+    )
+
+
+def _artifact(name: str, uri: str, type_: tuple[str, str]) -> Artifact:
+    path = local_path(uri) if "://" in uri else Path(uri).absolute()
+    if path is None:
+        return Artifact(
+            str(uuid5(NAMESPACE_URL, canonical.dumps([uri, type_]))), name, type_[0], uri, version=type_[1]
+        )
+    if not path.exists():
+        raise Refused(f"the input `{name}` names {path}, which does not exist")
+    return Artifact(_identity(path, type_), name, type_[0], str(path), version=type_[1])
+
+
+def _identity(path: Path, type_: tuple[str, str]) -> str:
+    # The id is part of cache fingerprints, so a file that was edited must become another thing.
+    marks: list[list[Any]] = []
+    for file in [path] if path.is_file() else sorted(path.rglob("*")):
+        if len(marks) >= _LISTED_FILES:
+            return str(uuid4())
+        found = file.lstat()
+        marks.append([str(file), found.st_size, found.st_mtime_ns])
+    return str(uuid5(NAMESPACE_URL, canonical.dumps([str(path), type_, marks])))

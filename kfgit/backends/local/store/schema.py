@@ -1,0 +1,149 @@
+"""The tables of `state.db` as an ordered tuple of migrations; a released one is never edited, only followed.
+
+Times are RFC 3339 texts in UTC of equal length, so that they sort as they stand. `runs_by_time` and its sisters
+are what paging walks: they end in `id`, the tie-break, and a page never sorts or counts.
+"""
+
+from __future__ import annotations
+
+# "kfgt": tells kfgit's files from other programs' SQLite files (sqlite.org/pragma.html#pragma_application_id).
+APPLICATION_ID = 0x6B666774
+
+_FIRST = (
+    # Content-addressed: a thousand runs of one pipeline hold its IR once.
+    """CREATE TABLE packages (
+        digest TEXT PRIMARY KEY NOT NULL,
+        name TEXT NOT NULL,
+        document TEXT NOT NULL)""",
+    """CREATE TABLE runs (
+        id TEXT PRIMARY KEY NOT NULL,
+        name TEXT NOT NULL,
+        pipeline TEXT NOT NULL,
+        version TEXT,
+        experiment TEXT NOT NULL,
+        environment TEXT NOT NULL,
+        schedule TEXT,
+        package TEXT NOT NULL REFERENCES packages (digest),
+        inputs TEXT NOT NULL,
+        options TEXT NOT NULL,
+        state TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        started_at TEXT,
+        finished_at TEXT,
+        scheduled_at TEXT,
+        outputs TEXT NOT NULL DEFAULT '{}',
+        error TEXT,
+        notes TEXT NOT NULL DEFAULT '[]',
+        owner TEXT,
+        folder TEXT NOT NULL UNIQUE)""",
+    "CREATE INDEX runs_by_time ON runs (created_at, id)",
+    "CREATE INDEX runs_by_state ON runs (state, created_at, id)",
+    "CREATE INDEX runs_by_pipeline ON runs (pipeline, created_at, id)",
+    "CREATE INDEX runs_by_experiment ON runs (experiment, created_at, id)",
+    "CREATE INDEX runs_by_schedule ON runs (schedule, created_at, id) WHERE schedule IS NOT NULL",
+    "CREATE INDEX runs_by_package ON runs (package)",
+    # `ord` is the place among the run's tasks, `seq` the batch that wrote the row last: a follower asks for newer ones.
+    """CREATE TABLE tasks (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        ord INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        path TEXT NOT NULL,
+        component TEXT,
+        state TEXT NOT NULL,
+        cached INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        started_at TEXT,
+        finished_at TEXT,
+        inputs TEXT NOT NULL,
+        outputs TEXT NOT NULL,
+        error TEXT,
+        folder TEXT,
+        PRIMARY KEY (run, key))""",
+    """CREATE TABLE artifacts (
+        id TEXT PRIMARY KEY NOT NULL,
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        task TEXT NOT NULL,
+        output TEXT NOT NULL,
+        name TEXT NOT NULL,
+        type TEXT NOT NULL,
+        uri TEXT NOT NULL,
+        metadata TEXT NOT NULL,
+        version TEXT NOT NULL,
+        custom_path TEXT NOT NULL,
+        created_at TEXT NOT NULL)""",
+    "CREATE INDEX artifacts_by_time ON artifacts (created_at, id)",
+    "CREATE INDEX artifacts_by_run ON artifacts (run, created_at, id)",
+    "CREATE INDEX artifacts_by_uri ON artifacts (uri)",
+    # Scoped by pipeline name as in KFP (backend/src/v2/driver/cache.go). A hit needs all `files` to be there still.
+    """CREATE TABLE cache (
+        pipeline TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        outputs TEXT NOT NULL,
+        files TEXT NOT NULL,
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        created_at TEXT NOT NULL,
+        PRIMARY KEY (pipeline, fingerprint))""",
+    "CREATE INDEX cache_by_run ON cache (run)",
+    """CREATE TABLE experiments (
+        id TEXT PRIMARY KEY NOT NULL,
+        name TEXT NOT NULL UNIQUE,
+        description TEXT,
+        created_at TEXT NOT NULL)""",
+    """CREATE TABLE pipelines (
+        id TEXT PRIMARY KEY NOT NULL,
+        name TEXT NOT NULL UNIQUE,
+        display_name TEXT,
+        description TEXT,
+        created_at TEXT NOT NULL,
+        tags TEXT NOT NULL DEFAULT '{}')""",
+    """CREATE TABLE versions (
+        id TEXT PRIMARY KEY NOT NULL,
+        pipeline TEXT NOT NULL REFERENCES pipelines (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        package TEXT NOT NULL REFERENCES packages (digest),
+        created_at TEXT NOT NULL,
+        UNIQUE (pipeline, name))""",
+    "CREATE INDEX versions_by_time ON versions (pipeline, created_at, id)",
+    "CREATE INDEX versions_by_package ON versions (package)",
+    # Names of schedules are not unique, as those of KFP's recurring runs are not.
+    """CREATE TABLE schedules (
+        id TEXT PRIMARY KEY NOT NULL,
+        name TEXT NOT NULL,
+        spec TEXT NOT NULL,
+        enabled INTEGER NOT NULL,
+        created_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL,
+        since TEXT NOT NULL,
+        last_tick TEXT)""",
+    "CREATE INDEX schedules_by_name ON schedules (name)",
+    # What a project owns here; `digest` and `spec` are what it last applied.
+    """CREATE TABLE inventory (
+        project TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        id TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        spec TEXT NOT NULL,
+        PRIMARY KEY (project, kind, name))""",
+    # Outlives the run and its document: a trigger key starts at most one run, ever.
+    """CREATE TABLE triggers (
+        project TEXT NOT NULL,
+        name TEXT NOT NULL,
+        key TEXT NOT NULL,
+        run TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        PRIMARY KEY (project, name, key))""",
+    """CREATE TABLE applies (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        project TEXT NOT NULL,
+        commit_id TEXT,
+        digest TEXT NOT NULL,
+        who TEXT NOT NULL,
+        started_at TEXT NOT NULL,
+        finished_at TEXT,
+        result TEXT NOT NULL)""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)

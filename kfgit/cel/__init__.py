@@ -1,0 +1,37 @@
+"""Conditions: CEL as KFP's driver understands it, and `when`, the small part of it that kfgit lets people write.
+
+    when text → parse_when → check_when → to_cel → text in the IR        (compiler)
+    text in the IR → parse → check → evaluate                           (local engine)
+
+Pure, no `eval`, bounded work for any text and any values. Held to answers recorded from KFP's own driver
+(`tests/conformance/cel/conditions.json`). Left out: message literals, named time zones, scripts in regular
+expressions.
+"""
+
+from __future__ import annotations
+
+from kfgit.cel.checker import check
+from kfgit.cel.evaluate import evaluate, evaluate_any
+from kfgit.cel.parser import parse
+from kfgit.cel.printing import negate_and_join, to_cel
+from kfgit.cel.syntax import CelEvaluationError, CelSyntaxError, CelTypeError, Expr, Reference, references
+from kfgit.cel.when import parse_when
+from kfgit.cel.when_types import Problem, check_when
+
+__all__ = [
+    "CelEvaluationError",
+    "CelSyntaxError",
+    "CelTypeError",
+    "Expr",
+    "Problem",
+    "Reference",
+    "check",
+    "check_when",
+    "evaluate",
+    "evaluate_any",
+    "negate_and_join",
+    "parse",
+    "parse_when",
+    "references",
+    "to_cel",
+]

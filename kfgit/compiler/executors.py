@@ -1,0 +1,250 @@
+"""Components as the IR has them: interfaces, containers and what Kubernetes adds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kfgit import lightweight, shell
+from kfgit.graph import quantity
+from kfgit.model import (
+    Argument,
+    ArtifactType,
+    Component,
+    Concat,
+    ConfigMapKey,
+    Container,
+    EnvValue,
+    FieldPath,
+    IfPresent,
+    Input,
+    ParameterType,
+    Python,
+    Resources,
+    SecretKey,
+    Settings,
+    StatusType,
+    TextArgument,
+    Type,
+)
+from kfgit.references import InputRef, OutputRef, Ref, Text, show
+
+_PARAMETER_TYPES = {
+    "string": "STRING", "int": "NUMBER_INTEGER", "float": "NUMBER_DOUBLE", "bool": "BOOLEAN", "list": "LIST", "dict": "STRUCT",
+}  # fmt: skip
+_GIGABYTE = 1_000_000_000
+
+
+def parameter_type(type_: Type | None) -> str:
+    """The IR's name of a parameter type; string where it is unknown, as the SDK has it."""
+    if isinstance(type_, ParameterType):
+        return _PARAMETER_TYPES[type_.name]
+    return "TASK_FINAL_STATUS" if isinstance(type_, StatusType) else "STRING"
+
+
+def artifact_definition(type_: ArtifactType) -> dict[str, Any]:
+    """An artifact of an interface."""
+    definition: dict[str, Any] = {"artifactType": {"schemaTitle": type_.title, "schemaVersion": type_.version}}
+    if type_.many:
+        definition["isArtifactList"] = True
+    return definition
+
+
+def interface(inputs: Mapping[str, Input]) -> dict[str, Any]:
+    """`inputDefinitions`."""
+    artifacts: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
+    for name, port in inputs.items():
+        if isinstance(port.type, ArtifactType):
+            definition = artifacts[name] = artifact_definition(port.type)
+        else:
+            definition = parameters[name] = {"parameterType": parameter_type(port.type)}
+            if port.has_default:
+                definition["defaultValue"] = port.default
+        if not port.required:
+            definition["isOptional"] = True
+        if port.description:
+            definition["description"] = port.description
+    return {key: found for key, found in (("artifacts", artifacts), ("parameters", parameters)) if found}
+
+
+def outputs_of_component(component: Component) -> dict[str, Any]:
+    """`outputDefinitions`."""
+    artifacts: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
+    for name, port in component.outputs.items():
+        if isinstance(port.type, ArtifactType):
+            definition = artifacts[name] = artifact_definition(port.type)
+        else:
+            definition = parameters[name] = {"parameterType": parameter_type(port.type)}
+        if port.description:
+            definition["description"] = port.description
+    return {key: found for key, found in (("artifacts", artifacts), ("parameters", parameters)) if found}
+
+
+def importer(constant: str | None, type_: ArtifactType, metadata: Any, *, reimport: bool) -> dict[str, Any]:
+    """An importer executor."""
+    uri = {"constant": constant} if constant is not None else {"runtimeParameter": "uri"}
+    spec: dict[str, Any] = {"artifactUri": uri, "typeSchema": {"schemaTitle": type_.title, "schemaVersion": type_.version}}
+    if metadata:
+        spec["metadata"] = metadata
+    if reimport:
+        spec["reimport"] = True
+    return spec
+
+
+def container(component: Component, settings: Settings) -> dict[str, Any]:
+    """A container executor."""
+    match component.implementation:
+        case Python() as code:
+            spec: dict[str, Any] = {
+                "image": code.base_image,
+                "command": [shell.escape(part) for part in lightweight.command(code.source, code.packages, code.index_urls)],
+                "args": lightweight.arguments(code.function),
+            }
+        case Container() as given:
+            spec = _given_container(component, given)
+        case None:
+            message = f"the component {component.name} was not checked"
+            raise AssertionError(message)
+    constants = {name: value for name, value in _environment(component, settings).items() if isinstance(value, str)}
+    if constants:
+        spec["env"] = [{"name": name, "value": constants[name]} for name in sorted(constants)]
+    if settings.resources is not None:
+        resources = _resources(settings.resources)
+        if resources:
+            spec["resources"] = resources
+    return spec
+
+
+def _given_container(component: Component, given: Container) -> dict[str, Any]:
+    spec: dict[str, Any] = {"image": given.image}
+    if given.script is not None:
+        script = shell.bind(given.script.text)
+        spec["command"] = ["sh", "-ec", shell.escape(script.text), "sh"]
+        values = [_placeholder(component, ref) for ref in script.arguments]
+        args = [*values, *_arguments(component, given.args)]
+    else:
+        command = _arguments(component, given.command)
+        if command:
+            spec["command"] = command
+        args = _arguments(component, given.args)
+    if args:
+        spec["args"] = args
+    return spec
+
+
+def _arguments(component: Component, arguments: Iterable[Argument]) -> list[str]:
+    return [_argument(component, argument) for argument in arguments]
+
+
+def _argument(component: Component, argument: Argument) -> str:
+    match argument:
+        case TextArgument(text=text):
+            return _text(component, text)
+        case Concat(items=items):
+            return _concat(component, items)
+        case IfPresent(input=name, then=then, otherwise=otherwise):
+            return _if_present(name.text, _arguments(component, then), _arguments(component, otherwise))
+
+
+def _text(component: Component, text: Text) -> str:
+    return "".join(shell.escape(part) if isinstance(part, str) else _placeholder(component, part) for part in text.parts)
+
+
+def _concat(component: Component, items: Sequence[Argument]) -> str:
+    """KFP's backend does not know `Concat`, so it is carried out here; a choice inside it chooses between whole texts."""
+    for index, item in enumerate(items):
+        if isinstance(item, IfPresent):
+            before, after = items[:index], items[index + 1 :]
+            chosen = [_concat(component, (*before, *part, *after)) for part in (item.then, item.otherwise)]
+            return _if_present(item.input.text, [chosen[0]], [chosen[1]])
+    return "".join(_argument(component, item) for item in items)
+
+
+def _if_present(name: str, then: list[str], otherwise: list[str]) -> str:
+    """The text that the driver reads (backend/src/v2/driver/util.go)."""
+    choice: dict[str, Any] = {"InputName": name, "Then": then}
+    if otherwise:
+        choice["Else"] = otherwise
+    return json.dumps({"IfPresent": choice}, ensure_ascii=False)
+
+
+def _placeholder(component: Component, ref: Ref) -> str:
+    match ref:
+        case InputRef(name, part):
+            if isinstance(component.inputs[name].type, ArtifactType):
+                suffix = f".{part}" if part else ""
+                return f"{{{{$.inputs.artifacts['{name}']{suffix}}}}}"
+            return f"{{{{$.inputs.parameters['{name}']}}}}"
+        case OutputRef(name, part):
+            if isinstance(component.outputs[name].type, ArtifactType):
+                return f"{{{{$.outputs.artifacts['{name}'].{part or 'path'}}}}}"
+            return f"{{{{$.outputs.parameters['{name}'].output_file}}}}"
+        case _:
+            message = f"unchecked reference {show(ref)}"
+            raise AssertionError(message)
+
+
+def _environment(component: Component, settings: Settings) -> dict[str, EnvValue]:
+    own = component.implementation.env if component.implementation is not None else {}
+    return {**own, **(settings.env or {})}
+
+
+def _resources(resources: Resources) -> dict[str, Any]:
+    """Both forms: the numbers that older backends read, and the texts of 2.17 (pipeline_spec.proto, ResourceSpec)."""
+    spec: dict[str, Any] = {}
+    for which, quantities in (("Request", resources.requests), ("Limit", resources.limits)):
+        for name in ("cpu", "memory"):
+            text = quantities.get(name)
+            number = quantity(text)
+            if text is None or number is None:
+                continue
+            spec[f"{name}{which}"] = number if name == "cpu" else number / _GIGABYTE
+            spec[f"resource{name.capitalize()}{which}"] = text
+    accelerator = resources.accelerator
+    if accelerator is not None and accelerator.count > 0:
+        count = str(accelerator.count)
+        spec["accelerator"] = {
+            "type": accelerator.resource, "count": count, "resourceType": accelerator.resource, "resourceCount": count,
+        }  # fmt: skip
+    return spec
+
+
+def platform_of(component: Component, settings: Settings) -> dict[str, Any]:
+    """A KubernetesExecutorConfig: environment values that Kubernetes fills in, and the timeout."""
+    config: dict[str, Any] = {}
+    secrets: dict[tuple[str, bool], list[dict[str, str]]] = {}
+    maps: dict[tuple[str, bool], list[dict[str, str]]] = {}
+    fields: list[dict[str, str]] = []
+    for name, value in sorted(_environment(component, settings).items()):
+        match value:
+            case SecretKey(secret, key, optional):
+                secrets.setdefault((secret, optional), []).append({"secretKey": key, "envVar": name})
+            case ConfigMapKey(config_map, key, optional):
+                maps.setdefault((config_map, optional), []).append({"configMapKey": key, "envVar": name})
+            case FieldPath(path):
+                fields.append({"name": name, "fieldPath": path})
+            case str():
+                pass
+    if secrets:
+        config["secretAsEnv"] = [_named("secretName", key, found) for key, found in secrets.items()]
+    if maps:
+        config["configMapAsEnv"] = [_named("configMapName", key, found) for key, found in maps.items()]
+    if fields:
+        config["fieldPathAsEnv"] = fields
+    if settings.timeout is not None:
+        config["activeDeadlineSeconds"] = str(settings.timeout)
+    return config
+
+
+def _named(field: str, key: tuple[str, bool], entries: list[dict[str, str]]) -> dict[str, Any]:
+    """Both the old field and the one that may be a parameter, as the SDK writes them."""
+    name, optional = key
+    return {
+        field: name,
+        f"{field}Parameter": {"runtimeValue": {"constant": name}},
+        "keyToEnv": entries,
+        "optional": optional,
+    }

@@ -1,0 +1,127 @@
+"""What happens during apply and run, told as it happens, and the records that remain of it.
+
+`Event` is a closed union. Times are aware datetimes in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+# KFP's words (backend/api/v2beta1/run.proto, RuntimeState).
+State = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELING", "CANCELED", "SKIPPED"]
+FINAL: frozenset[str] = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A produced or imported thing: `type` is a schema title such as `system.Model`.
+
+    `id` is stable for the thing's life and part of cache fingerprints, as the MLMD id is in KFP.
+    """
+
+    id: str
+    name: str
+    type: str
+    uri: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    version: str = "0.0.1"
+    custom_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """One task of a run. Values of `inputs` and `outputs` are JSON, an `Artifact`, or a tuple of them."""
+
+    path: str
+    component: str | None
+    state: State
+    cached: bool = False
+    attempts: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run with its tasks, in the order of the source where it is known. `error` tells why it failed as a whole."""
+
+    id: str
+    name: str
+    pipeline: str
+    environment: str
+    state: State
+    created_at: datetime
+    experiment: str = "Default"
+    version: str | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    scheduled_at: datetime | None = None
+    tasks: tuple[TaskRecord, ...] = ()
+    error: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeStarted:
+    """A change of the plan is being carried out."""
+
+    action: str
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFinished:
+    """A change was carried out, or failed with `error`, or was skipped because an earlier one failed."""
+
+    action: str
+    kind: str
+    name: str
+    id: str | None
+    state: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run began."""
+
+    run: RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChanged:
+    """A task has a new state. `log_tail` are the last lines it printed when it failed, `log_path` where the rest is."""
+
+    run_id: str
+    task: TaskRecord
+    log_tail: tuple[str, ...] = ()
+    log_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """Something slow that is not a task: an environment is being installed."""
+
+    run_id: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """A run reached its end; the record is complete."""
+
+    run: RunRecord
+
+
+Event: TypeAlias = ChangeStarted | ChangeFinished | RunStarted | TaskChanged | Preparing | RunFinished

@@ -1,0 +1,105 @@
+"""The DAG as a Mermaid flowchart, as GitHub and GitLab draw it in Markdown.
+
+Every character of a label that is neither a letter, a digit nor harmless punctuation is written as a Mermaid entity
+(`#35;`), so that no label can close its quotes, open a directive (`%%{`), become Markdown or HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from kfgit.render.graph.names import safe_ids
+from kfgit.render.graph.plain import plain
+from kfgit.render.graph.view import Edge, Graph, Node, State, descendants, told_edges
+
+_HARMLESS: Final = frozenset(" ,/:=?()")
+_JOINING: Final = frozenset("-_.")
+_LONGEST: Final = 90
+_OPEN: Final = {"task": '["', "import": '[/"', "exit": '(["'}
+_CLOSE: Final = {"task": '"]', "import": '"/]', "exit": '"])'}
+_SIGN: Final[Mapping[str, str]] = {
+    "loop": "⟳ ",
+    "switch": "◇ ",
+    "import": "⤓ ",
+    "exit": "■ ",
+    "pipeline": "▣ ",
+}
+_COLOURS: Final[Mapping[State, str]] = {
+    "added": "fill:#dafbe1,stroke:#1a7f37,color:#0b3d1b",
+    "changed": "fill:#fff8c5,stroke:#9a6700,color:#4d3800",
+    "removed": "fill:#ffebe9,stroke:#cf222e,color:#82071e,stroke-dasharray:4 3",
+}
+_GROUP: Final = "fill:#80808014,stroke:#80808099"  # see-through, so that it suits a light page and a dark one
+
+
+def mermaid(graph: Graph) -> str:
+    """The text of a flowchart, without a Markdown fence."""
+    ids = safe_ids(graph)
+    work = [child for child in graph.root.children if child.kind != "exit"]
+    last = [child for child in graph.root.children if child.kind == "exit"]
+    drawn = ["flowchart TD"]
+    drawn += [f'  subgraph pipeline["{_label(graph.name)}"]', "    direction TB"] if last else []
+    for node in work:
+        drawn += _node(node, ids, "    " if last else "  ")
+    drawn += ["  end"] if last else []
+    for node in last:
+        drawn += _node(node, ids, "  ")
+        drawn.append(f'  pipeline -. "always runs" .-> {ids[node.id]}')
+    for parent in (graph.root, *(node for node, _ in descendants(graph.root))):
+        drawn += (f"  {_edge(edge, ids)}" for edge in told_edges(parent))
+    return "\n".join([*drawn, *_classes(graph, ids)]) + "\n"
+
+
+def _node(node: Node, ids: Mapping[str, str], indent: str) -> Iterator[str]:
+    name = ids[node.id]
+    if not node.children:
+        start, end = _OPEN.get(node.kind, '[["'), _CLOSE.get(node.kind, '"]]')
+        yield f"{indent}{name}{start}{_text(node)}{end}"
+        return
+    yield f'{indent}subgraph {name}["{_text(node)}"]'
+    yield f"{indent}  direction TB"
+    for child in node.children:
+        yield from _node(child, ids, indent + "  ")
+    yield f"{indent}end"
+
+
+def _text(node: Node) -> str:
+    """Name, detail and guard on a line each; a subgraph's title stays on one."""
+    guard = f"if {node.when}" if node.when else ""
+    parts = [_SIGN.get(node.kind, "") + _label(node.label), _label(node.detail), _label(guard)]
+    return ("#58; " if node.children else "<br/>").join(part for part in parts if part)
+
+
+def _edge(edge: Edge, ids: Mapping[str, str]) -> str:
+    arrow = "-->" if edge.kind == "data" else "-.->"
+    said = f'|"{_label(", ".join(edge.labels))}"|' if edge.labels else ""
+    return f"{ids[edge.source]} {arrow}{said} {ids[edge.target]}"
+
+
+def _classes(graph: Graph, ids: Mapping[str, str]) -> Iterator[str]:
+    groups = [ids[node.id] for node, _ in descendants(graph.root) if node.children]
+    groups += ["pipeline"] if any(child.kind == "exit" for child in graph.root.children) else []
+    if groups:
+        yield f"  classDef group {_GROUP}"
+        yield f"  class {','.join(groups)} group"
+    for state, colours in _COLOURS.items():
+        members = [ids[node.id] for node, _ in descendants(graph.root) if node.state == state]
+        if members:
+            yield f"  classDef {state} {colours}"
+            yield f"  class {','.join(members)} {state}"
+
+
+def _label(text: str) -> str:
+    shown = f" {plain(text, _LONGEST)} "
+    return "".join(
+        character if _stands(before, character, after) else f"#{ord(character)};"
+        for before, character, after in zip(shown, shown[1:], shown[2:], strict=False)
+    )
+
+
+def _stands(before: str, character: str, after: str) -> bool:
+    """Letters of all scripts stand as they are, and what joins two of them within a word."""
+    if character.isalnum() or character in _HARMLESS or ord(character) > 0xFF:
+        return True
+    return character in _JOINING and before.isalnum() and after.isalnum()

@@ -1,0 +1,226 @@
+"""Schedules, runs, experiments, profiles and the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from datetime import UTC, datetime
+from typing import Any, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from kfgit import cron
+from kfgit.diagnostics import did_you_mean
+from kfgit.document import Mapping, Node, Scalar, plain
+from kfgit.model import (
+    Environment,
+    Experiment,
+    Name,
+    Profile,
+    Resources,
+    Run,
+    Schedule,
+    Trigger,
+)
+from kfgit.resolve.pipelines import accelerator
+from kfgit.resolve.reader import Reader
+from kfgit.source import Span
+
+# What a profile says about a cluster, which a KFP task's IR does not carry yet.
+_CLUSTER_ONLY = ("sharedMemory", "node", "priority", "queue")
+PRUNE = {"schedules": "delete", "profiles": "delete", "experiments": "keep", "pipelines": "keep", "runs": "keep"}
+
+
+def _inputs(reader: Reader, node: Node | None) -> tuple[dict[str, Any], dict[str, Span]]:
+    values: dict[str, Any] = {}
+    spans: dict[str, Span] = {}
+    for key, entry in reader.entries(node):
+        if isinstance(entry.node, Scalar) and isinstance(entry.node.value, str) and "$(" in entry.node.value.replace("$$(", ""):
+            reader.fault("reference-not-allowed", "an input of a schedule or run is a value, not a reference", entry.node.span,
+                         "write the value; `{{ vars.… }}` may stand here")  # fmt: skip
+            continue
+        values[key], spans[key] = plain(entry.node), entry.node.span
+        if isinstance(entry.node, Mapping):
+            spans[key] = entry.key_span
+    return values, spans
+
+
+def schedule(reader: Reader, name: str, document: Mapping, span: Span) -> Schedule | None:
+    """A Schedule; None where its pipeline is not named."""
+    spec = reader.mapping(document.get("spec")) or Mapping({}, span)
+    pipeline = reader.name(spec.get("pipeline"))
+    inputs, spans = _inputs(reader, spec.get("inputs"))
+    if pipeline is None:
+        reader.broken = True
+        return None
+    text = reader.string(spec.get("cron"))
+    timezone = reader.string(spec.get("timezone")) or "UTC"
+    found = Schedule(
+        name, pipeline, span, inputs, spans,
+        reader.string(spec.get("version")) or "latest",
+        reader.string(spec.get("experiment")),
+        text,
+        reader.duration(spec.get("every")),
+        timezone,
+        reader.string(spec.get("start")),
+        reader.string(spec.get("end")),
+        reader.boolean(spec.get("catchup")) or False,
+        reader.integer(spec.get("maxConcurrency")) or 1,
+        reader.boolean(spec.get("enabled")) is not False,
+        reader.string(spec.get("serviceAccount")),
+        reader.string(spec.get("pipelineRoot")),
+        reader.string(spec.get("externalName")),
+        spec.entries["cron"].node.span if "cron" in spec.entries else None,
+    )  # fmt: skip
+    _check_times(reader, spec, found)
+    return found
+
+
+def _check_times(reader: Reader, spec: Mapping, found: Schedule) -> None:
+    zone = spec.get("timezone")
+    if zone is not None and not _is_zone(found.timezone):
+        reader.fault("unknown-timezone", f"there is no time zone `{found.timezone}`", zone.span, "use an IANA name such as `Europe/Paris`")
+        return
+    times = {}
+    for key, text in (("start", found.start), ("end", found.end)):
+        node = spec.get(key)
+        if text is None or node is None:
+            continue
+        times[key] = _instant(text)
+        if times[key] is None:
+            reader.fault("bad-time", f"`{text}` is no time", node.span, "write RFC 3339, such as `2026-01-31T02:00:00Z`")
+    start, end = times.get("start"), times.get("end")
+    node = spec.get("end")
+    if start is not None and end is not None and node is not None and end <= start:
+        reader.fault("bad-time", "the schedule ends before it starts", node.span)
+    if found.cron is not None and found.cron_span is not None:
+        problem = _cron_problem(found.cron)
+        if problem is not None:
+            reader.fault("bad-cron", problem, found.cron_span, "five fields: minute hour day month weekday, such as `0 2 * * *`")
+
+
+# Any day will do to ask whether a cron ever fires: the next five years hold a leap year and every weekday.
+_SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def _cron_problem(text: str) -> str | None:
+    try:
+        parsed = cron.parse(text)
+    except cron.CronError as fault:
+        return f"`{text}` is no cron: {fault}"
+    return None if cron.next_times(parsed, _SOME_DAY, "UTC", 1) else f"`{text}` never fires"
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _instant(text: str) -> datetime | None:
+    """An RFC 3339 time; one without an offset is no instant."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
+
+
+def run(reader: Reader, name: str, document: Mapping, span: Span) -> Run | None:
+    """A Run; None where its pipeline is not named."""
+    spec = reader.mapping(document.get("spec")) or Mapping({}, span)
+    pipeline = reader.name(spec.get("pipeline"))
+    inputs, spans = _inputs(reader, spec.get("inputs"))
+    if pipeline is None:
+        reader.broken = True
+        return None
+    trigger = reader.string(spec.get("trigger"))
+    wait = reader.mapping(spec.get("wait"))
+    chosen: Trigger = "manual"
+    for known in get_args(Trigger):
+        if trigger == known:
+            chosen = known
+    return Run(
+        name, pipeline, span, inputs, spans, chosen,
+        reader.string(spec.get("experiment")),
+        wait is not None,
+        reader.duration(wait.get("timeout")) if wait is not None else None,
+    )  # fmt: skip
+
+
+def experiment(reader: Reader, name: str, document: Mapping, span: Span) -> Experiment:
+    """An Experiment."""
+    spec = reader.mapping(document.get("spec")) or Mapping({}, span)
+    metadata = reader.mapping(document.get("metadata")) or Mapping({}, span)
+    description = reader.string(spec.get("description")) or reader.string(metadata.get("description")) or ""
+    return Experiment(name, span, description, reader.string(spec.get("externalName")))
+
+
+def environment(reader: Reader, name: str, document: Mapping | None, span: Span) -> Environment:
+    """An Environment; without a document it is the one named `local` that always exists."""
+    if document is None:
+        return Environment(name, span, prune=PRUNE)
+    spec = reader.mapping(document.get("spec")) or Mapping({}, span)
+    target = reader.mapping(spec.get("target")) or Mapping({}, span)
+    development = reader.string(spec.get("mode")) == "development"
+    prefix = reader.string(spec.get("prefix"))
+    prune = {**PRUNE, **reader.texts(spec.get("prune"))}
+    return Environment(
+        name,
+        span,
+        "development" if development else "production",
+        (prefix if prefix is not None else f"{name}-") if development else "",
+        "cluster" if reader.string(target.get("type")) == "cluster" else "local",
+        reader.string(target.get("executor")) or "auto",
+        {key: Name(str(plain(e.node)), e.node.span) for key, e in reader.entries(spec.get("profiles"))},
+        {key: "keep" for key in prune} if development else prune,
+        reader.strings(spec.get("protect")),
+        reader.plain(spec.get("policies")) or {},
+        reader.string(target.get("namespace")),
+    )
+
+
+def profiles(reader: Reader, documents: MappingOf[str, Mapping]) -> dict[str, Profile]:
+    """All profiles with what they extend folded in."""
+    found: dict[str, Profile] = {}
+    for name in documents:
+        folded = _folded(reader, name, documents, ())
+        if folded is not None:
+            found[name] = folded
+    return found
+
+
+def _folded(reader: Reader, name: str, documents: MappingOf[str, Mapping], seen: tuple[str, ...]) -> Profile | None:
+    document = documents[name]
+    spec = reader.mapping(document.get("spec")) or Mapping({}, document.span)
+    parent = reader.name(spec.get("extends"))
+    base: Profile | None = None
+    if parent is not None:
+        if parent.text in (*seen, name):
+            if not seen:
+                cycle = " → ".join([*seen, name, parent.text])
+                reader.fault("profile-cycle", f"profiles extend each other: {cycle}", parent.span, "break the circle")
+            return None
+        if parent.text not in documents:
+            if not seen:
+                reader.fault("unknown-profile", f"there is no ResourceProfile `{parent.text}`", parent.span,
+                             did_you_mean(parent.text, documents, what="profiles"))  # fmt: skip
+            return None
+        base = _folded(reader, parent.text, documents, (*seen, name))
+        if base is None:
+            return None
+    own = Resources(
+        reader.texts(spec.get("requests")) if "requests" in spec.entries else {},
+        reader.texts(spec.get("limits")) if "limits" in spec.entries else {},
+        accelerator(reader, spec.get("accelerator")),
+    )
+    cluster_only = tuple(Name(key, spec.entries[key].key_span) for key in _CLUSTER_ONLY if key in spec.entries)
+    if base is None:
+        return Profile(name, document.span, own, cluster_only)
+    merged = Resources(
+        {**base.resources.requests, **own.requests},
+        {**base.resources.limits, **own.limits},
+        own.accelerator or base.resources.accelerator,
+    )
+    return Profile(name, document.span, merged, (*base.cluster_only, *cluster_only))
+

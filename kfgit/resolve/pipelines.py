@@ -1,0 +1,236 @@
+"""Pipelines: tasks and how they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kfgit.document import Mapping, Node
+from kfgit.model import (
+    Accelerator,
+    Action,
+    ArtifactType,
+    Branch,
+    BranchOutput,
+    Composite,
+    Import,
+    Loop,
+    Name,
+    Pipeline,
+    PipelineOutput,
+    Resources,
+    Retry,
+    Settings,
+    Switch,
+    Task,
+    UseComponent,
+    UsePipeline,
+    Value,
+)
+from kfgit.resolve.components import PythonSources, component, environment, input_
+from kfgit.resolve.reader import Reader
+from kfgit.resolve.values import condition, type_of, value
+from kfgit.source import Span
+
+ACTIONS = ("component", "pipeline", "import", "forEach", "switch")
+_NOT_YET = {
+    "kubernetes": "the `kubernetes` block of a task",
+    "workspace": "a workspace",
+    "ttl": "`ttl`",
+    "activeDeadline": "`activeDeadline`",
+    "package": "a compiled `package` as a pipeline",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineReader:
+    """Reads one pipeline; `sources` gives the text of python files."""
+
+    reader: Reader
+    sources: PythonSources
+
+    def pipeline(self, name: str, document: Mapping, span: Span) -> Pipeline:
+        """The pipeline of a document."""
+        reader = self.reader
+        spec = reader.mapping(document.get("spec")) or Mapping({}, span)
+        self._not_yet(spec)
+        metadata = reader.mapping(document.get("metadata")) or Mapping({}, span)
+        on_exit = spec.entries.get("onExit")
+        return Pipeline(
+            name,
+            span,
+            {key: input_(reader, key, e.key_span, e.node) for key, e in reader.entries(spec.get("inputs"))},
+            {key: self._output(key, e.key_span, e.node) for key, e in reader.entries(spec.get("outputs"))},
+            self.tasks(spec.get("tasks")),
+            self.settings(spec.get("defaults")),
+            self.task("onExit", on_exit.key_span, on_exit.node) if on_exit is not None else None,
+            reader.string(metadata.get("description")) or "",
+            reader.string(spec.get("displayName")),
+            reader.string(spec.get("externalName")),
+            reader.string(spec.get("pipelineRoot")),
+            reader.texts(metadata.get("labels")) if "labels" in metadata.entries else {},
+            whole=not reader.broken,
+        )
+
+    def _not_yet(self, node: Mapping) -> None:
+        for key, what in _NOT_YET.items():
+            if key in node.entries:
+                self.reader.fault("not-supported", f"{what} cannot be compiled yet", node.entries[key].key_span, "leave it out")
+
+    def _output(self, name: str, span: Span, node: Node) -> PipelineOutput:
+        found = self.reader.mapping(node)
+        if found is None:
+            return PipelineOutput(name, None, None, span)
+        source = found.get("from")
+        given = value(self.reader, source) if source is not None else None
+        type_ = type_of(self.reader, found.get("type")) if "type" in found.entries else None
+        return PipelineOutput(name, type_, given, span, self.reader.string(found.get("description")) or "")
+
+    def tasks(self, node: Node | None) -> dict[str, Task]:
+        """The tasks of one scope."""
+        return {name: self.task(name, entry.key_span, entry.node) for name, entry in self.reader.entries(node)}
+
+    def task(self, name: str, span: Span, node: Node) -> Task:
+        """One task; without an action where that is faulty."""
+        reader = self.reader
+        found = reader.mapping(node)
+        if found is None:
+            return Task(name, None, span)
+        self._not_yet(found)
+        inputs: dict[str, Value] = {}
+        for key, entry in reader.entries(found.get("inputs")):
+            given = value(reader, entry.node)
+            if given is not None:
+                inputs[key] = given
+        given_inputs = found.get("inputs")
+        keys = given_inputs.entries if isinstance(given_inputs, Mapping) else {}
+        return Task(
+            name,
+            self._action(name, found),
+            span,
+            inputs,
+            {key: entry.key_span for key, entry in keys.items()},
+            condition(reader, found.get("when")),
+            tuple(n for n in map(reader.name, reader.items(found.get("after"))) if n is not None),
+            self.settings(found),
+            reader.string(found.get("displayName")),
+            reader.boolean(found.get("ignoreUpstreamFailure")) or False,
+        )
+
+    def _action(self, name: str, node: Mapping) -> Action | None:
+        chosen = [key for key in ACTIONS if key in node.entries]
+        if len(chosen) != 1:
+            self.reader.broken = True
+            return None
+        make: dict[str, Callable[[str, Mapping], Action | None]] = {
+            "component": self._component, "pipeline": self._pipeline, "import": self._import,
+            "forEach": self._loop, "switch": self._switch,
+        }  # fmt: skip
+        return make[chosen[0]](name, node)
+
+    def _component(self, name: str, node: Mapping) -> Action | None:
+        entry = node.entries["component"]
+        if isinstance(entry.node, Mapping):
+            inline = component(self.reader, name, entry.node, entry.key_span, self.sources)
+            if not inline.whole:
+                self.reader.broken = True
+            return UseComponent(Name(name, entry.key_span), inline)
+        named = self.reader.name(entry.node)
+        return UseComponent(named) if named is not None else None
+
+    def _pipeline(self, _name: str, node: Mapping) -> Action | None:
+        named = self.reader.name(node.get("pipeline"))
+        return UsePipeline(named) if named is not None else None
+
+    def _import(self, _name: str, node: Mapping) -> Action | None:
+        spec = self.reader.mapping(node.get("import"))
+        uri = value(self.reader, spec.entries["uri"].node) if spec is not None and "uri" in spec.entries else None
+        if spec is None or uri is None:
+            self.reader.broken = True
+            return None
+        type_ = type_of(self.reader, spec.get("type")) if "type" in spec.entries else ArtifactType("system.Artifact")
+        if type_ is not None and (not isinstance(type_, ArtifactType) or type_.many):
+            self.reader.fault("bad-import", "an import brings in one artifact", spec.entries["type"].node.span, "name an artifact type such as `Dataset`")
+            type_ = None
+        metadata = value(self.reader, spec.entries["metadata"].node) if "metadata" in spec.entries else None
+        reimport = self.reader.boolean(spec.get("reimport")) or False
+        return Import(uri, type_ if isinstance(type_, ArtifactType) else None, reimport, metadata, spec.span)
+
+    def _loop(self, _name: str, node: Mapping) -> Action | None:
+        items = value(self.reader, node.entries["forEach"].node)
+        tasks = self.tasks(node.get("tasks"))
+        if items is None:
+            return Loop(_unknown(node.entries["forEach"].node), None, tasks)
+        return Loop(items, self.reader.integer(node.get("parallelism")), tasks)
+
+    def _switch(self, _name: str, node: Mapping) -> Action | None:
+        branches = tuple(b for b in map(self._branch, self.reader.items(node.get("switch"))) if b is not None)
+        return Switch(branches) if branches else None
+
+    def _branch(self, node: Node) -> Branch | None:
+        found = self.reader.mapping(node)
+        if found is None:
+            return None
+        when = condition(self.reader, found.get("when"))
+        outputs = {}
+        for key, entry in self.reader.entries(found.get("outputs")):
+            given = value(self.reader, entry.node)
+            if given is not None:
+                outputs[key] = BranchOutput(key, given, entry.key_span)
+        return Branch(when, self.tasks(found.get("tasks")), outputs, found.span, bad_condition="when" in found.entries and when is None)
+
+    def settings(self, node: Node | None) -> Settings:
+        """How a task runs, from the task itself or from `defaults`."""
+        found = self.reader.mapping(node)
+        if found is None:
+            return Settings()
+        reader = self.reader
+        cache, key = self._cache(found.get("cache"))
+        return Settings(
+            cache,
+            key,
+            self._retry(found.get("retry")),
+            reader.duration(found.get("timeout")),
+            reader.name(found.get("profile")),
+            resources(reader, found.get("resources")),
+            environment(reader, found.get("env")) if "env" in found.entries else None,
+            {key: entry.key_span for key, entry in found.entries.items()},
+        )
+
+    def _cache(self, node: Node | None) -> tuple[bool | None, str | None]:
+        if isinstance(node, Mapping):
+            return True, self.reader.string(node.get("key"))
+        return self.reader.boolean(node), None
+
+    def _retry(self, node: Node | None) -> Retry | None:
+        found = self.reader.mapping(node)
+        most = self.reader.integer(found.get("max")) if found is not None else None
+        if found is None or most is None:
+            return None
+        reader = self.reader
+        return Retry(most, reader.duration(found.get("backoff")), reader.number(found.get("factor")), reader.duration(found.get("maxDuration")))
+
+
+def _unknown(node: Node) -> Value:
+    return Composite(None, (), node.span)
+
+
+def resources(reader: Reader, node: Node | None) -> Resources | None:
+    """Requests, limits and an accelerator."""
+    found = reader.mapping(node)
+    if found is None:
+        return None
+    requests = reader.texts(found.get("requests")) if "requests" in found.entries else {}
+    limits = reader.texts(found.get("limits")) if "limits" in found.entries else {}
+    return Resources(requests, limits, accelerator(reader, found.get("accelerator")))
+
+
+def accelerator(reader: Reader, node: Node | None) -> Accelerator | None:
+    """Devices of one kind."""
+    found = reader.mapping(node)
+    resource = reader.string(found.get("resource")) if found is not None else None
+    if found is None or resource is None:
+        return None
+    count = reader.integer(found.get("count")) if "count" in found.entries else 1
+    return Accelerator(resource, 1 if count is None else count, reader.string(found.get("model")))
+

@@ -1,0 +1,117 @@
+"""Reads nodes without trusting them: what has the wrong form is skipped here, since `schema` has told it already.
+
+`broken` remembers that something was skipped, so that no later stage complains about what is missing because of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from kfgit.diagnostics import Diagnostic, Related
+from kfgit.document import Entry, Mapping, Node, Scalar, Sequence, plain
+from kfgit.model import Name
+from kfgit.source import Span
+
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\Z")
+
+
+@dataclass(slots=True)
+class Reader:
+    """Collects faults while one document is read."""
+
+    faults: list[Diagnostic] = field(default_factory=list)
+    broken: bool = False
+
+    def fault(self, code: str, message: str, span: Span, help_: str | None = None, *related: Related) -> None:
+        """Tells an error and marks the document."""
+        self.faults.append(Diagnostic(code, message, span, help_, related=related))
+        self.broken = True
+
+    def warn(self, code: str, message: str, span: Span, help_: str | None = None) -> None:
+        """Tells a warning."""
+        self.faults.append(Diagnostic(code, message, span, help_, severity="warning"))
+
+    def mapping(self, node: Node | None) -> Mapping | None:
+        """The node, if it is a map."""
+        if node is None or isinstance(node, Mapping):
+            return node
+        self.broken = True
+        return None
+
+    def entries(self, node: Node | None) -> Iterator[tuple[str, Entry]]:
+        """The entries, if it is a map."""
+        found = self.mapping(node)
+        if found is not None:
+            yield from found.entries.items()
+
+    def items(self, node: Node | None) -> tuple[Node, ...]:
+        """The items, if it is a list."""
+        if isinstance(node, Sequence):
+            return node.items
+        self.broken = self.broken or node is not None
+        return ()
+
+    def string(self, node: Node | None) -> str | None:
+        """The text, if it is one."""
+        return self._scalar(node, str)
+
+    def name(self, node: Node | None) -> Name | None:
+        """The text with its place."""
+        text = self.string(node)
+        return Name(text, node.span) if text is not None and node is not None else None
+
+    def boolean(self, node: Node | None) -> bool | None:
+        """The boolean, if it is one."""
+        return self._scalar(node, bool)
+
+    def integer(self, node: Node | None) -> int | None:
+        """The whole number, if it is one."""
+        found = self._scalar(node, (int, float))
+        if isinstance(found, bool) or found is None:
+            return None
+        return int(found) if found == int(found) else None
+
+    def number(self, node: Node | None) -> float | None:
+        """The number, if it is one."""
+        found = self._scalar(node, (int, float))
+        return None if isinstance(found, bool) else found
+
+    def strings(self, node: Node | None) -> tuple[str, ...]:
+        """The texts of a list."""
+        found = (self.string(item) for item in self.items(node))
+        return tuple(text for text in found if text is not None)
+
+    def texts(self, node: Node | None) -> dict[str, str]:
+        """A map of texts; numbers become their text, as Kubernetes quantities may be written."""
+        found: dict[str, str] = {}
+        for key, entry in self.entries(node):
+            if isinstance(entry.node, Scalar) and entry.node.value is not None and not isinstance(entry.node.value, bool):
+                found[key] = str(entry.node.value)
+            else:
+                self.broken = True
+        return found
+
+    def duration(self, node: Node | None) -> int | None:
+        """Seconds of `90s`, `30m`, `1h30m`, `1d`."""
+        text = self.string(node)
+        match = _DURATION.match(text) if text else None
+        if match is None or not any(match.groups()):
+            self.broken = self.broken or node is not None
+            return None
+        days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+        return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+    def plain(self, node: Node | None) -> Any:
+        """Any JSON value."""
+        return plain(node) if node is not None else None
+
+    def _scalar(self, node: Node | None, type_: Any) -> Any:
+        if node is None:
+            return None
+        if isinstance(node, Scalar) and isinstance(node.value, type_):
+            return node.value
+        self.broken = True
+        return None
