@@ -50,7 +50,7 @@ class Package:
     def to_yaml(self) -> str:
         """The package as a file: one or two YAML documents, byte-stable."""
         documents = [self.spec] if self.platform is None else [self.spec, self.platform]
-        body = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=True, width=2**31, allow_unicode=True)
+        body = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=True, width=2**31 - 1, allow_unicode=True)
         return f"# PIPELINE DEFINITION\n# Name: {self.name}\n{body}"
 
 

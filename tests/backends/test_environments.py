@@ -121,12 +121,12 @@ def test_an_environment_is_made_once_and_then_quick(workshop: Workshop, said: li
     assert Path(done.stdout.strip()).is_file(), "packages are compiled beforehand"
 
 
-def test_the_address_knows_what_matters(cache: Path) -> None:
+def test_the_address_knows_what_matters() -> None:
     installs = [
         [KFP], [], [replace(KFP, no_deps=False)], [replace(KFP, index="https://i")], [KFP, KFP],
         [replace(KFP, extra_indexes=("https://i",))], [Install(("kfp==2.16.0",), no_deps=True)],
     ]  # fmt: skip
-    assert len({environments._address(each, Path(sys.executable)) for each in installs}) == len(installs)
+    assert len({environments.address(each, Path(sys.executable)) for each in installs}) == len(installs)
 
 
 def test_a_half_built_environment_is_built_again(tmp_path: Path, said: list[str]) -> None:
@@ -143,19 +143,19 @@ def test_a_half_built_environment_is_built_again(tmp_path: Path, said: list[str]
 
 def test_without_uv_pip_does_it(tmp_path: Path, said: list[str]) -> None:
     folder = environment([KFP], Workshop(tmp_path), said.append)
-    run = [folder / "bin" / "python", "-c", "import kfp, sys; print(sys.prefix, kfp.__version__)"]
+    run = [str(folder / "bin" / "python"), "-c", "import kfp, sys; print(sys.prefix, kfp.__version__)"]
     done = subprocess.run(run, env={"_KFP_RUNTIME": "true"}, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(folder), "2.17.0"]
     assert said == ["installing kfp==2.17.0 into a new environment"]
 
 
-@pytest.mark.parametrize("uv", [True, False])
-def test_a_failed_install_shows_why(uv: bool, tmp_path: Path) -> None:
-    workshop = Workshop(tmp_path, uv=environments.find_uv() if uv else None)
+@pytest.mark.parametrize("tool", [environments.find_uv(), None], ids=["uv", "pip"])
+def test_a_failed_install_shows_why(tool: Path | None, tmp_path: Path) -> None:
+    workshop = Workshop(tmp_path, uv=tool)
     missing = Install(("./no-such-wheel-1.0-py3-none-any.whl",))
     with pytest.raises(TaskFailure, match=r"(?s)packages cannot be installed: .*no-such-wheel"):
         environment([missing], workshop)
-    assert not (tmp_path / environments._address([missing], workshop.python) / "ready").exists()
+    assert not (tmp_path / environments.address([missing], workshop.python) / "ready").exists()
 
 
 def test_threads_wait_for_one_another(tmp_path: Path, said: list[str]) -> None:
@@ -205,7 +205,7 @@ def test_stop_ends_an_installation(tmp_path: Path) -> None:
     stop = threading.Event()
     threading.Timer(0.3, stop.set).start()
     with pytest.raises(Stopped):
-        environment([], Workshop(tmp_path, uv=slow_uv(tmp_path, "sleep 100")), lambda text: None, stop)
+        environment([], Workshop(tmp_path, uv=slow_uv(tmp_path, "sleep 100")), lambda _: None, stop)
 
 
 def test_tools_see_no_secrets() -> None:
@@ -316,7 +316,7 @@ def test_a_component_whose_code_is_in_its_image_is_told(start: Callable[[Execute
 @pytest.mark.skipif(
     shutil.which("python3", path="/usr/bin:/usr/local/bin") is None, reason="needs a second interpreter"
 )
-def test_another_interpreter_has_another_address(cache: Path) -> None:
+def test_another_interpreter_has_another_address() -> None:
     other = Path(shutil.which("python3", path="/usr/bin:/usr/local/bin") or "")
     if os.path.realpath(other) != os.path.realpath(sys.executable):
-        assert environments._address([KFP], other) != environments._address([KFP], Path(sys.executable))
+        assert environments.address([KFP], other) != environments.address([KFP], Path(sys.executable))

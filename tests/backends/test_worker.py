@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 from kfgit.backends.local import launcher, worker
+from kfgit.backends.local.environments import CERTIFICATES, PROXIES
 from kfgit.backends.local.protocol import Execute, Import, Outputs
 from kfgit.backends.local.worker import AttemptPlace, Hooks, Masker, Stopped, TaskFailure, WorkerSettings
 from kfgit.events import Artifact
@@ -290,7 +292,7 @@ def test_a_missing_output_parameter_fails_and_a_missing_artifact_does_not(
     [
         ("s", " a\n", " a\n"), ("s", "", ""), ("i", " -5\n", -5), ("i", "+7", 7), ("i", str(2**53 + 1), 2**53),
         ("f", "1.5\n", 1.5), ("f", "1e3", 1000.0), ("b", "true\n", True), ("b", "F", False), ("b", "1", True),
-        ("l", "[1, \"a\"]\n", [1, "a"]), ("d", '{"a": {"b": null}}', {"a": {"b": None}}),
+        ("l", '[1, "a"]\n', [1, "a"]), ("d", '{"a": {"b": null}}', {"a": {"b": None}}),
     ],
 )  # fmt: skip
 def test_text_becomes_a_value_by_type(kind: str, text: str, value: Any) -> None:
@@ -426,7 +428,12 @@ def test_the_environment_is_clean(place: AttemptPlace, settings: WorkerSettings)
     """)
     subprocess.run([sys.executable, "-c", script], env=leaky, check=True, timeout=60)
     found = json.loads(log(place))
-    allowed = set(worker._ALLOWED) | {"HOME", "TMPDIR", "PIP_REQUIRE_VIRTUALENV", "LC_CTYPE"}
+    allowed = {"PATH", "LANG", "TZ", *PROXIES, *CERTIFICATES} | {
+        "HOME",
+        "TMPDIR",
+        "PIP_REQUIRE_VIRTUALENV",
+        "LC_CTYPE",
+    }
     declared = {"MINE", "KFP_POD_NAME", "KFP_POD_UID", "KFP_RETRY_INDEX", "CUDA_VISIBLE_DEVICES"}
     assert not {name for name in found if name not in allowed | declared and not name.startswith("LC_")}
     assert declared <= set(found)
@@ -512,13 +519,13 @@ def test_env_files(tmp_path: Path) -> None:
         "# a comment\n\nA=1\nexport B = two words  # note\nC='raw $x #' # note\nD=\"a\\nb\\\"\"\nE=\nF=a#b\nG=it's\r\n"
         "my.key-x=v=w\nH='two\nlines'\nI= # only a note\nJ=last"
     )
-    assert worker._env_file(file) == {
+    assert worker.env_file(file) == {
         "A": "1", "B": "two words", "C": "raw $x #", "D": 'a\nb"', "E": "", "F": "a#b", "G": "it's", "my.key-x": "v=w",
         "H": "two\nlines", "I": "", "J": "last",
     }  # fmt: skip
     file.write_text("A=1\nnonsense\n")
     with pytest.raises(TaskFailure, match="line 2"):
-        worker._env_file(file)
+        worker.env_file(file)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
@@ -728,12 +735,12 @@ def contained(
     tool = folder / request.param
     tool.write_text(DOCKER.format(python=sys.executable, answers=0))
     tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
-    yield replace(settings, executor="auto", path=f"{folder}:/usr/bin:/bin")
+    return replace(settings, executor="auto", path=f"{folder}:/usr/bin:/bin")
 
 
 def calls(settings: WorkerSettings) -> list[list[str]]:
     folder = Path((settings.path or "").split(":")[0])
-    return [eval(line) for line in (folder / "calls").read_text().splitlines()]  # noqa: S307  (our own repr)
+    return [ast.literal_eval(line) for line in (folder / "calls").read_text().splitlines()]
 
 
 def test_a_container_task_runs_in_its_image(
@@ -796,7 +803,9 @@ def test_an_engine_that_does_not_answer(tmp_path: Path, settings: WorkerSettings
 
 def bring(uri: str) -> tuple[Artifact, list[str]]:
     said: list[str] = []
-    found = worker.run_import(Import("i", "i", uri, "system.Dataset", "0.0.1", {"a": 1}, True), said.append)
+    found = worker.run_import(
+        Import("i", "i", uri, "system.Dataset", "0.0.1", {"a": 1}, reimport=True), said.append
+    )
     return found.artifacts["artifact"][0], said
 
 
@@ -855,8 +864,9 @@ def test_the_reaper_comes_back_when_it_was_killed(place: AttemptPlace, settings:
     from kfgit.backends.local.reaper import REAPER
 
     run(shell("true"), place, settings)
-    assert REAPER._process is not None
-    os.kill(REAPER._process.pid, signal.SIGKILL)
+    first = REAPER.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
     time.sleep(0.1)
     run(shell("true"), place, settings)
-    assert REAPER._process.poll() is None
+    assert REAPER.pid not in (None, first)

@@ -84,7 +84,10 @@ def _answering(tool: Tool, path: str) -> Engine | None:
 def command_line(engine: Engine, container: Container) -> tuple[str, ...]:
     """The client's arguments. The image's own entrypoint is replaced, as KFP's launcher replaces it."""
     program, *rest = container.argv
-    mounts = [*((path, False) for path in container.writable), *((path, True) for path in container.readable)]
+    mounts = [
+        *((path, "") for path in container.writable),
+        *((path, "readonly") for path in container.readable),
+    ]
     parts = [
         str(engine.binary),
         "run",
@@ -96,8 +99,8 @@ def command_line(engine: Engine, container: Container) -> tuple[str, ...]:
     ]
     if container.pull is not None:
         parts += ["--pull", {"Always": "always", "Never": "never"}.get(container.pull, "missing")]
-    for path, readonly in mounts:
-        parts += ["--mount", _mount(path, readonly)]
+    for path, mode in mounts:
+        parts += ["--mount", _mount(path, mode)]
     for name in container.variables:
         parts += [] if _is_the_clients(name) else ["--env", name]
     if any(_is_the_clients(name) for name in container.variables):
@@ -139,9 +142,9 @@ def send(engine: Engine, name: str, number: int) -> None:
         return
 
 
-def _mount(path: Path, readonly: bool) -> str:
+def _mount(path: Path, mode: str) -> str:
     """`--mount` takes one line of CSV, so that colons and commas in a path are safe."""
-    fields = ["type=bind", f"source={path}", f"target={path}", *(["readonly"] if readonly else [])]
+    fields = ["type=bind", f"source={path}", f"target={path}", *([mode] if mode else [])]
     return ",".join(
         '"' + each.replace('"', '""') + '"' if set(each) & set(',"\n') else each for each in fields
     )

@@ -64,7 +64,7 @@ class Workshop:
 
 
 def find_uv(path: str | None = None) -> Path | None:
-    """uv from beside this interpreter (where `pip install kfgit[local]` puts it), else from `path` or PATH."""
+    """The uv beside this interpreter (where `pip install kfgit[local]` puts it), else from `path` or PATH."""
     beside = Path(sys.executable).parent / "uv"
     found = str(beside) if path is None and os.access(beside, os.X_OK) else shutil.which("uv", path=path)
     return Path(found) if found else None
@@ -163,14 +163,14 @@ def _install(words: list[str]) -> Install:
 def environment(
     installs: Sequence[Install],
     workshop: Workshop,
-    say: Callable[[str], None] = lambda text: None,
+    say: Callable[[str], None] = lambda _: None,
     stop: threading.Event | None = None,
 ) -> Path:
     """The folder of an environment with exactly these installs, made now if it is not there.
 
     Raises `TaskFailure` with the tool's last lines if an install fails, `Stopped` if `stop` was set meanwhile.
     """
-    folder = workshop.cache / _address(installs, workshop.python)
+    folder = workshop.cache / address(installs, workshop.python)
     if not _is_ready(folder):
         with _locked(folder.with_name(f"{folder.name}.lock"), say, stop):
             if not _is_ready(folder):
@@ -180,10 +180,11 @@ def environment(
 
 def _is_ready(folder: Path) -> bool:
     """The interpreter is looked at too: it is a link, and a Python that was uninstalled leaves it dangling."""
-    return os.path.exists(folder / "ready") and os.path.exists(folder / "bin" / "python")
+    return (folder / "ready").exists() and (folder / "bin" / "python").exists()
 
 
-def _address(installs: Sequence[Install], python: Path) -> str:
+def address(installs: Sequence[Install], python: Path) -> str:
+    """The name of the environment with these installs, below the cache folder."""
     parts = [
         [i.requirements, i.index, i.extra_indexes, i.trusted_hosts, i.find_links, i.no_deps, i.prereleases]
         for i in installs
@@ -298,7 +299,7 @@ def _pip_options(install: Install) -> list[str]:
 
 
 def _uv_options(install: Install) -> list[str]:
-    """uv's words for pip's options; with several indexes pip takes the best version of all, uv of the first."""
+    """What uv calls pip's options; with several indexes pip takes the best version of all, uv of the first."""
     renamed = {"--trusted-host": "--allow-insecure-host", "--index-url": "--default-index"}
     options = [renamed.get(option, option) for option in _pip_options(install) if option != "--pre"]
     best = ["--index-strategy", "unsafe-best-match"] if install.extra_indexes else []

@@ -186,7 +186,7 @@ def arguments(command: Execute, given: Mapping[str, Any], variables: Mapping[str
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
-    """kubelet's expansion (k8s.io/third_party/forked/golang/expansion): an unknown `$(NAME)` stays as it is."""
+    """The expansion of kubelet (k8s.io/third_party/forked/golang/expansion): an unknown `$(NAME)` stays as it is."""
     return _KUBELET.sub(lambda m: "$" if m[1] else variables.get(m[2], m[0]), text) if "$" in text else text
 
 

@@ -12,6 +12,7 @@ This file is both sides: imported it starts and watches processes, run as a scri
 Linux there is no `/proc`, and only process groups are killed.
 """
 
+# ruff: noqa: PTH, SIM105  (the reaper imports next to nothing, to be there before it is needed)
 from __future__ import annotations
 
 import os
@@ -167,6 +168,11 @@ class Reaper:
         """The container is gone."""
         self._unsay(name, f"x {name}")
 
+    @property
+    def pid(self) -> int | None:
+        """The reaper's process, if it was needed yet."""
+        return None if self._process is None else self._process.pid
+
     def close(self) -> None:
         """Ends the reaper and everything that still runs."""
         with self._lock:
@@ -241,7 +247,7 @@ def run(
     output: int | Callable[[bytes], None],
     stop: threading.Event,
     started: Callable[[], None] = lambda: None,
-    also: Callable[[int], None] = lambda number: None,
+    also: Callable[[int], None] = lambda _: None,
 ) -> Ended:
     """Runs a program in a session of its own to its end, its timeout or `stop`; nothing of its group is left.
 

@@ -76,7 +76,7 @@ class Hooks:
     """How an attempt talks with its runner: a process began, something slow happens, someone wants it to stop."""
 
     started: Callable[[], None] = lambda: None
-    say: Callable[[str], None] = lambda text: None
+    say: Callable[[str], None] = lambda _: None
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -87,9 +87,19 @@ def settle(settings: WorkerSettings) -> WorkerSettings:
     return replace(settings, engine=containers.find(settings.executor, settings.path), settled=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """All that is known before an attempt starts."""
+
+    command: Execute
+    place: AttemptPlace
+    settings: WorkerSettings
+    hooks: Hooks
+
+
 def run_attempt(command: Execute, place: AttemptPlace, settings: WorkerSettings, hooks: Hooks) -> Outputs:
     """Runs one attempt to its end. Raises `TaskFailure` if the task is to blame, `Stopped` if `hooks.stop` was set."""
-    settings = settle(settings)
+    attempt = _Attempt(command, place, settle(settings), hooks)
     if hooks.stop.is_set():
         raise Stopped
     if (image := str(command.executor.get("image", ""))) in _VOLUME_IMAGES:
@@ -98,12 +108,13 @@ def run_attempt(command: Execute, place: AttemptPlace, settings: WorkerSettings,
     given = launcher.executor_input(command, layout)
     _prepare(command, place)
     (place.folder / "executor_input.json").write_text(launcher.to_json(given) + "\n")
-    variables = _declared(command, settings)
+    variables = _declared(command, attempt.settings)
     argv = launcher.arguments(command, given, variables.values)
+    image = launcher.fill(image, launcher.placeholders(given))
     with _scratch(place) as scratch:
-        program = _program(command, given, argv, variables, place, scratch, settings, hooks)
+        program = _program(attempt, image, argv, variables, scratch)
         (place.folder / "repro.sh").write_text(_repro(program, variables, place))
-        _execute(program, variables, command, place, hooks)
+        _execute(attempt, program, variables)
         written = launcher.parse_output(_read(str(layout.output_file)))
         outputs = launcher.collect(command, given, written, _read)
         _bring_home(outputs, place)
@@ -111,14 +122,14 @@ def run_attempt(command: Execute, place: AttemptPlace, settings: WorkerSettings,
     return outputs
 
 
-def run_import(command: Import, say: Callable[[str], None] = lambda text: None) -> Outputs:
+def run_import(command: Import, say: Callable[[str], None] = lambda _: None) -> Outputs:
     """Records an outside thing as the artifact `artifact`. Raises `TaskFailure`.
 
     What is on this machine must exist and be named by an absolute path or `file://`: a relative path would mean
     another thing for each process. What is elsewhere is recorded as it stands and never fetched.
     """
     uri = _local_uri(command.uri)
-    if uri.startswith("/") and not os.path.exists(uri):
+    if uri.startswith("/") and not Path(uri).exists():
         raise TaskFailure(f"`{command.uri}` does not exist on this machine")
     if not uri.startswith("/"):
         say(f"`{uri}` is recorded but not fetched: a task that opens it by its path finds nothing here")
@@ -180,7 +191,7 @@ def _scratch(place: AttemptPlace) -> Iterator[Path]:
 def _read(path: str) -> bytes | None:
     """A file's bytes, at most one more than the limit. Anything but a plain file counts as missing."""
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             return file.read(launcher.OUTPUT_LIMIT + 1)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
@@ -276,7 +287,7 @@ def _referenced(kind: _Kind, folder: Path, command: Execute) -> Iterator[tuple[s
             raise TaskFailure(f"the task takes variables from a {kind.words} whose name has no value")
         if "/" in name or name in (".", ".."):
             raise TaskFailure(f"{name!r} cannot be the name of a {kind.words}")
-        found = _env_file(folder / f"{name}.env")
+        found = env_file(folder / f"{name}.env")
         for pair in entry.get("keyToEnv") or ():
             key, variable = str(next(pair[k] for k in kind.keys if k in pair)), str(pair["envVar"])
             if found is not None and key in found:
@@ -303,8 +314,8 @@ def _object_name(kind: _Kind, entry: Mapping[str, Any], command: Execute) -> str
     return next((str(each) for each in candidates if each), "")
 
 
-def _env_file(path: Path) -> dict[str, str] | None:
-    """`KEY=VALUE` lines: comments, `export`, '…' as it stands, "…" with \\n, \\t, \\", \\\\; quotes may span lines."""
+def env_file(path: Path) -> dict[str, str] | None:
+    r"""The `KEY=VALUE` lines of a file, None if there is none: comments, `export`, '…' as it stands, "…" with \n, \t, \", \\; quotes may span lines."""
     try:
         text = path.read_text()
     except FileNotFoundError:
@@ -385,15 +396,14 @@ class _Program:
 
 
 def _program(
-    command: Execute, given: Mapping[str, Any], argv: tuple[str, ...], variables: Variables, place: AttemptPlace,
-    scratch: Path, settings: WorkerSettings, hooks: Hooks,
-) -> _Program:  # fmt: skip
-    """Decides between image, environment and machine; all that each needs is known only here."""
-    image = launcher.fill(str(command.executor.get("image", "")), launcher.placeholders(given))
+    attempt: _Attempt, image: str, argv: tuple[str, ...], variables: Variables, scratch: Path
+) -> _Program:
+    """Decides between image, environment and machine."""
+    command, place, settings, hooks = attempt.command, attempt.place, attempt.settings, attempt.hooks
     work = place.folder / "work"
     engine = settings.engine
     if engine is not None and (settings.executor != "auto" or not _is_python(argv)):
-        container = _container(command, argv, variables, place, image)
+        container = _container(attempt, image, argv, variables)
         env = containers.client_variables(container, os.environ)
         return _Program(containers.command_line(engine, container), env, work, container, engine)
     if _runs_kfp(argv) and not _carries_code(argv):
@@ -407,12 +417,10 @@ def _program(
             settings.environments, settings.python, environments.find_uv(settings.path)
         )
         venv = environments.environment(installs, workshop, hooks.say, hooks.stop)
-        host |= {
-            "VIRTUAL_ENV": str(venv),
-            "PATH": f"{venv / 'bin'}{os.pathsep}{host.get('PATH', os.defpath)}",
-        }
+        path = f"{venv / 'bin'}{os.pathsep}{host['PATH']}"
+        host |= {"VIRTUAL_ENV": str(venv), "PATH": path}
     env = {**host, **variables.values}
-    _must_be_there(argv[0], env, work, bool(command.executor.get("command")))
+    _must_be_there(argv[0], env, work, command)
     return _Program(argv, env, work)
 
 
@@ -448,7 +456,7 @@ def _host_variables(place: AttemptPlace, scratch: Path, settings: WorkerSettings
     return {"LANG": "C.UTF-8", **kept, "PATH": path, **home}
 
 
-def _must_be_there(program: str, env: Mapping[str, str], work: Path, has_command: bool) -> None:
+def _must_be_there(program: str, env: Mapping[str, str], work: Path, command: Execute) -> None:
     if shutil.which(work / program if "/" in program else program, path=env.get("PATH")) is None:
         why = (
             ""
@@ -459,9 +467,10 @@ def _must_be_there(program: str, env: Mapping[str, str], work: Path, has_command
 
 
 def _container(
-    command: Execute, argv: tuple[str, ...], variables: Variables, place: AttemptPlace, image: str
+    attempt: _Attempt, image: str, argv: tuple[str, ...], variables: Variables
 ) -> containers.Container:
-    uris = [each.uri for many in command.artifacts.values() for each in many]
+    place = attempt.place
+    uris = [each.uri for many in attempt.command.artifacts.values() for each in many]
     return containers.Container(
         name=f"kfgit-{variables.uid}",
         image=image,
@@ -469,44 +478,43 @@ def _container(
         variables=variables.values,
         writable=(place.folder, place.artifacts),
         readable=tuple(
-            Path(uri) for uri in dict.fromkeys(uris) if uri.startswith("/") and os.path.exists(uri)
+            Path(uri) for uri in dict.fromkeys(uris) if uri.startswith("/") and Path(uri).exists()
         ),
         private=place.folder / "tmp" / "variables.env",
-        pull=command.platform.get("imagePullPolicy"),
+        pull=attempt.command.platform.get("imagePullPolicy"),
     )
 
 
-def _execute(
-    program: _Program, variables: Variables, command: Execute, place: AttemptPlace, hooks: Hooks
-) -> None:
+def _execute(attempt: _Attempt, program: _Program, variables: Variables) -> None:
     """Runs the program with its output in log.txt, and says in one sentence what went wrong if it did."""
+    timeout, hooks = attempt.command.timeout, attempt.hooks
     marker = f"KFP_POD_UID={variables.uid}"
-    job = reaper.Job(program.argv, program.env, program.cwd, marker, command.timeout)
+    job = reaper.Job(program.argv, program.env, program.cwd, marker, timeout)
     try:
-        with (place.folder / "log.txt").open("ab", buffering=0) as log, _contained(program) as also:
+        with (attempt.place.folder / "log.txt").open("ab", buffering=0) as log, _contained(program) as also:
             masker = Masker(variables.secrets)
-            if not masker.needed:
-                ended = reaper.run(job, log.fileno(), hooks.stop, hooks.started, also)
-            else:
-                ended = reaper.run(
-                    job, lambda data: _write(log.fileno(), masker.feed(data)), hooks.stop, hooks.started, also
-                )
-                _write(log.fileno(), masker.close())
+            output = _masked(log.fileno(), masker) if masker.needed else log.fileno()
+            ended = reaper.run(job, output, hooks.stop, hooks.started, also)
+            _write(log.fileno(), masker.close())
     except (OSError, ValueError) as error:
         raise TaskFailure(f"`{program.argv[0]}` cannot be started: {_cannot_start(error)}") from error
     if ended.why == "stopped":
         raise Stopped
     if ended.why == "timeout":
-        raise TaskFailure(f"it ran longer than its timeout of {command.timeout:g} seconds and was killed")
+        raise TaskFailure(f"it ran longer than its timeout of {timeout:g} seconds and was killed")
     if ended.code != 0:
         raise TaskFailure(_bad_end(ended.code, program))
+
+
+def _masked(descriptor: int, masker: Masker) -> Callable[[bytes], None]:
+    return lambda data: _write(descriptor, masker.feed(data))
 
 
 @contextmanager
 def _contained(program: _Program) -> Iterator[Callable[[int], None]]:
     """Registers the container while its client runs, and yields what sends it a signal."""
     if program.container is None or program.engine is None:
-        yield lambda number: None
+        yield lambda _: None
         return
     engine, name = program.engine, program.container.name
     sent: list[int] = []
@@ -688,7 +696,8 @@ def parity(command: Execute, settings: WorkerSettings) -> tuple[str, ...]:
     except TaskFailure:
         is_python = True
     in_image = settings.engine is not None and (settings.executor != "auto" or not is_python)
-    notes = [] if in_image else _image_notes(image, argv, is_python)
+    where = _environment_notes if is_python else _machine_notes
+    notes = [] if in_image else where(image, argv)
     if not in_image and command.platform.get("imagePullPolicy"):
         notes.append("the image pull policy has no effect")
     notes += [text for key, text in _NO_EFFECT.items() if command.platform.get(key)]
@@ -696,14 +705,16 @@ def parity(command: Execute, settings: WorkerSettings) -> tuple[str, ...]:
     return (*notes, *_argument_notes(command))
 
 
-def _image_notes(image: str, argv: tuple[str, ...], is_python: bool) -> list[str]:
-    if not is_python:
-        return [f"the image `{image}` is not used: the task is a process of this machine"]
+def _machine_notes(image: str, _: tuple[str, ...]) -> list[str]:
+    return [f"the image `{image}` is not used: the task is a process of this machine"]
+
+
+def _environment_notes(image: str, argv: tuple[str, ...]) -> list[str]:
     here = f"{sys.version_info[0]}.{sys.version_info[1]}"
     notes = [f"the image `{image}` is not used: the task runs in an environment of Python {here}"]
     if (found := re.search(r"python[:-](\d)\.?(\d+)", image)) and f"{found[1]}.{found[2]}" != here:
         notes.append(f"the image `{image}` has Python {found[1]}.{found[2]}, the task runs on {here}")
-    if "kfp" not in " ".join(argv[:3]) and _runs_kfp(argv):
+    if _runs_kfp(argv) and "kfp" not in " ".join(argv[:3]):
         notes.append(f"the image is expected to have kfp in it; here it is {SDK_VERSION}")
     return notes
 
