@@ -5,10 +5,12 @@ Pure: the same two sides give the same plan, in the same order, with the same di
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from kfgit import canonical
 from kfgit.ir import Resource
 
 
@@ -104,3 +106,148 @@ class Unchanged:
 
 
 Change: TypeAlias = Create | Update | Replace | Delete | Adopt | Unchanged
+
+ORDER = ("Experiment", "Pipeline", "Schedule", "Run")
+_PRUNE_KEYS = {"Experiment": "experiments", "Pipeline": "pipelines", "Schedule": "schedules", "Run": "runs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an environment says about deleting: `prune` by kind, and globs of what is protected."""
+
+    prune: Mapping[str, str] = field(default_factory=dict)
+    protect: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every object and what happens to it, in the order in which it happens."""
+
+    environment: str
+    target: str
+    changes: tuple[Change, ...]
+    commit: str | None = None
+    requests: int = 0
+
+    @property
+    def pending(self) -> tuple[Change, ...]:
+        """The changes that change something."""
+        return tuple(change for change in self.changes if not isinstance(change, Unchanged))
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal plans: what would be done, to what, from which state."""
+        return canonical.digest([self.environment, self.target, [_fingerprint(change) for change in self.pending]])
+
+    @property
+    def summary(self) -> Mapping[str, int]:
+        """How many changes of each sort."""
+        return {name: sum(action(change) == name for change in self.changes) for name in ACTIONS}
+
+
+ACTIONS = ("create", "update", "replace", "delete", "adopt", "unchanged")
+
+
+def action(change: Change) -> str:
+    """The word for a change."""
+    return type(change).__name__.lower()
+
+
+def subject(change: Change) -> tuple[str, str]:
+    """Kind and name of what changes."""
+    match change:
+        case Create(desired=desired):
+            return desired.kind, desired.name
+        case Update(desired=desired) | Replace(desired=desired) | Adopt(desired=desired):
+            return desired.kind, desired.name
+        case Delete(live=live):
+            return live.kind, live.name
+        case Unchanged(kind=kind, name=name):
+            return kind, name
+
+
+def _fingerprint(change: Change) -> list[str | None]:
+    before = after = None
+    match change:
+        case Create(desired=desired):
+            after = desired.digest
+        case Update(desired=desired, live=live) | Replace(desired=desired, live=live) | Adopt(desired=desired, live=live):
+            before, after = live.digest, desired.digest
+        case Delete(live=live):
+            before = live.digest
+        case Unchanged():
+            pass
+    return [action(change), *subject(change), before, after]
+
+
+def plan(
+    environment: str, target: str, desired: Sequence[Resource], live: Live, rules: Rules, *, commit: str | None = None
+) -> Plan:
+    """The changes that make `live` equal to `desired`: first what is created or changed, then what goes."""
+    found = {(thing.kind, thing.name): thing for thing in live.objects}
+    wanted = {(resource.kind, resource.name) for resource in desired}
+    changes: list[Change] = [_change(resource, found.get((resource.kind, resource.name))) for resource in desired]
+    gone = [thing for key, thing in found.items() if key not in wanted and thing.owned]
+    changes += _prunes(gone, rules)
+    changes.sort(key=_place)
+    return Plan(environment, target, tuple(changes), commit, live.requests)
+
+
+def _place(change: Change) -> tuple[bool, int, str]:
+    """Deletions come last and in reverse, so that nothing loses what it stands on."""
+    kind, name = subject(change)
+    rank = ORDER.index(kind) if kind in ORDER else len(ORDER)
+    deletes = isinstance(change, Delete)
+    return deletes, -rank if deletes else rank, name
+
+
+def _change(resource: Resource, live: LiveObject | None) -> Change:
+    if live is None:
+        return Create(resource)
+    if resource.kind == "Run":
+        return Unchanged("Run", resource.name) if live.applied == resource.digest else Create(resource)
+    diff = tuple(difference(live.spec, resource.spec))
+    if not live.owned:
+        note = "an object of this name is there that kfgit did not make; `kfgit adopt` takes it over"
+        return Unchanged(resource.kind, resource.name, (note,))
+    if not diff:
+        return Unchanged(resource.kind, resource.name)
+    cause: Cause = "drift" if live.applied == resource.digest else "source"
+    diff = (*diff, *_package_difference(resource, live))
+    return (Replace if resource.kind == "Schedule" else Update)(resource, live, cause, diff)
+
+
+def _package_difference(resource: Resource, live: LiveObject) -> Iterator[Difference]:
+    """What is different inside the pipeline, where the target can show its own."""
+    before = live.detail.get("package")
+    if resource.package is not None and isinstance(before, Mapping):
+        yield from difference(before, resource.package.spec)
+
+
+def _prunes(gone: Sequence[LiveObject], rules: Rules) -> Iterator[Change]:
+    for live in gone:
+        name = f"{live.kind.lower()}/{live.name}"
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in rules.protect):
+            yield Unchanged(live.kind, live.name, ("no document wants it any more; it is protected and stays",))
+        elif rules.prune.get(_PRUNE_KEYS.get(live.kind, ""), "keep") == "delete":
+            yield Delete(live)
+        elif live.kind != "Run":
+            yield Unchanged(live.kind, live.name, (f"no document wants it any more; {_PRUNE_KEYS[live.kind]} are kept",))
+
+
+def difference(before: Any, after: Any, path: str = "") -> Iterator[Difference]:
+    """The fields that differ, by path; lists are compared item by item where they are equally long."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted({*before, *after}):
+            yield from difference(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from difference(one, other, f"{path}[{index}]")
+    elif before != after:
+        yield Difference(path, before, after)
+
+
+def destroy(environment: str, target: str, live: Live, rules: Rules) -> Plan:
+    """The plan that removes all that is owned; what is protected stays."""
+    everything = Rules(dict.fromkeys(_PRUNE_KEYS.values(), "delete"), rules.protect)
+    return plan(environment, target, (), live, everything)

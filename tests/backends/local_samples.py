@@ -19,7 +19,9 @@ from kfgit.ir import Package
 Task = tuple[Sequence[str], Sequence[str]]
 
 
-def package(tasks: Mapping[str, Task], name: str = "demo", inputs: Mapping[str, str] | None = None) -> Package:
+def package(
+    tasks: Mapping[str, Task], name: str = "demo", inputs: Mapping[str, str] | None = None
+) -> Package:
     """A pipeline of tasks `name: (args, upstreams)`; every task makes the artifact `data` and the integer `n`."""
     return Package(
         name,
@@ -49,14 +51,17 @@ def with_exit(body: Mapping[str, Task], exit_args: Sequence[str]) -> Package:
     spec: dict[str, Any] = {**made.spec}
     tasks: dict[str, Any] = dict(spec["root"]["dag"]["tasks"])
     bye = tasks.pop("bye")
-    bye |= {"dependentTasks": ["exit-handler-1"], "triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}}
+    bye |= {
+        "dependentTasks": ["exit-handler-1"],
+        "triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"},
+    }
     group = {"taskInfo": {"name": "exit-handler-1"}, "componentRef": {"name": "comp-exit-handler-1"}}
     spec["components"] = {**spec["components"], "comp-exit-handler-1": {"dag": {"tasks": tasks}}}
     spec["root"] = {"dag": {"tasks": {"exit-handler-1": group, "bye": bye}}}
     return Package(made.name, spec, labels={"root/exit-handler-1": ""})
 
 
-def attempt(command: Execute, place: AttemptPlace, settings: WorkerSettings, hooks: Hooks) -> Outputs:
+def attempt(command: Execute, place: AttemptPlace, _settings: WorkerSettings, hooks: Hooks) -> Outputs:
     """Does what the args say: `sleep SECONDS`, `fail`, `hang`, `break`, `note FILE`; then makes the outputs."""
     hooks.started()
     args = list(command.executor.get("args", ()))
@@ -90,7 +95,10 @@ def attempt(command: Execute, place: AttemptPlace, settings: WorkerSettings, hoo
 
 def backend(root: Path, **changed: Any) -> LocalBackend:
     """A backend below `root` whose attempts are those of this file."""
-    work = Work(attempt=changed.pop("attempt", attempt), parity=lambda command, settings: ("placement has no effect",))
+    work = Work(
+        attempt=changed.pop("attempt", attempt),
+        parity=lambda _command, _settings: ("placement has no effect",),
+    )
     return LocalBackend.open(settings(root, **changed), work)
 
 
@@ -111,7 +119,9 @@ def settings(root: Path, **changed: Any) -> LocalSettings:
 
 def request(made: Package, id_: str | None = None, **changed: Any) -> RunRequest:
     """A run of the package."""
-    return RunRequest(id=id_ or str(uuid4()), name=f"{made.name}-run", pipeline=made.name, package=made, **changed)
+    return RunRequest(
+        id=id_ or str(uuid4()), name=f"{made.name}-run", pipeline=made.name, package=made, **changed
+    )
 
 
 def _component(task: str) -> dict[str, Any]:
@@ -119,7 +129,9 @@ def _component(task: str) -> dict[str, Any]:
         "executorLabel": f"exec-{task}",
         "outputDefinitions": {
             "parameters": {"n": {"parameterType": "NUMBER_INTEGER"}},
-            "artifacts": {"data": {"artifactType": {"schemaTitle": "system.Dataset", "schemaVersion": "0.0.1"}}},
+            "artifacts": {
+                "data": {"artifactType": {"schemaTitle": "system.Dataset", "schemaVersion": "0.0.1"}}
+            },
         },
     }
 

@@ -160,7 +160,11 @@ def test_optional_inputs_without_a_value_are_absent_all_the_way_down() -> None:
         ),
     }
     root = dag(
-        {"n": task("n", {"u": outer("p")}), "m": task("n", {"v": outer("p")}), "c": task("c", {"y": outer("q")})},
+        {
+            "n": task("n", {"u": outer("p")}),
+            "m": task("n", {"v": outer("p")}),
+            "c": task("c", {"y": outer("q")}),
+        },
         {"p": param(STR, optional=True), "q": param(STR, "dq")},
     )
     worker = play(package(components, root))
@@ -215,14 +219,20 @@ def problems(parameters: Any, artifacts: Any = None) -> tuple[str, ...]:
         },
         arts={"data": slot(), "extra": slot(many=True, optional=True)},
     )
-    return engine.check_inputs(engine.load(package({}, root)), parameters, artifacts or {"data": [artifact("1")]})
+    return engine.check_inputs(
+        engine.load(package({}, root)), parameters, artifacts or {"data": [artifact("1")]}
+    )
 
 
 @pytest.mark.parametrize(
     ("parameters", "artifacts", "expected"),
     [
         ({"epochs": 3}, None, ()),
-        ({"epochs": 3.0, "rates": [1], "extra": None}, None, ("the input `extra` is an artifact, not a parameter",)),
+        (
+            {"epochs": 3.0, "rates": [1], "extra": None},
+            None,
+            ("the input `extra` is an artifact, not a parameter",),
+        ),
         ({}, None, ("the input `epochs` is required and was not given",)),
         ({"epochs": None}, None, ("the input `epochs` is required and was not given",)),
         ({"epochs": 1, "epoch": 2}, None, ("the pipeline has no input `epoch`; did you mean `epochs`?",)),

@@ -30,11 +30,18 @@ from tests.backends.test_engine_play import (
     task,
 )
 
-CACHE = {"cachingOptions": {"enableCache": True}}
+CACHE: dict[str, Any] = {"cachingOptions": {"enableCache": True}}
 
 
 def container(**more: Any) -> dict[str, Any]:
-    return {"container": {"image": "alpine:3", "command": ["run"], "args": ["{{$.inputs.parameters['x']}}"], **more}}
+    return {
+        "container": {
+            "image": "alpine:3",
+            "command": ["run"],
+            "args": ["{{$.inputs.parameters['x']}}"],
+            **more,
+        }
+    }
 
 
 def command(
@@ -153,16 +160,24 @@ def test_kubernetes_settings_are_resolved_and_those_without_a_value_left_out() -
         {"c": task("c", **CACHE), "make": task("make")},
         {"secret": STR, "none": param(STRUCT, optional=True)},
     )
-    worker = play(package(components, root, platform=platform), by_name(make=gave(Output="p1")), inputs={"secret": "s"})
+    worker = play(
+        package(components, root, platform=platform), by_name(make=gave(Output="p1")), inputs={"secret": "s"}
+    )
     assert worker.executed == ["make", "c"]  # the mount is a dependency
     found = worker.command("c")
     assert found.timeout == 90.0
     assert found.platform == {
         "activeDeadlineSeconds": "90",
         "secretAsEnv": [
-            {"keyToEnv": [{"secretKey": "k", "envVar": "K"}], "secretNameParameter": const("s"), "secretName": "s"}
+            {
+                "keyToEnv": [{"secretKey": "k", "envVar": "K"}],
+                "secretNameParameter": const("s"),
+                "secretName": "s",
+            }
         ],
-        "configMapAsVolume": [{"configMapNameParameter": const("cm"), "configMapName": "cm", "mountPath": "/cm"}],
+        "configMapAsVolume": [
+            {"configMapNameParameter": const("cm"), "configMapName": "cm", "mountPath": "/cm"}
+        ],
         "pvcMount": [
             {"mountPath": "/d", "pvcNameParameter": const("p1"), "pvcName": "p1", "constant": "p1"},
             {"mountPath": "/e", "constant": "p1", "pvcName": "p1"},
@@ -180,7 +195,9 @@ def importer(uri: Any, **more: Any) -> Any:
         "i": task("imp", {"uri": const("gs://b/x"), "who": const(3)}),
         "r": task("read", arts={"a": art("i", "artifact")}),
     }
-    return ready(package({"imp": one, "read": job(arts={"a": slot()})}, dag(tasks), executors={"exec-imp": executor}))
+    return ready(
+        package({"imp": one, "read": job(arts={"a": slot()})}, dag(tasks), executors={"exec-imp": executor})
+    )
 
 
 def test_importers() -> None:
@@ -203,7 +220,11 @@ def test_an_empty_uri_imports_nothing() -> None:
 
 
 def test_paths_and_keys_tell_the_source_and_the_ir() -> None:
-    components = {"c": job({"x": INT}), "comp-loop": dag({"for-2": task("inner", **each("[1]", "i"))}), "inner": dag({"t": task("c", {"x": outer("i")})}, {"i": INT})}
+    components = {
+        "c": job({"x": INT}),
+        "comp-loop": dag({"for-2": task("inner", **each("[1]", "i"))}),
+        "inner": dag({"t": task("c", {"x": outer("i")})}, {"i": INT}),
+    }
     labels = {"root/exit-handler-1": "", "comp-loop/for-2": "sweep", "inner/t": "train", "c": "trainer"}
     worker = play(package(components, dag({"exit-handler-1": task("comp-loop")}), labels))
     found = worker.command("exit-handler-1/for-2/0/t")

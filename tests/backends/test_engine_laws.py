@@ -6,6 +6,7 @@ its tasks ended; what the engine says of a step (`changes`) is what changed; the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +64,7 @@ class Builder:
         for index in range(self.draw(st.integers(1, 4))):
             name = f"t{index}"
             tasks[name] = self.task(depth, sorted(tasks), lists, name)
-        last = sorted(tasks)[-1]
+        last = max(tasks)
         spec = dag(tasks, {"x": INT}, {"Output": (LIST if last in lists else INT, last)})
         self.components[f"d{len(self.components)}"] = spec
         return spec
@@ -130,7 +131,7 @@ class Watched(Worker):
                 self.check_upstreams(command.key, states)
         return commands
 
-    def check_upstreams(self, key: str, states: dict[str, str]) -> None:
+    def check_upstreams(self, key: str, states: Mapping[str, str]) -> None:
         """Along the way to a task, each DAG's task waited for its upstreams."""
         program = self.state.program
         component, place = program.root, ""
@@ -157,7 +158,11 @@ def test_every_run_keeps_the_laws(pack: Package, data: st.DataObject) -> None:
     for _ in range(2000):
         if engine.outcome(worker.state) is not None:
             break
-        moves = [*sorted(worker.running), *(["sleep"] if worker.wakes else []), *([] if canceled else ["cancel"])]
+        moves = [
+            *sorted(worker.running),
+            *(["sleep"] if worker.wakes else []),
+            *([] if canceled else ["cancel"]),
+        ]
         move = data.draw(st.sampled_from(moves))
         # Cancel rarely, else few runs go far.
         if move == "cancel" and data.draw(st.integers(0, 9)):
@@ -191,12 +196,16 @@ def ended(worker: Worker, *, canceled: bool) -> None:
         assert "CANCELED" not in states
     assert (outcome.error is not None) == ("FAILED" in states)
     for record in records:
-        assert record.finished_at is None or record.started_at is None or record.started_at <= record.finished_at
+        assert (
+            record.finished_at is None or record.started_at is None or record.started_at <= record.finished_at
+        )
         assert (record.attempts > 0) <= (record.state != "SKIPPED")
     assert engine.advance(worker.state, Cancel(worker.at)) == (worker.state, ())
 
 
-KEYS = st.sampled_from(["t0", "t1", "t2", "t0/t0", "t0/0/t0", "t1/t0", "t1/0/t0", "exit-handler-1/t0", "bye", "x"])
+KEYS = st.sampled_from(
+    ["t0", "t1", "t2", "t0/t0", "t0/0/t0", "t1/t0", "t1/0/t0", "exit-handler-1/t0", "bye", "x"]
+)
 SIGNALS: st.SearchStrategy[Signal] = st.one_of(
     st.just(Begin(T0)),
     st.just(Cancel(T0)),
@@ -210,7 +219,9 @@ SIGNALS: st.SearchStrategy[Signal] = st.one_of(
 
 @LAWS
 @given(packages(), st.lists(SIGNALS, max_size=40))
-def test_any_signals_at_all_never_raise_and_replay_to_the_same_state(pack: Package, signals: list[Signal]) -> None:
+def test_any_signals_at_all_never_raise_and_replay_to_the_same_state(
+    pack: Package, signals: list[Signal]
+) -> None:
     program = engine.load(pack)
     seen: set[tuple[str, int]] = set()
     first = again = engine.start(program, context(), {}, {})

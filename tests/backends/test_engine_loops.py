@@ -86,9 +86,7 @@ def test_iterations_that_began_go_on_after_a_failure_beside_them() -> None:
 
 def test_the_value_of_a_skipped_iteration_is_left_out() -> None:
     when = "int(inputs.parameter_values['x']) != 2"
-    worker = play(
-        sweep({"double": task("double", {"x": outer("i")}, when=when)}), by_name(double=doubled)
-    )
+    worker = play(sweep({"double": task("double", {"x": outer("i")}, when=when)}), by_name(double=doubled))
     assert worker.command("sum").parameters == {"xs": [2, 6]}
     assert worker.states["loop/1/double"] == "SKIPPED"
 
@@ -104,7 +102,9 @@ def test_an_empty_list_succeeds_and_collects_nothing() -> None:
 
 
 def test_nested_loops_are_collected_as_one_flat_list_and_lists_in_it_stay_lists() -> None:
-    inner = dag({"c": task("c", {"x": outer("i"), "y": outer("j")})}, {"i": INT, "j": INT}, {"all": (LIST, "c")})
+    inner = dag(
+        {"c": task("c", {"x": outer("i"), "y": outer("j")})}, {"i": INT, "j": INT}, {"all": (LIST, "c")}
+    )
     middle = dag(
         {"inner": task("inner", {"i": outer("i")}, **each("[10, 20]", "j"))},
         {"i": INT},
@@ -132,9 +132,7 @@ def test_nested_loops_are_collected_as_one_flat_list_and_lists_in_it_stay_lists(
 
 
 def test_items_come_from_an_output_also_as_json_text_and_a_field_is_selected() -> None:
-    loop = dag(
-        {"c": task("c", {"x": outer("i", 'parseJson(string_value)["a"]')})}, {"l": STR, "i": STRUCT}
-    )
+    loop = dag({"c": task("c", {"x": outer("i", 'parseJson(string_value)["a"]')})}, {"l": STR, "i": STRUCT})
     components = {"make": job(gives={"Output": STR}), "c": job({"x": INT}), "loop": loop}
     tasks = {"make": task("make"), "loop": task("loop", {"l": out("make")}, **each("@l", "i"))}
     worker = play(package(components, dag(tasks)), by_name(make=gave(Output='[{"a": 1}, {"a": 2.0}]')))
@@ -203,8 +201,18 @@ def test_a_skipped_loop_and_a_loop_in_a_branch_not_taken() -> None:
 COIN = {
     "flip": job(gives={"Output": STR}),
     "say": job({"x": STR}, {"Output": STR}, makes={"a": slot()}),
-    "heads": dag({"h": task("say", {"x": const("h")})}, {"c": STR}, {"o": (STR, "h")}, makes={"a": (slot(), ("h", "a"))}),
-    "tails": dag({"t": task("say", {"x": const("t")})}, {"c": STR}, {"o": (STR, "t")}, makes={"a": (slot(), ("t", "a"))}),
+    "heads": dag(
+        {"h": task("say", {"x": const("h")})},
+        {"c": STR},
+        {"o": (STR, "h")},
+        makes={"a": (slot(), ("h", "a"))},
+    ),
+    "tails": dag(
+        {"t": task("say", {"x": const("t")})},
+        {"c": STR},
+        {"o": (STR, "t")},
+        makes={"a": (slot(), ("t", "a"))},
+    ),
     "both": dag(
         {
             "heads": task("heads", {"c": outer("c")}, when="inputs.parameter_values['c'] == 'heads'"),

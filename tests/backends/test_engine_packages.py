@@ -33,7 +33,9 @@ def answer(command: Execute | Import) -> Outputs:
 @pytest.mark.parametrize("name", FILES or [""])
 def test_a_package_runs_to_its_end(name: str) -> None:
     documents = [one for one in yaml.safe_load_all((FOLDER / name).read_text()) if one]
-    pack = Package(documents[0]["pipelineInfo"]["name"], documents[0], documents[1] if documents[1:] else None)
+    pack = Package(
+        documents[0]["pipelineInfo"]["name"], documents[0], documents[1] if documents[1:] else None
+    )
     program = engine.load(pack)
     inputs = {key: BY_TYPE[one.type] for key, one in program.root.parameters.items() if one.required}
     artifacts = {key: (artifact(key),) for key, one in program.root.artifacts.items() if not one.optional}

@@ -239,7 +239,8 @@ def by_name(**answers: Any) -> Callable[[Execute | Import], Answer]:
         found = answers.get(name, plausible(command))
         if isinstance(found, list):
             found = found[command.attempt if isinstance(command, Execute) else 0]
-        return found(command) if callable(found) else found
+        given: Answer = found(command) if callable(found) else found
+        return given
 
     return answer
 

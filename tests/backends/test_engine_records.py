@@ -57,7 +57,9 @@ def test_groups_without_a_label_are_looked_through() -> None:
 
 def test_the_error_of_a_nameless_guard_is_told_by_its_task() -> None:
     components = {**C, "guard": dag({"t": task("c", X)})}
-    pack = package(components, dag({"g": task("guard", when="inputs.parameter_values['y'] == 1")}), {"root/g": ""})
+    pack = package(
+        components, dag({"g": task("guard", when="inputs.parameter_values['y'] == 1")}), {"root/g": ""}
+    )
     worker = play(pack)
     record = worker.record("t")
     assert record.state == "FAILED"
@@ -96,7 +98,12 @@ def test_changes_of_one_event_are_few() -> None:
 
 
 def test_outputs_of_the_run() -> None:
-    loop = dag({"t": task("c", {"x": outer("i")})}, {"i": STR}, {"all": (LIST, "t")}, makes={"ms": (slot(many=True), ("t", "m"))})
+    loop = dag(
+        {"t": task("c", {"x": outer("i")})},
+        {"i": STR},
+        {"all": (LIST, "t")},
+        makes={"ms": (slot(many=True), ("t", "m"))},
+    )
     root = dag(
         {"l": task("loop", **each('["a", "b"]', "i")), "a": task("c", {"x": out("s")}), "s": task("c", X)},
         gives={"last": (STR, "a"), "all": (LIST, ("l", "all"))},

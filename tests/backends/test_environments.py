@@ -32,8 +32,15 @@ PIP = "python3 -m pip install --quiet --no-warn-script-location"
 LINE = f"{PIP} 'kfp==2.17.0' '--no-deps' 'typing-extensions>=3.7.4,<5; python_version<\"3.9\"'"
 TYPING = 'typing-extensions>=3.7.4,<5; python_version<"3.9"'
 SDK = Install(("kfp==2.17.0", TYPING), no_deps=True)
-VENV = 'export PIP_X=1\ntmp=$(mktemp -d)\npython3 -m venv "$tmp/venv" --system-site-packages\n. "$tmp/venv/bin/activate"\n'
-BOOT = 'program_path=$(mktemp -d)\n\nprintf "%s" "$0" > "$program_path/ephemeral_component.py"\n\n_KFP_RUNTIME=true python3 -m kfp.dsl.executor_main --component_module_path "$program_path/ephemeral_component.py" "$@"\n'
+VENV = """export PIP_DISABLE_PIP_VERSION_CHECK=1
+tmp=$(mktemp -d)
+python3 -m venv "$tmp/venv" --system-site-packages
+. "$tmp/venv/bin/activate"
+"""
+BOOT = """program_path=$(mktemp -d)
+printf "%s" "$0" > "$program_path/ephemeral_component.py"
+_KFP_RUNTIME=true python3 -m kfp.dsl.executor_main --component_module_path "$program_path/ephemeral_component.py" "$@"
+"""
 
 
 def script(commands: str) -> list[str]:
@@ -231,7 +238,7 @@ HEAD = "\nimport kfp\nfrom kfp import dsl\nfrom kfp.dsl import *\nfrom typing im
 
 
 def component(
-    source: str, name: str, inputs: dict[str, str], outputs: dict[str, str], pip: bool = True, **more: Any
+    source: str, name: str, inputs: dict[str, str], outputs: dict[str, str], **more: Any
 ) -> Execute:
     definitions = {
         "inputDefinitions": {"parameters": {n: {"parameterType": t} for n, t in inputs.items()}},
@@ -244,7 +251,7 @@ def component(
             },
         },
     }
-    command = [*(script(LINE)[:3] if pip else []), "sh", "-ec", BOOT.replace("$$", "$"), HEAD + source]
+    command = [*more.pop("pip", script(LINE)[:3]), "sh", "-ec", BOOT, HEAD + source]
     args = ["--executor_input", "{{$}}", "--function_to_execute", name]
     return Execute(
         **{
@@ -267,11 +274,16 @@ def start(tmp_path: Path, cache: Path) -> Callable[[Execute], Any]:
     return lambda command: worker.run_attempt(command, place, settings, Hooks())
 
 
-ECHO = "def echo(text: str, number: int, items: list, out: Output[Model]) -> NamedTuple('o', text=str, n=float):\n    out.metadata['n'] = number\n    open(out.path, 'w').write(text)\n    return (text, number / 2)\n"
+ECHO = """
+def echo(text: str, number: int, items: list, out: Output[Model]) -> NamedTuple('o', text=str, n=float):
+    out.metadata['n'] = number
+    open(out.path, 'w').write(text)
+    return (text, number / 2)
+"""
 
 
-@pytest.mark.parametrize("pip", [True, False])
-def test_a_python_component_runs_in_its_environment(pip: bool, start: Callable[[Execute], Any]) -> None:
+@pytest.mark.parametrize("pip", [script(LINE)[:3], []], ids=["pip script", "kfp from its image"])
+def test_a_python_component_runs_in_its_environment(pip: list[str], start: Callable[[Execute], Any]) -> None:
     text = "{{$}} $(HOME) $$ ' \" \n 漢字 {{$.inputs.parameters['number']}}"
     inputs, outputs = (
         {"text": "STRING", "number": "NUMBER_INTEGER", "items": "LIST"},
@@ -282,7 +294,7 @@ def test_a_python_component_runs_in_its_environment(pip: bool, start: Callable[[
         "echo",
         inputs,
         {**outputs, "out": "system.Model"},
-        pip,
+        pip=pip,
         parameters={"text": text, "number": 3, "items": [1, 2]},
     )
     found = start(command)
@@ -293,7 +305,11 @@ def test_a_python_component_runs_in_its_environment(pip: bool, start: Callable[[
 
 
 def test_a_python_component_sees_its_environment_alone(start: Callable[[Execute], Any]) -> None:
-    source = "def look() -> str:\n    import subprocess, sys\n    return sys.prefix + '|' + subprocess.getoutput('command -v python')\n"
+    source = """
+def look() -> str:
+    import subprocess, sys
+    return sys.prefix + '|' + subprocess.getoutput('command -v python')
+"""
     prefix, found = start(component(source, "look", {}, {"Output": "STRING"})).parameters["Output"].split("|")
     assert found == f"{prefix}/bin/python"
     source = "def look() -> str:\n    import yaml\n    return 'leaked'\n"

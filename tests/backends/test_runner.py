@@ -17,7 +17,6 @@ import pytest
 from kfgit.backend import MachineFault
 from kfgit.backends.local import folders, worker
 from kfgit.backends.local.backend import LocalBackend
-from kfgit.backends.local.job import Work
 from kfgit.backends.local.pool import Pool
 from kfgit.backends.local.protocol import Execute, Outputs
 from kfgit.events import Event, Preparing, RunFinished, RunRecord, RunStarted, TaskChanged
@@ -80,7 +79,10 @@ def test_a_run_succeeds_and_is_told_stored_and_written(tmp_path: Path) -> None:
     assert (folder / "a" / "attempt-0" / "log.txt").exists()
     assert (folder / "a" / "artifacts" / "data").read_text() == "42"
     document = json.loads((folder / "run.json").read_text())
-    assert (document["state"], document["tasks"][0]["outputs"]["data"]["type"]) == ("SUCCEEDED", "system.Dataset")
+    assert (document["state"], document["tasks"][0]["outputs"]["data"]["type"]) == (
+        "SUCCEEDED",
+        "system.Dataset",
+    )
 
 
 def test_a_failure_brings_its_log(tmp_path: Path) -> None:
@@ -236,7 +238,9 @@ def test_an_import_without_reimport_is_the_same_thing_again(tmp_path: Path) -> N
     }
     spec["deploymentSpec"]["executors"]["exec-a"] = {"importer": importer}
     spec["components"]["comp-a"]["outputDefinitions"] = {
-        "artifacts": {"artifact": {"artifactType": {"schemaTitle": "system.Dataset", "schemaVersion": "0.0.1"}}}
+        "artifacts": {
+            "artifact": {"artifactType": {"schemaTitle": "system.Dataset", "schemaVersion": "0.0.1"}}
+        }
     }
     backend = samples.backend(tmp_path)
     one, _ = run(backend, replace(package, spec=spec))
@@ -248,10 +252,10 @@ def test_an_import_without_reimport_is_the_same_thing_again(tmp_path: Path) -> N
 
 
 def test_a_store_that_breaks_ends_the_run_with_a_machine_fault(tmp_path: Path) -> None:
-    def breaking(command: Execute, place: Any, settings: Any, hooks: Any) -> Outputs:
+    def breaking(*given: Any) -> Outputs:
         with backend.database.write() as db:
             db.execute("DROP TABLE tasks")
-        return samples.attempt(command, place, settings, hooks)
+        return samples.attempt(*given)
 
     backend = samples.backend(tmp_path, attempt=breaking)
     started = backend.start(samples.request(samples.package({"a": ([], ())})))
@@ -260,7 +264,7 @@ def test_a_store_that_breaks_ends_the_run_with_a_machine_fault(tmp_path: Path) -
 
 
 def test_many_tasks_cost_little(tmp_path: Path) -> None:
-    def nothing(command: Execute, place: Any, settings: Any, hooks: Any) -> Outputs:
+    def nothing(_command: Execute, _place: Any, _settings: Any, hooks: worker.Hooks) -> Outputs:
         hooks.started()
         return Outputs({"n": 1})
 
@@ -294,7 +298,7 @@ def started_process(root: Path, exit_seconds: str = "0") -> subprocess.Popen[str
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "a\n"
@@ -353,7 +357,9 @@ def test_another_process_cancels(tmp_path: Path) -> None:
     assert states(samples.backend(tmp_path).runs.get("the-run"))["bye"] == "SUCCEEDED"
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../../etc", "x" * 300, "ä ö", "a\0b", ".lock", "run.json", "~"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a/b", "../../etc", "x" * 300, "ä ö", "a\0b", ".lock", "run.json", "~"]
+)
 def test_no_name_leads_out_of_its_folder(name: str) -> None:
     made = folders.part(name)
     assert folders.part(made) == made

@@ -43,7 +43,6 @@ def execute(
     writes: Mapping[str, str] | None = None,
     makes: tuple[str, ...] = (),
     component: Mapping[str, Any] | None = None,
-    env: Mapping[str, str] | None = None,
     **more: Any,
 ) -> Execute:
     """A container task: `writes` are its output parameters by type, `makes` its output artifacts."""
@@ -56,7 +55,7 @@ def execute(
     }
     executor: dict[str, Any] = {
         "image": "alpine",
-        "env": [{"name": n, "value": v} for n, v in (env or {}).items()],
+        "env": [{"name": n, "value": v} for n, v in more.pop("env", {}).items()],
     }
     executor |= {"command": command} if command is not None else {}
     executor |= {"args": args} if args is not None else {}
@@ -160,8 +159,9 @@ def test_without_a_command_the_first_argument_is_the_program(
     ("value", "text"),
     [
         ("a b", "a b"), (1, "1"), (1.0, "1"), (0.1, "0.1"), (-2.5, "-2.5"), (1e20, "100000000000000000000"),
-        (1e23, "100000000000000000000000"), (1.5e-7, "0.00000015"), (-1e-7, "-0.0000001"), (123456789.25, "123456789.25"),
-        (1.25e22, "12500000000000000000000"), (2**53 + 1, "9007199254740992"), (True, "true"), (False, "false"), (None, ""),
+        (1e23, "100000000000000000000000"), (1.5e-7, "0.00000015"), (-1e-7, "-0.0000001"), (12345.25, "12345.25"),
+        (1.25e22, "12500000000000000000000"), (2**53 + 1, "9007199254740992"), (True, "true"), (False, "false"),
+        (None, ""),
         ([1, 2.0, "é"], '[1,2,"é"]'), ({"b": 1, "a": "<&>"}, '{"a":"\\u003c\\u0026\\u003e","b":1}'), ([], "[]"),
     ],
 )  # fmt: skip
@@ -304,8 +304,9 @@ def test_text_becomes_a_value_by_type(kind: str, text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
-        ("i", "1.0"), ("i", ""), ("i", "1_0"), ("i", "٣"), ("i", str(2**63)), ("f", "nan"), ("f", "1e999"), ("f", "1_0"),
-        ("b", "yes"), ("b", "tRUE"), ("l", "{}"), ("l", "[1,]"), ("d", "[]"), ("d", '{"a": NaN}'), ("d", '{"a":1,"a":2}'),
+        ("i", "1.0"), ("i", ""), ("i", "1_0"), ("i", "٣"), ("i", str(2**63)), ("f", "nan"), ("f", "1e999"),
+        ("f", "1_0"), ("b", "yes"), ("b", "tRUE"), ("l", "{}"), ("l", "[1,]"), ("d", "[]"), ("d", '{"a": NaN}'),
+        ("d", '{"a":1,"a":2}'),
         ("l", "[" * 100_000),
     ],
 )  # fmt: skip
@@ -622,18 +623,17 @@ def test_a_flood_of_output_does_not_hide_the_timeout(place: AttemptPlace, settin
     assert time.monotonic() - began < 4
 
 
-@pytest.mark.skipif(
-    not Path("/proc").is_dir(), reason="grandchildren with their own session are found by /proc"
-)
-def test_nothing_survives_a_kill_9_of_kfgit(place: AttemptPlace, tmp_path: Path) -> None:
+def kill_9_while_running(place: AttemptPlace, settings: WorkerSettings) -> list[int]:
+    """Runs `STUBBORN` in a kfgit of its own, kills that with -9 once all is up, returns the pids to look for."""
+    paths = f"Path({str(settings.secrets)!r}), Path({str(settings.configmaps)!r}), Path({str(settings.environments)!r})"
     script = textwrap.dedent(f"""
         import sys
         from pathlib import Path
         sys.path.insert(0, {str(REPOSITORY / "tests" / "backends")!r})
         from test_worker import *
-        settings = WorkerSettings(*[Path({str(tmp_path)!r})] * 3, "0" * 12, "run", "process")
+        settings = WorkerSettings({paths}, "0" * 12, "run", {settings.executor!r}, path={settings.path!r})
         place = AttemptPlace(Path({str(place.folder)!r}), Path({str(place.artifacts)!r}))
-        run(shell(STUBBORN), place, settings)
+        run(shell("cd " + str(place.folder / "work") + "; " + STUBBORN), place, settings)
     """)
     helper = subprocess.Popen(
         [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(REPOSITORY)}
@@ -648,7 +648,21 @@ def test_nothing_survives_a_kill_9_of_kfgit(place: AttemptPlace, tmp_path: Path)
     finally:
         helper.kill()
         helper.wait()
-    assert gone(pids)
+    return pids
+
+
+@pytest.mark.skipif(
+    not Path("/proc").is_dir(), reason="grandchildren in their own session are found by /proc"
+)
+def test_nothing_survives_a_kill_9_of_kfgit(place: AttemptPlace, settings: WorkerSettings) -> None:
+    assert gone(kill_9_while_running(place, settings))
+
+
+def test_no_container_survives_a_kill_9_of_kfgit(place: AttemptPlace, contained: WorkerSettings) -> None:
+    program, background, _ = kill_9_while_running(
+        place, contained
+    )  # the last one only a real container holds
+    assert gone([program, background])
 
 
 def test_many_attempts_at_once(settings: WorkerSettings, tmp_path: Path) -> None:
@@ -726,9 +740,7 @@ sys.exit(code if code >= 0 else 128 - code)
 
 
 @pytest.fixture(params=["docker", "podman"])
-def contained(
-    request: pytest.FixtureRequest, tmp_path: Path, settings: WorkerSettings
-) -> Iterator[WorkerSettings]:
+def contained(request: pytest.FixtureRequest, tmp_path: Path, settings: WorkerSettings) -> WorkerSettings:
     """Settings whose PATH begins with a container engine that runs programs on this machine."""
     folder = tmp_path / "bin"
     folder.mkdir()

@@ -118,13 +118,15 @@ class LocalBackend:
                 continue
             try:
                 job = self._claim(whole, lock)
-            except BaseException:
-                lock.release()
+                if job is not None:
+                    yield from execute(job)
+                    return
+            except (KeyboardInterrupt, GeneratorExit):
+                # In the instant between claim and execution nobody else would say that it was canceled.
+                self._withdraw(whole)
                 raise
-            if job is not None:
-                yield from execute(job)
-                return
-            lock.release()
+            finally:
+                lock.release()
             bury(self.database, self.folders, whole, folder)
 
     def pending(self) -> tuple[str, ...]:
@@ -161,6 +163,11 @@ class LocalBackend:
         lock.note(owner + "\n")
         self.folders.point_latest(run.folder)
         return Job(run, self.database, self.folders, self._worker(run), self.pool, self.work, lock)
+
+    def _withdraw(self, run_id: str) -> None:
+        with self.database.write() as db:
+            runs.request_cancel(db, run_id, now())
+            runs.abandon(db, run_id, "interrupted", now())
 
     def _worker(self, run: StoredRun) -> WorkerSettings:
         wanted = run.options.get("executor", "auto")

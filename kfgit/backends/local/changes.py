@@ -203,10 +203,10 @@ def _delete(scope: Scope, live: LiveObject) -> str:
     with scope.database.write() as db:
         mark = ledger.mark(db, scope.project, live.kind, live.name)
         owned = mark is not None and mark.id == live.id
-        if not owned and objects.exists(db, table, live.id):
-            raise Refused(f"{live.kind} `{live.name}` is not owned by this project; adopt it first")
-        # A run itself is history and stays: what goes is the wish for it. Its trigger keys stay used.
+        # A run itself is history and stays: what goes is the wish for it, and its trigger keys stay used.
         if live.kind != "Run":
+            if not owned and objects.exists(db, table, live.id):
+                raise Refused(f"{live.kind} `{live.name}` is not owned by this project; adopt it first")
             objects.remove(db, table, live.id)
         ledger.forget(db, scope.project, live.kind, live.id)
     return live.id

@@ -387,19 +387,27 @@ def _bool(text: str) -> bool:
     return words[text.strip()]
 
 
-def _json_of(kind: type) -> Callable[[str], Any]:
-    def reader(text: str) -> Any:
-        found = _strict(text)
-        if not isinstance(found, kind):
-            raise ValueError
-        return found
+def _list(text: str) -> Any:
+    found = _strict(text)
+    if type(found) is not list:
+        raise ValueError
+    return found
 
-    return reader
+
+def _struct(text: str) -> Any:
+    found = _strict(text)
+    if type(found) is not dict:
+        raise ValueError
+    return found
 
 
 _READERS: Mapping[str, Callable[[str], Any]] = {
-    "NUMBER_INTEGER": _integer, "NUMBER_DOUBLE": _float, "BOOLEAN": _bool, "LIST": _json_of(list), "STRUCT": _json_of(dict),
-}  # fmt: skip
+    "NUMBER_INTEGER": _integer,
+    "NUMBER_DOUBLE": _float,
+    "BOOLEAN": _bool,
+    "LIST": _list,
+    "STRUCT": _struct,
+}
 _WORDS = {
     "NUMBER_INTEGER": "a whole number", "NUMBER_DOUBLE": "a finite number", "BOOLEAN": "`true` or `false`",
     "LIST": "a JSON list", "STRUCT": "a JSON object",

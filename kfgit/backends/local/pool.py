@@ -7,6 +7,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
+_IDLE_SECONDS = 5.0
+
 
 def usual_limit() -> int:
     """How many attempts run at once: most of them wait for their processes, so twice the processors, at least 8."""
@@ -14,50 +16,56 @@ def usual_limit() -> int:
 
 
 class Pool:
-    """Jobs are plain functions that never raise. The threads are daemons: kfgit's end does not wait for them."""
+    """Jobs are plain functions that never raise. The threads are daemons: kfgit's end does not wait for them.
+
+    A thread that runs out of jobs waits a little for the next one, since starting one costs more than a short job.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._running = 0
-        self._waiting: OrderedDict[int, Callable[[], None]] = OrderedDict()
+        self._threads = 0
+        self._idle = 0
         self._next_ticket = 0
-        self._guard = threading.Lock()
+        self._waiting: OrderedDict[int, Callable[[], None]] = OrderedDict()
+        self._changed = threading.Condition()
 
     def submit(self, job: Callable[[], None]) -> int:
         """Starts the job now or when its turn comes; the ticket withdraws it."""
-        with self._guard:
+        with self._changed:
             self._next_ticket += 1
-            ticket = self._next_ticket
-            if self._running >= self._limit:
-                self._waiting[ticket] = job
-                return ticket
-            self._running += 1
-        self._start(job)
-        return ticket
+            self._waiting[self._next_ticket] = job
+            if len(self._waiting) <= self._idle:
+                self._changed.notify()
+            elif self._threads < self._limit:
+                self._begin_thread()
+            return self._next_ticket
 
     def withdraw(self, ticket: int) -> bool:
         """Takes a job back; False when it has begun."""
-        with self._guard:
+        with self._changed:
             return self._waiting.pop(ticket, None) is not None
 
-    def _start(self, job: Callable[[], None]) -> None:
+    def _begin_thread(self) -> None:
+        thread = threading.Thread(target=self._work, name="kfgit-attempt", daemon=True)
         try:
-            threading.Thread(target=self._work, args=(job,), name="kfgit-attempt", daemon=True).start()
-        except BaseException:
-            with self._guard:
-                self._running -= 1
-            raise
+            thread.start()
+        except RuntimeError:
+            # The machine has no more threads: the job waits for one of those there are, if there are any.
+            if not self._threads:
+                raise
+        else:
+            self._threads += 1
 
-    def _work(self, job: Callable[[], None] | None) -> None:
-        while job is not None:
-            try:
-                job()
-            finally:
-                job = self._take_next()
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            job()
 
-    def _take_next(self) -> Callable[[], None] | None:
-        with self._guard:
-            if self._waiting:
+    def _next(self) -> Callable[[], None] | None:
+        with self._changed:
+            self._idle += 1
+            came = self._changed.wait_for(lambda: bool(self._waiting), _IDLE_SECONDS)
+            self._idle -= 1
+            if came:
                 return self._waiting.popitem(last=False)[1]
-            self._running -= 1
+            self._threads -= 1
             return None

@@ -12,7 +12,9 @@ This file is both sides: imported it starts and watches processes, run as a scri
 Linux there is no `/proc`, and only process groups are killed.
 """
 
-# ruff: noqa: PTH, SIM105  (the reaper imports next to nothing, to be there before it is needed)
+# The reaper imports next to nothing, to be there before it is needed.
+# ruff: noqa: PTH112, PTH123, PTH208, SIM105
+
 from __future__ import annotations
 
 import os

@@ -39,10 +39,9 @@ def execute(job: Job) -> Iterator[Event]:
     Raises `MachineFault` when kfgit itself cannot go on; the run is then written as failed as far as that is possible.
     """
     execution = _Execution(job)
-    follower = _Follower(execution)
-    execution.start()
     try:
-        yield from follower.events()
+        execution.start()
+        yield from _Follower(execution).events()
     finally:
         execution.stop_and_wait()
     yield execution.finished()
@@ -80,6 +79,8 @@ class _Execution:
         self.told: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self.over = threading.Event()
         self._job = job
+        # A daemon: a kfgit that ends must not wait for it.
+        self._thread = threading.Thread(target=self._drive, name=f"kfgit-run-{job.id[:8]}", daemon=True)
         self._signals: queue.SimpleQueue[Signal] = queue.SimpleQueue()
         self._attempts = Attempts(job, self._signals.put, self.told.put)
         self._journal = Journal(job, self._attempts)
@@ -92,8 +93,8 @@ class _Execution:
         self._fault: BaseException | None = None
 
     def start(self) -> None:
-        """Lets the driver thread begin; a daemon, since a kfgit that ends must not wait for it."""
-        threading.Thread(target=self._drive, name=f"kfgit-run-{self._job.id[:8]}", daemon=True).start()
+        """Lets the driver begin."""
+        self._thread.start()
 
     def cancel(self, *, at_once: bool) -> None:
         """Asks the run to end; `at_once` without its exit task."""
@@ -105,6 +106,9 @@ class _Execution:
         """Ends what is still going on; returns when the driver is through."""
         if not self.over.is_set():
             self.cancel(at_once=True)
+        if self._thread.ident is None:
+            # Interrupted before it began: it still has to say so.
+            self._thread.start()
         self.over.wait(STOP_SECONDS + 5)
 
     def finished(self) -> RunFinished:

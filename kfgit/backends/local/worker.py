@@ -37,8 +37,8 @@ from kfgit.events import Artifact
 from kfgit.ir import SDK_VERSION
 
 __all__ = [
-    "AttemptPlace", "Hooks", "Masker", "Stopped", "TaskFailure", "WorkerSettings", "parity", "run_attempt", "run_import",
-    "settle",
+    "AttemptPlace", "Hooks", "Masker", "Stopped", "TaskFailure", "WorkerSettings", "env_file", "parity", "run_attempt",
+    "run_import", "settle",
 ]  # fmt: skip
 
 
@@ -315,7 +315,10 @@ def _object_name(kind: _Kind, entry: Mapping[str, Any], command: Execute) -> str
 
 
 def env_file(path: Path) -> dict[str, str] | None:
-    r"""The `KEY=VALUE` lines of a file, None if there is none: comments, `export`, '…' as it stands, "…" with \n, \t, \", \\; quotes may span lines."""
+    r"""The `KEY=VALUE` lines of a file, None if there is no file. Raises `TaskFailure` with the line that is none.
+
+    Comments and `export` are allowed, '…' stands as it is, "…" knows \n, \t, \" and \\, and both may span lines.
+    """
     try:
         text = path.read_text()
     except FileNotFoundError:
@@ -337,7 +340,8 @@ def env_file(path: Path) -> dict[str, str] | None:
 
 _ENV_LINE = re.compile(
     r"[ \t]*(?:(?:export[ \t]+)?(?P<key>[-._A-Za-z0-9]+)[ \t]*="
-    r"[ \t]*(?:'(?P<raw>[^']*)'|\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<plain>[^'\"\s#][^\n]*?|))[ \t]*(?:(?<=[ \t'\"=])\#[^\n]*)?"
+    r"[ \t]*(?:'(?P<raw>[^']*)'|\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<plain>[^'\"\s#][^\n]*?|))"
+    r"[ \t]*(?:(?<=[ \t'\"=])\#[^\n]*)?"
     r"|\#[^\n]*)?\r?(?:\n|\Z)",
     re.DOTALL,
 )
@@ -460,7 +464,7 @@ def _must_be_there(program: str, env: Mapping[str, str], work: Path, command: Ex
     if shutil.which(work / program if "/" in program else program, path=env.get("PATH")) is None:
         why = (
             ""
-            if has_command
+            if command.executor.get("command")
             else "; the component has no command, and KFP takes the first of its args instead"
         )
         raise TaskFailure(f"`{program}` is not a program of this machine{why}")
@@ -655,7 +659,7 @@ _VOLUME_IMAGES = ("argostub/createpvc", "argostub/deletepvc")
 
 
 def _volume_outputs(image: str, command: Execute, settings: WorkerSettings) -> Outputs:
-    """`CreatePVC` and `DeletePVC` have no program: KFP's driver does their work (`driver/k8s.go`). Here is no volume."""
+    """`CreatePVC` and `DeletePVC` have no program: KFP's driver does their work (`driver/k8s.go`). None is made."""
     if image == "argostub/deletepvc":
         return Outputs()
     name = (
@@ -730,9 +734,10 @@ def _resource_notes(resources: Mapping[str, Any]) -> list[str]:
 
 
 def _argument_notes(command: Execute) -> Iterator[str]:
+    program = [str(each) for each in command.executor.get("command") or ()]
     args = [str(each) for each in command.executor.get("args") or ()]
-    parts = [*(str(each) for each in command.executor.get("command") or ()), *args]
-    if any(launcher.is_concat(part) for part in parts):
+    unresolved = [*program, *(arg for arg in args if not launcher.is_conditional(arg))]
+    if any(launcher.is_concat(part) for part in (*program, *args)):
         yield "a Concat argument is joined here, but reaches the program as JSON text on a cluster"
-    if any(arg.lstrip().startswith('{"IfPresent":') and not launcher.is_conditional(arg) for arg in args):
-        yield "an IfPresent argument with an output in it reaches the program as JSON text, here and on a cluster"
+    if any(part.lstrip().startswith('{"IfPresent":') for part in unresolved):
+        yield "an IfPresent in the command or with an output in it stays JSON text, here and on a cluster"

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kfgit import canonical
-from kfgit.backends.local.engine.loading import parameter_source
 from kfgit.backends.local.engine.program import (
     Constant,
     Container,
@@ -20,6 +19,7 @@ from kfgit.backends.local.engine.program import (
     Importer,
     Retry,
 )
+from kfgit.backends.local.engine.reading import parameter_source
 from kfgit.backends.local.engine.resolve import Scope, Unresolved, parameter, with_placeholders
 from kfgit.backends.local.engine.state import Place, Values
 from kfgit.backends.local.engine.values import normal, placeholder_input, text

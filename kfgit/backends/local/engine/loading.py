@@ -7,44 +7,36 @@ accept and then fail at run time (a condition that does not parse) is accepted h
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kfgit import cel
+from kfgit.backends.local.engine import reading
 from kfgit.backends.local.engine.program import (
     ArtifactSlot,
     Binding,
     Body,
-    Broken,
     Component,
     Constant,
     Container,
     Dag,
     EngineError,
-    Expression,
     FinalStatus,
     FromInput,
     FromTask,
     Importer,
-    Items,
     Parameter,
     Program,
-    Retry,
-    Source,
     Task,
 )
-from kfgit.backends.local.engine.values import normal
 from kfgit.diagnostics import did_you_mean
 from kfgit.ir import ROOT, Package, label_key
 
 SCHEMA_VERSIONS: Final = ("2.0.0", "2.1.0")
+
+
 # Deeper nesting than any pipeline has, and well within what the recursion over it can take.
 MAX_DEPTH: Final = 60
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)s")
-_REFERENCES: Final = ("componentInputParameter", "taskOutputParameter", "runtimeValue")
 
 
 def load(package: Package) -> Program:
@@ -63,59 +55,23 @@ def _load(package: Package) -> Program:
             f"the pipeline spec has schemaVersion `{version}`; known are {', '.join(SCHEMA_VERSIONS)}"
         )
     loader = _Loader(package, {}, _executors(package.spec), _platform(package))
-    root = loader.component(ROOT, _mapping(package.spec, "root", "the pipeline spec"), ())
+    root = loader.component(ROOT, reading.mapping(package.spec, "root", "the pipeline spec"), ())
     if not isinstance(root.body, Dag):
         raise EngineError("the root of the pipeline has no `dag`")
     return Program(package, loader.done, root)
 
 
-def references(config: Any) -> Iterator[Mapping[str, Any]]:
-    """Every map in a KubernetesExecutorConfig that takes its value from an input or a task."""
-    match config:
-        case Mapping():
-            if any(key in config for key in _REFERENCES):
-                yield config
-            for value in config.values():
-                yield from references(value)
-        case list() | tuple():
-            for value in config:
-                yield from references(value)
-        case _:
-            pass
-
-
 def _executors(spec: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _mapping(_mapping(spec, "deploymentSpec", "the pipeline spec"), "executors", "deploymentSpec")
+    return reading.mapping(
+        reading.mapping(spec, "deploymentSpec", "the pipeline spec"), "executors", "deploymentSpec"
+    )
 
 
 def _platform(package: Package) -> Mapping[str, Any]:
     place: Mapping[str, Any] = package.platform or {}
     for key in ("platforms", "kubernetes", "deploymentSpec", "executors"):
-        place = _mapping(place, key, "the platform spec")
+        place = reading.mapping(place, key, "the platform spec")
     return place
-
-
-def _mapping(parent: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    value = parent.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise EngineError(f"`{key}` of {where} is not a map")
-    return value
-
-
-def _maps(parent: Mapping[str, Any], key: str, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    group = _mapping(parent, key, where)
-    for name in group:
-        yield str(name), _mapping(group, name, f"`{key}` of {where}")
-
-
-def _known(name: str, names: Iterable[str], what: str, where: str) -> None:
-    known = list(names)
-    if name not in known:
-        raise EngineError(
-            f"{where} names the {what} `{name}`, which does not exist; {did_you_mean(name, known)}"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +93,16 @@ class _Loader:
         if len(above) > MAX_DEPTH:
             raise EngineError(f"component `{name}` is nested more than {MAX_DEPTH} levels deep")
         where = f"component `{name}`"
-        inputs = _mapping(spec, "inputDefinitions", where)
-        outputs = _mapping(spec, "outputDefinitions", where)
-        parameters = {key: _parameter(one) for key, one in _maps(inputs, "parameters", where)}
-        artifacts = {key: _slot(one) for key, one in _maps(inputs, "artifacts", where)}
-        given = {key: _parameter(one).type for key, one in _maps(outputs, "parameters", where)}
-        made = {key: _slot(one) for key, one in _maps(outputs, "artifacts", where)}
+        inputs = reading.mapping(spec, "inputDefinitions", where)
+        outputs = reading.mapping(spec, "outputDefinitions", where)
+        parameters = {
+            key: reading.parameter(one) for key, one in reading.mappings(inputs, "parameters", where)
+        }
+        artifacts = {key: reading.slot(one) for key, one in reading.mappings(inputs, "artifacts", where)}
+        given = {
+            key: reading.parameter(one).type for key, one in reading.mappings(outputs, "parameters", where)
+        }
+        made = {key: reading.slot(one) for key, one in reading.mappings(outputs, "artifacts", where)}
         body = self._body(name, spec, (*above, name), parameters, artifacts)
         title = self.package.labels.get(name) or name.removeprefix("comp-")
         self.done[name] = Component(name, title, parameters, artifacts, given, made, spec, body)
@@ -158,15 +118,15 @@ class _Loader:
     ) -> Body:
         where = f"component `{name}`"
         if "dag" in spec:
-            return self._dag(name, _mapping(spec, "dag", where), above, parameters, artifacts)
+            return self._dag(name, reading.mapping(spec, "dag", where), above, parameters, artifacts)
         label = spec.get("executorLabel")
         if not isinstance(label, str):
             raise EngineError(f"{where} has neither a `dag` nor an `executorLabel`")
         _known(label, self.executors, "executor", where)
-        return _executor(
+        return reading.executor(
             label,
-            _mapping(self.executors, label, "executors"),
-            _mapping(self.platform, label, "the platform spec"),
+            reading.mapping(self.executors, label, "executors"),
+            reading.mapping(self.platform, label, "the platform spec"),
         )
 
     def _dag(
@@ -177,15 +137,20 @@ class _Loader:
         parameters: Mapping[str, Parameter],
         artifacts: Mapping[str, ArtifactSlot],
     ) -> Dag:
-        specs = dict(_maps(spec, "tasks", f"component `{name}`"))
+        specs = dict(reading.mappings(spec, "tasks", f"component `{name}`"))
         callees = {key: self._callee(name, key, one, above) for key, one in specs.items()}
         tasks = {key: self._task(name, key, one, callees) for key, one in specs.items()}
         for task in tasks.values():
             _check_task(task, f"task `{task.name}` of component `{name}`", callees, parameters, artifacts)
-        outputs = _mapping(spec, "outputs", f"component `{name}`")
+        outputs = reading.mapping(spec, "outputs", f"component `{name}`")
         where = f"the outputs of component `{name}`"
-        given = {key: tuple(_selectors(one)) for key, one in _maps(outputs, "parameters", where)}
-        made = {key: tuple(_artifact_selectors(one)) for key, one in _maps(outputs, "artifacts", where)}
+        given = {
+            key: tuple(reading.selectors(one)) for key, one in reading.mappings(outputs, "parameters", where)
+        }
+        made = {
+            key: tuple(reading.artifact_selectors(one))
+            for key, one in reading.mappings(outputs, "artifacts", where)
+        }
         for chosen in given.values():
             _check_producers(chosen, where, callees, lambda one: one.output_parameters)
         for chosen in made.values():
@@ -197,21 +162,26 @@ class _Loader:
         where = f"task `{name}` of component `{holder}`"
         if not name or "/" in name:
             raise EngineError(f"{where} has a name that the engine cannot use: it is empty or contains `/`")
-        components = _mapping(self.package.spec, "components", "the pipeline spec")
-        component = str(_mapping(spec, "componentRef", where).get("name", ""))
+        components = reading.mapping(self.package.spec, "components", "the pipeline spec")
+        component = str(reading.mapping(spec, "componentRef", where).get("name", ""))
         _known(component, components, "component", where)
-        return self.component(component, _mapping(components, component, "components"), above)
+        return self.component(component, reading.mapping(components, component, "components"), above)
 
     def _task(
         self, holder: str, name: str, spec: Mapping[str, Any], callees: Mapping[str, Component]
     ) -> Task:
         where = f"task `{name}` of component `{holder}`"
-        inputs = _mapping(spec, "inputs", where)
-        parameters = {key: _binding(one, where) for key, one in _maps(inputs, "parameters", where)}
-        artifacts = {key: _artifact_source(one, where) for key, one in _maps(inputs, "artifacts", where)}
-        policy = _mapping(spec, "triggerPolicy", where)
+        inputs = reading.mapping(spec, "inputs", where)
+        parameters = {
+            key: reading.binding(one, where) for key, one in reading.mappings(inputs, "parameters", where)
+        }
+        artifacts = {
+            key: reading.artifact_source(one, where)
+            for key, one in reading.mappings(inputs, "artifacts", where)
+        }
+        policy = reading.mapping(spec, "triggerPolicy", where)
         condition = policy.get("condition")
-        caching = _mapping(spec, "cachingOptions", where)
+        caching = reading.mapping(spec, "cachingOptions", where)
         if condition and isinstance(callees[name].body, Importer):
             raise EngineError(
                 f"{where} is an importer with a condition, which KFP cannot run; put it into a group"
@@ -223,114 +193,13 @@ class _Loader:
             parameters=parameters,
             artifacts=artifacts,
             upstream=tuple(dict.fromkeys(_upstream(spec, parameters, artifacts, callees, name))),
-            condition=_condition(str(condition)) if condition else None,
+            condition=reading.condition(str(condition)) if condition else None,
             always=policy.get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED",
-            items=_items(spec, where),
-            retry=_retry(spec, where),
+            items=reading.items(spec, where),
+            retry=reading.retry(spec, where),
             cache=caching.get("enableCache") is True,
             cache_key=str(caching.get("cacheKey") or ""),
         )
-
-
-def _parameter(spec: Mapping[str, Any]) -> Parameter:
-    default = spec.get("defaultValue")
-    return Parameter(
-        type=str(spec.get("parameterType", "")),
-        optional=spec.get("isOptional") is True,
-        has_default=default is not None,
-        default=default,
-        literals=tuple(spec.get("literals") or ()),
-    )
-
-
-def _slot(spec: Mapping[str, Any]) -> ArtifactSlot:
-    type_, version = _schema(_mapping(spec, "artifactType", "an artifact"))
-    return ArtifactSlot(type_, version, spec.get("isArtifactList") is True, spec.get("isOptional") is True)
-
-
-def _schema(spec: Mapping[str, Any]) -> tuple[str, str]:
-    return str(spec.get("schemaTitle") or "system.Artifact"), str(spec.get("schemaVersion") or "0.0.1")
-
-
-def _executor(label: str, spec: Mapping[str, Any], platform: Mapping[str, Any]) -> Container | Importer:
-    where = f"executor `{label}`"
-    match spec:
-        case {"container": Mapping()}:
-            # An int64, so its JSON form is a string (protobuf's JSON mapping).
-            timeout = _number(platform.get("activeDeadlineSeconds"), f"`activeDeadlineSeconds` of {where}")
-            return Container(spec["container"], platform, timeout or None)
-        case {"importer": Mapping()}:
-            return _importer(spec["importer"], where)
-        case {"resolver": _}:
-            raise EngineError(f"{where} is a resolver, which KFP's backend cannot run either")
-        case {"customJob": _}:
-            raise EngineError(f"{where} is a custom job, which only Google Cloud can run")
-        case _:
-            raise EngineError(f"{where} is neither a container nor an importer")
-
-
-def _importer(spec: Mapping[str, Any], where: str) -> Importer:
-    uri = _mapping(spec, "artifactUri", where)
-    constant, name = uri.get("constant"), uri.get("runtimeParameter")
-    if constant is None and not name:
-        raise EngineError(f"{where} imports nothing: `artifactUri` has neither a constant nor a parameter")
-    type_, version = _schema(_mapping(spec, "typeSchema", where))
-    return Importer(
-        uri=None if constant is None else str(constant),
-        uri_input=None if constant is not None else str(name),
-        type=type_,
-        version=version,
-        metadata=_mapping(spec, "metadata", where),
-        reimport=spec.get("reimport") is True,
-    )
-
-
-def _binding(spec: Mapping[str, Any], where: str) -> Binding:
-    selector = spec.get("parameterExpressionSelector")
-    return Binding(parameter_source(spec, where), _parsed(str(selector)) if selector else None)
-
-
-def parameter_source(spec: Mapping[str, Any], where: str) -> Source:
-    """Where an InputParameterSpec takes its value from; raises `EngineError`."""
-    match spec:
-        case {"runtimeValue": Mapping() as value}:
-            return Constant(value.get("constant"))
-        case {"componentInputParameter": str(name)}:
-            return FromInput(name)
-        case {"taskOutputParameter": Mapping() as output}:
-            return FromTask(str(output.get("producerTask", "")), str(output.get("outputParameterKey", "")))
-        case {"taskFinalStatus": Mapping() as status}:
-            return FinalStatus(str(status.get("producerTask", "")))
-        case _:
-            raise EngineError(f"{where} has an input parameter without a source")
-
-
-def _artifact_source(spec: Mapping[str, Any], where: str) -> FromInput | FromTask:
-    match spec:
-        case {"componentInputArtifact": str(name)}:
-            return FromInput(name)
-        case {"taskOutputArtifact": Mapping() as output}:
-            return FromTask(str(output.get("producerTask", "")), str(output.get("outputArtifactKey", "")))
-        case _:
-            raise EngineError(f"{where} has an input artifact without a source")
-
-
-def _parsed(text: str) -> Expression:
-    try:
-        return cel.parse(text)
-    except (cel.CelSyntaxError, cel.CelTypeError) as fault:
-        return Broken(str(fault))
-
-
-def _condition(text: str) -> Expression:
-    expression = _parsed(text)
-    if isinstance(expression, Broken):
-        return expression
-    try:
-        cel.check(expression)
-    except (cel.CelSyntaxError, cel.CelTypeError) as fault:
-        return Broken(str(fault))
-    return expression
 
 
 def _upstream(
@@ -347,86 +216,12 @@ def _upstream(
             yield source.task
     body = callees[name].body
     if isinstance(body, Container):
-        for reference in references(body.platform):
+        for reference in reading.references(body.platform):
             producer = str(
-                _mapping(reference, "taskOutputParameter", "the platform spec").get("producerTask", "")
+                reading.mapping(reference, "taskOutputParameter", "the platform spec").get("producerTask", "")
             )
             if producer in callees:
                 yield producer
-
-
-def _items(spec: Mapping[str, Any], where: str) -> Items | None:
-    limit = int(_number(_mapping(spec, "iteratorPolicy", where).get("parallelismLimit"), where))
-    match spec:
-        case {"parameterIterator": _, "artifactIterator": _}:
-            raise EngineError(f"{where} has two iterators")
-        case {"parameterIterator": {"itemInput": str(item), "items": {"raw": str(raw)}}}:
-            return Items(item, artifacts=False, raw=_raw(raw, where), limit=limit)
-        case {"parameterIterator": {"itemInput": str(item), "items": {"inputParameter": str(source)}}}:
-            return Items(item, artifacts=False, source=source, limit=limit)
-        case {"artifactIterator": {"itemInput": str(item), "items": {"inputArtifact": str(source)}}}:
-            return Items(item, artifacts=True, source=source, limit=limit)
-        case {"parameterIterator": _} | {"artifactIterator": _}:
-            raise EngineError(f"{where} has an iterator without items")
-        case _:
-            return None
-
-
-def _raw(raw: str, where: str) -> tuple[Any, ...]:
-    try:
-        items = json.loads(raw)
-    except (ValueError, RecursionError) as fault:
-        raise EngineError(f"the items of {where} are not JSON: {fault}") from fault
-    if not isinstance(items, list):
-        raise EngineError(f"the items of {where} are not a list")
-    return tuple(normal(items))
-
-
-def _retry(spec: Mapping[str, Any], where: str) -> Retry | None:
-    policy = _mapping(spec, "retryPolicy", where)
-    if not policy:
-        return None
-    return Retry(
-        count=max(0, int(_number(policy.get("maxRetryCount"), where))),
-        delay=_seconds(policy.get("backoffDuration"), where),
-        factor=_number(policy.get("backoffFactor"), where),
-        longest=_seconds(policy.get("backoffMaxDuration"), where),
-    )
-
-
-def _seconds(value: Any, where: str) -> float:
-    if value in (None, "", "0"):
-        return 0.0
-    found = _DURATION.fullmatch(str(value))
-    if found is None:
-        raise EngineError(f"{where} has the duration `{value}`; a number of seconds such as `30s` is meant")
-    return float(found.group(1))
-
-
-def _number(value: Any, where: str) -> float:
-    try:
-        number = float(value or 0)
-    except (TypeError, ValueError) as fault:
-        raise EngineError(f"{where} has `{value}` where a number is meant") from fault
-    if not 0 <= number < 1e15:
-        raise EngineError(f"{where} has the number `{value}`, which makes no sense there")
-    return number
-
-
-def _selectors(spec: Mapping[str, Any]) -> Iterator[FromTask]:
-    match spec:
-        case {"valueFromParameter": Mapping() as one}:
-            yield FromTask(str(one.get("producerSubtask", "")), str(one.get("outputParameterKey", "")))
-        case {"valueFromOneof": {"parameterSelectors": list(several)}}:
-            for one in several:
-                yield FromTask(str(one.get("producerSubtask", "")), str(one.get("outputParameterKey", "")))
-        case _:
-            raise EngineError("a DAG has an output parameter without a source")
-
-
-def _artifact_selectors(spec: Mapping[str, Any]) -> Iterator[FromTask]:
-    for one in spec.get("artifactSelectors") or ():
-        yield FromTask(str(one.get("producerSubtask", "")), str(one.get("outputArtifactKey", "")))
 
 
 def _check_task(
@@ -473,6 +268,14 @@ def _check_producers(
     for source in sources:
         _known(source.task, callees, "task", where)
         _known(source.output, outputs(callees[source.task]), f"output of task `{source.task}`", where)
+
+
+def _known(name: str, names: Iterable[str], what: str, where: str) -> None:
+    known = list(names)
+    if name not in known:
+        raise EngineError(
+            f"{where} names the {what} `{name}`, which does not exist; {did_you_mean(name, known)}"
+        )
 
 
 def _ordered(holder: str, tasks: Mapping[str, Task]) -> dict[str, Task]:

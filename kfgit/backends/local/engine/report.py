@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Final
 
-from kfgit.backends.local.engine.machine import outcome, shown_outputs
+from kfgit.backends.local.engine.machine import outcome
 from kfgit.backends.local.engine.program import Component, Dag, Program, Task
 from kfgit.backends.local.engine.state import (
     Closed,
@@ -24,6 +24,7 @@ from kfgit.backends.local.engine.state import (
     RunState,
     Values,
     callee,
+    shown_outputs,
 )
 from kfgit.events import State, TaskRecord
 
@@ -65,11 +66,20 @@ def _group(
 ) -> Iterator[TaskRecord]:
     if not isinstance(component.body, Dag):
         return
-    for task in component.body.tasks.values():
-        new_child = _child(view, task)
+    for task in _touched(component.body, view, old):
         old_child = None if old is None else _child(old, task)
-        if old_child is None or new_child.node is not old_child.node or new_child.absent != old_child.absent:
-            yield from _task(program, task, place.task(task), new_child, old_child)
+        yield from _task(program, task, place.task(task), _child(view, task), old_child)
+
+
+def _touched(dag: Dag, view: _View, old: _View | None) -> Iterator[Task]:
+    """The tasks of a DAG that may differ between two views: this loop runs for every event, so it does little."""
+    if old is None or not isinstance(view.node, Group) or not isinstance(old.node, Group):
+        yield from dag.tasks.values()
+        return
+    now, then = view.node.tasks, old.node.tasks
+    for name, task in dag.tasks.items():
+        if now.get(name) is not then.get(name):
+            yield task
 
 
 def _child(view: _View, task: Task) -> _View:

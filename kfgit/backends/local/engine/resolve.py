@@ -1,9 +1,10 @@
 """The driver's part: what goes into a task, what comes out of a DAG or a loop.
 
 Follows `driver/resolve.go` of KFP 2.17: constants with placeholders, the parent's inputs, upstream outputs, selectors,
-then the type check. Three deviations, all where a cluster merely fails: placeholders are also replaced inside a
-longer constant; a nested pipeline's default also counts where its caller passes on an optional input without a value;
-and a task with ALL_UPSTREAM_TASKS_COMPLETED treats the outputs of upstreams that failed as not given.
+then the type check. Where it deviates, a cluster merely fails or leaves text as it is: job placeholders are also
+replaced inside a longer constant; a nested pipeline's default also counts where its caller passes on an optional input
+without a value; a task with ALL_UPSTREAM_TASKS_COMPLETED takes the outputs of upstreams that failed as not given; an
+iteration still has the whole list; an empty loop collects empty lists; and the final status tells its error.
 """
 
 from __future__ import annotations

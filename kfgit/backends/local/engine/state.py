@@ -232,3 +232,18 @@ def settled(leaf: Leaf, state: State, at: datetime, error: str | None) -> Leaf:
 def callee(program: Program, task: Task) -> Component:
     """The component that a task runs."""
     return program.components[task.component]
+
+
+def shown_outputs(component: Component, values: Values) -> dict[str, Any]:
+    """Outputs for people: JSON, an artifact, or a tuple of artifacts where a list is declared."""
+    parameters = {
+        name: list(value.items) if isinstance(value, Fan) else value
+        for name, value in values.parameters.items()
+    }
+    artifacts = {
+        name: one
+        if ((slot := component.output_artifacts.get(name)) and slot.many) or len(one) != 1
+        else one[0]
+        for name, one in values.artifacts.items()
+    }
+    return {**parameters, **artifacts}

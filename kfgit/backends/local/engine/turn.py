@@ -1,0 +1,26 @@
+"""One `advance` while it lasts, and what absurd values raise in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from kfgit.backends.local.engine.program import Program
+from kfgit.backends.local.engine.state import RunContext
+from kfgit.backends.local.protocol import Command
+
+# What absurd values raise: JSON nested thousands of levels deep, integers of thousands of digits.
+UNUSABLE: Final = (RecursionError, OverflowError, ValueError)
+
+
+@dataclass(slots=True)
+class Turn:
+    """The moving parts of one `advance`: commands and waiting retries are collected here."""
+
+    program: Program
+    context: RunContext
+    at: datetime
+    canceling: bool
+    waiting: dict[str, datetime]
+    commands: list[Command] = field(default_factory=list)

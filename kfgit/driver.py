@@ -1,0 +1,218 @@
+"""The story of kfgit, one verb a stage.
+
+    read → parse → locate → overlay → validate → resolve → check → compile → plan → apply
+
+Each stage returns its result with everything it found wrong; a fault never keeps the next stage from looking on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from kfgit import compiler, document, graph, overlay, project, resolve, schema
+from kfgit.diagnostics import Checked, Diagnostic, did_you_mean, has_errors, ordered
+from kfgit.document import Document, Mapping as MappingNode, Scalar, Sequence, at, plain
+from kfgit.graph import CheckedProject
+from kfgit.ir import Package, Resource
+from kfgit.overlay import Located, View
+from kfgit.source import Span, whole_file
+
+LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """Everything that was read, before any environment looks at it."""
+
+    root: Path
+    files: Mapping[str, bytes]
+    documents: tuple[Located, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    broken: frozenset[tuple[str, str]]
+
+    @cached_property
+    def project(self) -> Located | None:
+        """The document of `kfgit.yaml`."""
+        return next((d for d in self.documents if d.kind == "Project"), None)
+
+    @property
+    def name(self) -> str:
+        """The project's name; that of its folder where none is written."""
+        return self.project.name if self.project is not None else self.root.name
+
+    @cached_property
+    def environments(self) -> tuple[str, ...]:
+        """The environments somebody wrote, in the project's order; `local` alone where nobody did."""
+        written = {d.name for d in self.documents if d.kind == "Environment"}
+        order = [name for name in self._listed("environments") if name in written]
+        return tuple(dict.fromkeys([*order, *sorted(written)])) or (LOCAL,)
+
+    @property
+    def default_environment(self) -> str:
+        """`spec.defaultEnvironment`, else `local`."""
+        found = at(self.project.node, ("spec", "defaultEnvironment")) if self.project is not None else None
+        return str(found.value) if isinstance(found, Scalar) and isinstance(found.value, str) else LOCAL
+
+    def _listed(self, key: str) -> list[str]:
+        found = at(self.project.node, ("spec", key)) if self.project is not None else None
+        return [str(plain(item)) for item in found.items] if isinstance(found, Sequence) else []
+
+    @cached_property
+    def git(self) -> Mapping[str, Any]:
+        """The commit that is checked out; asked for only where a template may want it."""
+        if not any(b"git." in content or b"git[" in content for content in self.files.values()):
+            return {}
+        return project.git_state(self.root)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """One environment of a repository, checked."""
+
+    environment: str
+    view: View
+    project: CheckedProject
+
+
+@lru_cache(maxsize=1)
+def schemas() -> schema.Schemas:
+    """kfgit's own schemas."""
+    return schema.Schemas.load(project.schema_files())
+
+
+def load(root: Path) -> Repository:
+    """Reads and parses a project, and finds out which document is what."""
+    first = project.read(root, ())
+    tree = project.read(root, _sources(first.files[0].content) if first.files else None)
+    documents: list[Document] = []
+    faults = list(tree.diagnostics)
+    broken: set[tuple[str, str]] = set()
+    for file in tree.files:
+        parsed = document.parse(file)
+        documents += parsed.value
+        faults += parsed.diagnostics
+        if not parsed.ok:
+            broken |= {("*", name) for name in _names_in(file.content)}
+    located = overlay.locate(documents)
+    faults += located.diagnostics
+    repository = Repository(
+        root, {f.path: f.content for f in tree.files}, located.value, tuple(faults), frozenset(broken)
+    )
+    return replace(repository, diagnostics=(*faults, *_project_faults(repository)))
+
+
+def _sources(content: bytes) -> tuple[str, ...] | None:
+    parsed = document.parse(project.SourceFile(project.PROJECT_FILE, content)).value
+    found = at(parsed[0].root, ("spec", "sources")) if parsed else None
+    return tuple(str(plain(item)) for item in found.items) if isinstance(found, Sequence) else None
+
+
+def _names_in(content: bytes) -> Iterable[str]:
+    """The names a broken file may define: nobody shall complain that they are missing."""
+    return (name.decode() for name in re.findall(rb"\bname:\s*[\"']?([a-z0-9][-a-z0-9]*)", content))
+
+
+def _project_faults(repository: Repository) -> list[Diagnostic]:
+    """What is wrong with the Project itself; everything else is looked at per environment."""
+    found = repository.project
+    if found is None:
+        if project.PROJECT_FILE in repository.files and not has_errors(repository.diagnostics):
+            help_ = "begin it with `apiVersion: kfgit.dev/v1`, `kind: Project` and `metadata: {name: …}`"
+            return [Diagnostic("missing-project", "`kfgit.yaml` holds no Project", whole_file(project.PROJECT_FILE), help_)]
+        return []
+    faults = list(schema.validate(found.node, "Project", schemas()))
+    written = {d.name for d in repository.documents if d.kind == "Environment"} | {LOCAL}
+    listed = at(found.node, ("spec", "environments"))
+    names = [item for item in listed.items if isinstance(item, Scalar)] if isinstance(listed, Sequence) else []
+    default = at(found.node, ("spec", "defaultEnvironment"))
+    for name in (*names, *([default] if isinstance(default, Scalar) else [])):
+        if str(name.value) not in written and ("*", str(name.value)) not in repository.broken:
+            message = f"there is no environment `{name.value}`"
+            faults.append(Diagnostic("unknown-environment", message, name.span, did_you_mean(str(name.value), written, what="environments")))
+    return faults
+
+
+def check(repository: Repository, environment: str) -> Checked[Checkout]:
+    """One environment from its documents to checked pipelines."""
+    viewed = overlay.view(repository.documents, environment, repository.git)
+    faults = list(viewed.diagnostics)
+    broken = set(repository.broken)
+    for found in viewed.value.documents:
+        told = _form(found, viewed.value)
+        faults += told
+        if has_errors(told):
+            broken.add((found.kind, found.name))
+    failed = {fault.span for fault in viewed.diagnostics if fault.severity == "error"}
+    broken |= {(d.kind, d.name) for d in repository.documents if any(_within(d, span) for span in failed)}
+    model = resolve.resolve(
+        viewed.value, repository.name, lambda path: project.python_source(repository.root, path), frozenset(broken)
+    )
+    checked = graph.check(model.value)
+    faults += (*model.diagnostics, *checked.diagnostics)
+    return Checked(Checkout(environment, viewed.value, checked.value), ordered(_without_cascades(faults)))
+
+
+def _within(found: Located, span: Span) -> bool:
+    """Whether a fault of a template belongs to a document: its values carry the template's place."""
+    return found.file == span.file and _holds(found.node, span)
+
+
+def _holds(node: document.Node, span: Span) -> bool:
+    match node:
+        case Scalar():
+            return node.span == span
+        case Sequence():
+            return any(_holds(item, span) for item in node.items)
+        case MappingNode():
+            return any(_holds(entry.node, span) for entry in node.entries.values())
+
+
+def _form(found: Located, view: View) -> tuple[Diagnostic, ...]:
+    """The schema's word on a document; one that was meant as an overlay is told so instead."""
+    if found.kind == "Project":
+        return ()
+    told = schema.validate(found.node, found.kind, schemas())
+    if (found.kind, found.name) in view.additions and any(d.code == "missing-key" for d in told):
+        names = [d.name for d in view.documents if d.kind == found.kind and (d.kind, d.name) not in view.additions]
+        message = f"there is no {found.kind} `{found.name}` to lay this over, and by itself it is not complete"
+        help_ = did_you_mean(found.name, names, what=f"documents of kind {found.kind}")
+        return (Diagnostic("overlay-without-target", message, found.name_span, help_), *(d for d in told if d.code != "missing-key"))
+    return told
+
+
+def _without_cascades(faults: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """At one place an error is enough; a warning about the same text adds nothing."""
+    found = list(faults)
+    errors = {fault.span for fault in found if fault.severity == "error"}
+    return [fault for fault in found if fault.severity == "error" or fault.span not in errors]
+
+
+def validate(repository: Repository, environments: tuple[str, ...]) -> tuple[Diagnostic, ...]:
+    """Every mistake in every environment, each told once; `environment` is None where all of them have it."""
+    seen: dict[Diagnostic, list[str]] = {}
+    for environment in environments:
+        for fault in check(repository, environment).diagnostics:
+            seen.setdefault(fault, []).append(environment)
+    everywhere = set(environments) >= set(repository.environments)
+    told = [
+        fault if everywhere and len(where) == len(environments) else fault.in_environment(where[0])
+        for fault, where in seen.items()
+    ]
+    return ordered(_without_cascades([*repository.diagnostics, *told]))
+
+
+def compile_all(checkout: Checkout) -> Mapping[str, Package]:
+    """The packages of all pipelines without mistakes, by name."""
+    return {name: compiler.compile_pipeline(found) for name, found in checkout.project.pipelines.items()}
+
+
+def resources(checkout: Checkout) -> Checked[tuple[Resource, ...]]:
+    """What the environment wants to be live, in the order in which it must come to be."""
+    from kfgit import desired  # noqa: PLC0415 - only plan and apply want it
+
+    return Checked(desired.resources(checkout.project, compile_all(checkout)))

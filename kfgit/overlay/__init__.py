@@ -1,0 +1,100 @@
+"""One environment's view of the documents: base, overlay, patches, then Jinja.
+
+Nodes that an environment does not touch stay the same objects, so what is not changed is neither copied nor
+checked twice. Every value keeps the span of the text it came from, and rendered ones remember their variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping as MappingOf
+from dataclasses import dataclass
+from typing import Any
+
+from kfgit.diagnostics import Checked, Diagnostic, Related, did_you_mean, nearest
+from kfgit.document import Mapping
+from kfgit.overlay.located import API_VERSION, KINDS, PROJECT_FILE, Located, locate
+from kfgit.overlay.merge import merge
+from kfgit.overlay.patches import apply_patches
+from kfgit.overlay.rendering import rendered, scope_of
+
+__all__ = ["API_VERSION", "KINDS", "PROJECT_FILE", "Located", "View", "locate", "merge", "view"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The documents as one environment sees them. `additions` are those that have no base."""
+
+    environment: str
+    documents: tuple[Located, ...]
+    additions: frozenset[tuple[str, str]]
+
+
+def view(documents: Iterable[Located], environment: str, git: MappingOf[str, Any]) -> Checked[View]:
+    """What `environment` sees: its overlays merged, its patches applied, its templates rendered."""
+    faults: list[Diagnostic] = []
+    base = _unique((d for d in documents if d.environment is None), faults)
+    own = _unique((d for d in documents if d.environment == environment), faults)
+    merged, additions = _merge_overlays(base, own, faults)
+    patched = apply_patches(merged, environment, faults)
+    scope, spans = scope_of(patched, environment, git)
+    shown = tuple(rendered(document, scope, spans, faults) for document in patched.values())
+    return Checked(View(environment, shown, additions), tuple(faults))
+
+
+def _unique(documents: Iterable[Located], faults: list[Diagnostic]) -> dict[tuple[str, str], Located]:
+    unique: dict[tuple[str, str], Located] = {}
+    for document in documents:
+        key = (document.kind, document.name)
+        first = unique.setdefault(key, document)
+        if first is not document:
+            message = f"the {document.kind} `{document.name}` is written twice"
+            related = (Related("first written here", first.name_span),)
+            faults.append(Diagnostic("duplicate-document", message, document.name_span, "rename or remove one of them", related=related))
+    return unique
+
+
+def _merge_overlays(
+    base: dict[tuple[str, str], Located], own: dict[tuple[str, str], Located], faults: list[Diagnostic]
+) -> tuple[dict[tuple[str, str], Located], frozenset[tuple[str, str]]]:
+    merged = dict(base)
+    additions = set()
+    for key, document in own.items():
+        target = base.get(key)
+        if target is not None:
+            node = merge(target.node, document.node)
+            if isinstance(node, Mapping):
+                merged[key] = Located(document.kind, document.name, node, target.file, document.environment)
+            continue
+        if document.kind not in {"Environment", "Project"}:
+            names = [name for kind, name in base if kind == document.kind]
+            fault = _addition_fault(document, names)
+            if fault is not None:
+                faults.append(fault)
+                if fault.severity == "error":
+                    continue
+            additions.add(key)
+        merged[key] = document
+    return merged, frozenset(additions)
+
+
+def _addition_fault(document: Located, names: list[str]) -> Diagnostic | None:
+    what = f"{document.kind} `{document.name}`"
+    if "apiVersion" not in document.node.entries or "spec" not in document.node.entries:
+        help_ = did_you_mean(document.name, names, what=f"documents of kind {document.kind}")
+        return Diagnostic("overlay-without-target", f"there is no {what} to lay this over", document.name_span, help_)
+    close = nearest(document.name, names)
+    if close is None or _distance_is_large(document.name, close):
+        return None
+    message = f"the {what} is new here, and one typo away from `{close}`"
+    return Diagnostic("addition-near-base", message, document.name_span, f"write `{close}` to change that one", severity="warning")
+
+
+def _distance_is_large(one: str, other: str) -> bool:
+    """More than one letter added, dropped, changed or swapped."""
+    if abs(len(one) - len(other)) > 1:
+        return True
+    start = 0
+    while start < min(len(one), len(other)) and one[start] == other[start]:
+        start += 1
+    a, b = one[start:], other[start:]
+    return not (a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:]))

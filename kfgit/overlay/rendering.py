@@ -1,0 +1,125 @@
+"""Jinja over one environment's documents, scalar by scalar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from typing import Any
+
+from kfgit import template
+from kfgit.diagnostics import Diagnostic
+from kfgit.document import Entry, Mapping, Node, Origin, Scalar, Sequence, at, plain
+from kfgit.overlay.located import Located
+from kfgit.overlay.merge import merge
+from kfgit.overlay.patches import with_entry
+from kfgit.source import Span
+
+
+def scope_of(
+    documents: MappingOf[tuple[str, str], Located], environment: str, git: MappingOf[str, Any]
+) -> tuple[dict[str, Any], dict[str, Node]]:
+    """What templates see, and the nodes of the variables, for their provenance."""
+    project = next((d for (kind, _), d in documents.items() if kind == "Project"), None)
+    home = documents.get(("Environment", environment))
+    common = at(project.node, ("spec", "vars")) if project is not None else None
+    special = at(home.node, ("spec", "vars")) if home is not None else None
+    variables: Node = Mapping({}, Span("", 1, 1, 1, 1))
+    for part in (common, special):
+        if isinstance(part, Mapping):
+            variables = merge(variables, part)
+    scope = {
+        "vars": plain(variables),
+        "env": _about(home, environment),
+        "git": {"sha": None, "branch": None, "tag": None, **git},
+        "project": {"name": project.name if project is not None else None},
+    }
+    return scope, {"vars": variables}
+
+
+def _about(home: Located | None, environment: str) -> dict[str, Any]:
+    spec = plain(home.node).get("spec") if home is not None else None
+    spec = spec if isinstance(spec, dict) else {}
+    labels = plain(at(home.node, ("metadata", "labels")) or Mapping({}, home.node.span)) if home is not None else {}
+    target = spec.get("target")
+    namespace = target.get("namespace") if isinstance(target, dict) else None
+    return {"name": environment, "mode": spec.get("mode", "production"), "namespace": namespace, "labels": labels}
+
+
+def rendered(document: Located, scope: MappingOf[str, Any], spans: MappingOf[str, Node], faults: list[Diagnostic]) -> Located:
+    """The document with its templates rendered; the same object where there are none."""
+    if document.kind == "Project":
+        return document
+    renderer = _Renderer(scope, spans, faults)
+    if document.kind == "Environment":
+        node = renderer.environment(document.node)
+    else:
+        node = renderer.node(document.node)
+    if node is document.node or not isinstance(node, Mapping):
+        return document
+    return Located(document.kind, document.name, node, document.file, document.environment)
+
+
+class _Renderer:
+    """Renders the scalars of one document; keeps what needs no rendering."""
+
+    def __init__(self, scope: MappingOf[str, Any], spans: MappingOf[str, Node], faults: list[Diagnostic]) -> None:
+        self._scope, self._spans, self._faults = scope, spans, faults
+
+    def environment(self, node: Mapping) -> Node:
+        """An Environment may use the variables, but they themselves and its patches are plain."""
+        spec = node.get("spec")
+        if not isinstance(spec, Mapping):
+            return node
+        kept = {key: entry for key, entry in spec.entries.items() if key in {"vars", "patches"}}
+        rest = self.node(Mapping({k: e for k, e in spec.entries.items() if k not in kept}, spec.span))
+        if not isinstance(rest, Mapping):
+            return node
+        order = {key: kept.get(key) or rest.entries[key] for key in spec.entries}
+        return with_entry(node, "spec", Mapping(order, spec.span))
+
+    def node(self, node: Node) -> Node:
+        match node:
+            case Scalar():
+                if isinstance(node.value, str) and "{" in node.value and template.is_template(node.value):
+                    return self._scalar(node, node.value)
+                return node
+            case Sequence():
+                items = tuple(self.node(item) for item in node.items)
+                same = all(new is old for new, old in zip(items, node.items, strict=True))
+                return node if same else Sequence(items, node.span)
+            case Mapping():
+                return self._mapping(node)
+
+    def _mapping(self, node: Mapping) -> Node:
+        changed: dict[str, Entry] = {}
+        for key, entry in node.entries.items():
+            if "{" in key and template.is_template(key):
+                help_ = "use an overlay or a patch to change keys"
+                self._faults.append(Diagnostic("template-in-key", "a key cannot be a template", entry.key_span, help_))
+            new = self.node(entry.node)
+            if new is not entry.node:
+                changed[key] = Entry(entry.key_span, new)
+        return Mapping({**node.entries, **changed}, node.span) if changed else node
+
+    def _scalar(self, node: Scalar, text: str) -> Node:
+        result = template.render(text, self._scope)
+        if isinstance(result, template.TemplateFault):
+            self._faults.append(Diagnostic(result.code, result.message, node.span, result.help))
+            return Scalar(None, node.span, plain=True, origins=(Origin("a template that failed", node.span),))
+        origins = tuple(self._origin(path, node.span) for path in result.used)
+        return _lifted(result.value, node.span, origins)
+
+    def _origin(self, path: str, template_span: Span) -> Origin:
+        root, *steps = path.split(".")
+        found = self._spans.get(root)
+        for step in steps:
+            found = found.get(step) if isinstance(found, Mapping) else None
+        return Origin(path, found.span if found is not None and steps else template_span)
+
+
+def _lifted(value: Any, span: Span, origins: tuple[Origin, ...]) -> Node:
+    """A native value as a node that stands where its template stands."""
+    if isinstance(value, list):
+        return Sequence(tuple(_lifted(item, span, origins) for item in value), span)
+    if isinstance(value, dict):
+        return Mapping({str(k): Entry(span, _lifted(v, span, origins)) for k, v in value.items()}, span)
+    return Scalar(value, span, plain=False, origins=origins)
