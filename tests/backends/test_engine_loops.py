@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kfgit.backends.local import engine
-from kfgit.backends.local.protocol import Execute, Import, Outputs, Succeeded
+from kfgit.backends.local.protocol import Execute, Import, Outputs, Stop, Succeeded
 from tests.backends.test_engine_play import (
     INT,
     LIST,
@@ -269,3 +269,38 @@ def test_ten_thousand_iterations_take_no_quadratic_time() -> None:
         state, _ = engine.advance(state, Succeeded(f"l/{index}/c", gave(Output=1), T0))
         assert len(engine.changes(before, state)) == 1 or index == count - 1
     assert engine.outcome(state) == engine.Outcome("SUCCEEDED", {}, None)
+
+
+def test_cancel_reaches_into_loops() -> None:
+    worker = ready(sweep({"double": task("double", {"x": outer("i")})}, limit=2))
+    worker.finish("loop/0/double")
+    assert [command.key for command in worker.cancel() if isinstance(command, Stop)] == [
+        "loop/1/double",
+        "loop/2/double",
+    ]
+    assert worker.to_end().state == "CANCELED"
+    assert worker.states == {
+        "loop": "CANCELED",
+        "loop/0/double": "SUCCEEDED",
+        "loop/1/double": "CANCELED",
+        "loop/2/double": "CANCELED",
+        "sum": "SKIPPED",
+    }
+
+
+def test_a_selector_that_fails_fails_the_task_that_reads() -> None:
+    for selector in ('parseJson(string_value)["b"]', "parseJson(", "1 / 0"):
+        loop = dag({"c": task("double", {"x": outer("i", selector)})}, {"i": STRUCT})
+        components = {**DOUBLE, "loop": loop}
+        worker = play(package(components, dag({"l": task("loop", **each('[{"a": 1}]', "i"))})))
+        error = worker.record("l/0/c").error
+        assert error is not None
+        assert error.startswith("the selector of input `x`")
+
+
+def test_values_of_every_kind_can_be_selected_from() -> None:
+    for value in (True, 2.5, [1], {"a": 1}):
+        loop = dag({"c": task("any", {"x": outer("i", "parseJson(string_value)")})}, {"i": param("")})
+        components = {"any": job({"x": param("")}), "loop": loop}
+        root = dag({"l": task("loop", {"l": const([value])}, **each("@l", "i"))})
+        assert play(package(components, root)).command("l/0/c").parameters == {"x": value}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from kfgit import canonical
-from kfgit.backend import Locked, MachineFault, NotFound, Refused
+from kfgit.backend import Backend, Locked, MachineFault, NotFound, Refused
 from kfgit.backends.local.backend import LocalBackend
 from kfgit.backends.local.history import Ambiguous
 from kfgit.backends.local.store import objects
@@ -353,6 +353,11 @@ def test_unknown_logs_say_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(NotFound) as attempts:
         backend.runs.log(record.id, "a", 7)
     assert attempts.value.known == ("0",)
+
+
+def test_it_is_a_backend(tmp_path: Path) -> None:
+    backend: Backend = samples.backend(tmp_path)
+    assert backend.runs.all() == ()
 
 
 def test_git_never_sees_the_state(tmp_path: Path) -> None:

@@ -37,7 +37,9 @@ def observe(scope: Scope) -> tuple[LiveObject, ...]:
     with scope.database.read() as db:
         marks = {(mark.kind, mark.id): mark for mark in ledger.marks(db, scope.project)}
         found = [*_experiments(db), *_pipelines(db), *_schedules(db), *_runs(db, marks.values())]
-    return tuple(_owned(live, marks.get((live.kind, live.id))) for live in found)
+    told = [_owned(live, marks.get((live.kind, live.id))) for live in found]
+    # Names of schedules are not unique: who takes the last one of a name gets the project's own.
+    return tuple(sorted(told, key=lambda live: live.owned))
 
 
 def perform(scope: Scope, change: Change, at: datetime) -> str:
@@ -78,8 +80,14 @@ def _pipelines(db: sqlite3.Connection) -> Iterator[LiveObject]:
             "description": found.description,
             "digest": version.digest if version else None,
         }
-        detail = {"version": version.name, "versionId": version.id} if version else {}
-        yield replace(_live("Pipeline", found.name, found.id, spec), detail=detail)
+        yield replace(_live("Pipeline", found.name, found.id, spec), detail=_content(db, version))
+
+
+def _content(db: sqlite3.Connection, version: objects.Version | None) -> dict[str, Any]:
+    package = objects.package(db, version.id) if version else None
+    if version is None or package is None:
+        return {}
+    return {"version": version.name, "versionId": version.id, "package": package.spec}
 
 
 def _schedules(db: sqlite3.Connection) -> Iterator[LiveObject]:

@@ -23,12 +23,16 @@ Parity: TypeAlias = Callable[[Execute, worker.WorkerSettings], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Who carries attempts out; tests hand in their own."""
+    """Who carries attempts out; tests hand in their own.
+
+    After a second Ctrl-C attempts have `stop_seconds` to die; then the run is written off without them.
+    """
 
     attempt: RunAttempt = worker.run_attempt
     bring_in: RunImport = worker.run_import
     parity: Parity = worker.parity
     settle: Settle = worker.settle
+    stop_seconds: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,12 @@ class Reaper:
     def _write(self, line: str) -> None:
         if self._process is None or self._process.poll() is not None:
             self._start()
-        os.write(self._pipe, line.encode("utf-8", "surrogateescape") + b"\n")
+        message = line.encode("utf-8", "surrogateescape") + b"\n"
+        try:
+            os.write(self._pipe, message)
+        except BrokenPipeError:  # somebody killed it just now
+            self._start()
+            os.write(self._pipe, message)
 
     def _start(self) -> None:
         if self._process is not None:

@@ -3,7 +3,7 @@
 A driver thread alone touches the engine's state: it takes what happened since it last looked, lets the engine answer,
 writes what changed in one transaction, and only then carries the commands out. The consumer's thread does nothing but
 wait for events, so Ctrl-C never interrupts a transaction: the first cancels (the exit task still runs), the second
-stops everything at once, and closing the generator early is the second.
+stops everything at once, and closing the generator early is like the second.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from signal import SIGINT, default_int_handler, getsignal, signal as handle
+from types import FrameType
 from typing import Any
 
 from kfgit.backend import MachineFault
@@ -28,8 +30,6 @@ from kfgit.backends.local.store import runs
 from kfgit.events import FINAL, Artifact, Event, RunFinished, RunRecord, RunStarted, State, TaskRecord
 
 CANCEL_POLL_SECONDS = 0.3
-# After a second Ctrl-C: how long attempts may take to die before the run is written off without them.
-STOP_SECONDS = 15.0
 _BATCH = 256
 
 
@@ -39,36 +39,44 @@ def execute(job: Job) -> Iterator[Event]:
     Raises `MachineFault` when kfgit itself cannot go on; the run is then written as failed as far as that is possible.
     """
     execution = _Execution(job)
-    try:
-        execution.start()
-        yield from _Follower(execution).events()
-    finally:
-        execution.stop_and_wait()
+    with _interrupts_reach(execution):
+        try:
+            execution.start()
+            yield from _events(execution)
+        finally:
+            execution.stop_and_wait()
     yield execution.finished()
 
 
-class _Follower:
-    """The consumer's side: waits for events, and hears Ctrl-C."""
+@contextmanager
+def _interrupts_reach(execution: _Execution) -> Iterator[None]:
+    # Ctrl-C may come while the consumer renders an event, where it would end the loop around this generator. A program
+    # that handles SIGINT in its own way, or watches on another thread, is left alone.
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or getsignal(SIGINT) is not default_int_handler
+    ):
+        yield
+        return
+    handle(SIGINT, execution.interrupt)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # closed by the garbage collector on another thread
+            handle(SIGINT, default_int_handler)
 
-    def __init__(self, execution: _Execution) -> None:
-        self._execution = execution
-        self._interrupts = 0
 
-    def events(self) -> Iterator[Event]:
-        while not self._execution.over.is_set() or not self._execution.told.empty():
-            event = self._next()
-            if event is not None:
-                yield event
-
-    def _next(self) -> Event | None:
+def _events(execution: _Execution) -> Iterator[Event]:
+    while not execution.over.is_set() or not execution.told.empty():
         try:
-            return self._execution.told.get(timeout=0.2)
+            event = execution.told.get(timeout=0.2)
         except queue.Empty:
-            return None
+            continue
         except KeyboardInterrupt:
-            self._interrupts += 1
-            self._execution.cancel(at_once=self._interrupts > 1)
-            return None
+            execution.interrupt()
+            continue
+        if event is not None:
+            yield event
 
 
 class _Execution:
@@ -85,8 +93,10 @@ class _Execution:
         self._attempts = Attempts(job, self._signals.put, self.told.put)
         self._journal = Journal(job, self._attempts)
         self._wakes: list[float] = []
+        self._interrupts = 0
         self._canceled = False
-        self._at_once = threading.Event()
+        # No lock guards it: a signal handler sets it.
+        self._at_once = False
         self._stopping_since: float | None = None
         self._polled_at = time.monotonic()
         self._finished: RunFinished | None = None
@@ -99,8 +109,15 @@ class _Execution:
     def cancel(self, *, at_once: bool) -> None:
         """Asks the run to end; `at_once` without its exit task."""
         if at_once:
-            self._at_once.set()
+            self._at_once = True
         self._signals.put(Cancel(now()))
+
+    def interrupt(self, number: int = SIGINT, frame: FrameType | None = None) -> None:
+        """Ctrl-C: the first cancels, the second stops at once, a third is for the program. Safe in a signal handler."""
+        self._interrupts += 1
+        if self._interrupts > 2:
+            default_int_handler(number, frame)
+        self.cancel(at_once=self._interrupts > 1)
 
     def stop_and_wait(self) -> None:
         """Ends what is still going on; returns when the driver is through."""
@@ -109,7 +126,7 @@ class _Execution:
         if self._thread.ident is None:
             # Interrupted before it began: it still has to say so.
             self._thread.start()
-        self.over.wait(STOP_SECONDS + 5)
+        self.over.wait(self._job.work.stop_seconds + 5)
 
     def finished(self) -> RunFinished:
         """The last event; raises what broke the driver."""
@@ -147,7 +164,7 @@ class _Execution:
         if outcome is None:
             self._finish("CANCELED", cut_off(engine.records(state)), error="stopped at once")
         else:
-            end: State = "CANCELED" if self._at_once.is_set() else outcome.state
+            end: State = "CANCELED" if self._at_once else outcome.state
             self._finish(end, engine.records(state), outcome.outputs, outcome.error)
 
     def _step(self, before: engine.RunState, signals: Sequence[Signal]) -> engine.RunState:
@@ -210,13 +227,13 @@ class _Execution:
 
     def _written_off(self) -> bool:
         # The engine ends by itself once every attempt has answered; a retry's wait or a deaf process is cut short.
-        if not self._at_once.is_set():
+        if not self._at_once:
             return False
         if self._stopping_since is None:
             self._stopping_since = time.monotonic()
             self._attempts.stop_all()
         idle = self._canceled and self._signals.empty() and self._attempts.idle
-        return idle or time.monotonic() - self._stopping_since > STOP_SECONDS
+        return idle or time.monotonic() - self._stopping_since > self._job.work.stop_seconds
 
     def _finish(
         self,

@@ -64,11 +64,12 @@ def start(
 
 def advance(state: RunState, signal: Signal) -> tuple[RunState, tuple[Command, ...]]:
     """The run after the signal, and what is to be done now. Never raises; what makes no sense changes nothing."""
-    turn = Turn(state.program, state.context, signal.at, state.canceling, dict(state.waiting))
+    canceling = state.canceling or (isinstance(signal, Cancel) and not ended(state.root))
+    turn = Turn(state.program, state.context, signal.at, canceling, dict(state.waiting))
     root = _step(turn, state, signal)
-    if root is state.root and turn.canceling == state.canceling:
+    if root is state.root and canceling == state.canceling:
         return state, ()
-    return replace(state, root=root, waiting=turn.waiting, canceling=turn.canceling), tuple(turn.commands)
+    return replace(state, root=root, waiting=turn.waiting, canceling=canceling), tuple(turn.commands)
 
 
 def outcome(state: RunState) -> Outcome | None:
@@ -92,7 +93,7 @@ def _step(turn: Turn, state: RunState, signal: Signal) -> Group:
             new = root.state == "PENDING"
             return progress.opened(turn, root, state.program.root, body, Place()) if new else root
         case Cancel():
-            return _canceled_run(turn, root)
+            return root if state.canceling else _canceled_run(turn, root)
         case Started() | Succeeded() | Failed():
             told = partial(attempts.told, turn, signal)
             return _routed_root(turn, root, signal.key, told)
@@ -108,9 +109,6 @@ def _step(turn: Turn, state: RunState, signal: Signal) -> Group:
 
 
 def _canceled_run(turn: Turn, root: Group) -> Group:
-    if turn.canceling:
-        return root
-    turn.canceling = True
     if root.state == "PENDING":
         return replace(root, state="CANCELED", finished_at=turn.at, canceled=True)
     return _stopped_group(turn, root, turn.program.root, Place())

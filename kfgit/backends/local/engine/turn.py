@@ -14,9 +14,9 @@ from kfgit.backends.local.protocol import Command
 UNUSABLE: Final = (RecursionError, OverflowError, ValueError)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Turn:
-    """The moving parts of one `advance`: commands and waiting retries are collected here."""
+    """What holds for one `advance`, and where its commands and the waiting retries are collected."""
 
     program: Program
     context: RunContext

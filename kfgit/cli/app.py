@@ -1,0 +1,83 @@
+"""The table of commands and what all of them share. A command's module is imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kfgit import __version__
+from kfgit.cli.session import Session, make_session
+from kfgit.diagnostics import nearest
+
+# name: (module, one line of help), in the order of a user's day.
+COMMANDS = {
+    "init": ("init", "Make a working repository."),
+    "validate": ("validate", "Check everything, in every environment."),
+    "render": ("render", "Show the documents as one environment sees them."),
+    "graph": ("graph", "Draw a pipeline's DAG."),
+    "compile": ("compile", "Write KFP packages (IR)."),
+    "plan": ("plan", "Show what apply would do."),
+    "apply": ("apply", "Make the target equal to the repository."),
+    "status": ("status", "Show what is live, drift and health."),
+    "run": ("run", "Run a pipeline now and follow it."),
+    "runs": ("runs", "List, show, read, cancel and delete runs."),
+    "artifacts": ("artifacts", "List, show and fetch what runs produced."),
+    "schedules": ("schedules", "List schedules and their next fire times."),
+    "experiments": ("experiments", "List experiments."),
+    "destroy": ("destroy", "Remove what kfgit owns in an environment."),
+    "schema": ("schema", "Print the JSON Schema of the language."),
+    "explain": ("explain", "Explain a diagnostic's code or a field."),
+    "doctor": ("doctor", "Look at this machine and say what is missing."),
+    "completion": ("completion", "Print a shell's completion script."),
+}
+
+
+class _Commands(click.Group):
+    """Knows all commands by name and imports one when it is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"kfgit.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = nearest(args[0], COMMANDS)
+            hint = f"; did you mean `{close}`?" if close else ""
+            raise click.UsageError(f"there is no command `{args[0]}`{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+_HELP = """GitOps for Kubeflow: pipelines as YAML in git, planned, applied and run.
+
+\b
+Begin with:
+  kfgit init demo --template examples && cd demo
+  kfgit validate
+  kfgit apply --wait
+"""
+
+
+@click.group(cls=_Commands, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", message="kfgit %(version)s")
+@click.option("-C", "directory", metavar="DIR", type=click.Path(path_type=Path), envvar="KFGIT_DIR", help="Work as if started in DIR.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", envvar="KFGIT_COLOR", help="When to colour.")
+@click.option("-q", "--quiet", is_flag=True, envvar="KFGIT_QUIET", help="Say only what was asked for.")
+@click.option("-v", "--verbose", is_flag=True, envvar="KFGIT_VERBOSE", help="Say more.")
+@click.pass_context
+def app(context: click.Context, **options: Any) -> None:
+    """The whole command line."""
+    session: Session = make_session(options["directory"], options["color"], quiet=options["quiet"], verbose=options["verbose"])
+    context.obj = session

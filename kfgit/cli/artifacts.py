@@ -1,0 +1,133 @@
+"""`kfgit artifacts`: what runs produced and where it lies."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kfgit.backend import MachineFault, Refused
+from kfgit.backends.local.store.artifacts import StoredArtifact
+from kfgit.cli import exits, options
+from kfgit.cli.session import Session
+from kfgit.render import as_json
+from kfgit.render.style import ago, clean, instant, one_line, table
+
+
+@click.group("artifacts")
+def command() -> None:
+    """List, show and fetch what runs produced.
+
+    \b
+    Examples:
+      kfgit artifacts list
+      kfgit artifacts get 9c1e --out model.joblib
+    """
+
+
+def _json(stored: StoredArtifact) -> dict[str, Any]:
+    found = stored.artifact
+    return as_json.envelope(
+        "Artifact",
+        id=found.id,
+        name=found.name,
+        type=found.type,
+        uri=found.uri,
+        metadata=dict(found.metadata),
+        run=stored.run_id,
+        task=stored.task,
+        createdAt=instant(stored.created_at),
+    )
+
+
+@command.command("list")
+@click.option("--run", metavar="RUN", help="Only those of this run.")
+@click.option("--limit", type=click.IntRange(1), default=30, show_default=True, help="At most so many, newest first.")
+@options.environment
+@options.output("human", "json")
+@options.session
+def list_(session: Session, run: str | None, limit: int, env: str | None, output: str) -> int:
+    """List artifacts, newest first.
+
+    \b
+    Example:
+      kfgit artifacts list --run 1f3a
+    """
+    with session.target(env) as backend:
+        found = backend.runs.artifacts(run, limit)
+    if output == "json":
+        session.json(as_json.items("Artifact", [_json(each) for each in found]))
+        return exits.DONE
+    now = datetime.now(UTC)
+    rows = [
+        [each.artifact.id[:8], each.artifact.type.removeprefix("system."), each.task, each.artifact.name, ago(each.created_at, now), each.artifact.uri]
+        for each in found
+    ]
+    if rows:
+        session.print(table(rows, ("ID", "TYPE", "TASK", "NAME", "MADE", "WHERE"), session.out))
+    else:
+        session.say("no artifacts yet")
+    return exits.DONE
+
+
+@command.command("show")
+@click.argument("artifact")
+@options.environment
+@options.output("human", "json")
+@options.session
+def show(session: Session, artifact: str, env: str | None, output: str) -> int:
+    """Show one artifact with its metadata.
+
+    \b
+    Example:
+      kfgit artifacts show 9c1e
+    """
+    with session.target(env) as backend:
+        found = backend.runs.artifact(artifact)
+    if output == "json":
+        session.json(_json(found))
+        return exits.DONE
+    facts = [("artifact", found.artifact.id), ("name", found.artifact.name), ("type", found.artifact.type),
+             ("task", found.task), ("run", found.run_id), ("where", found.artifact.uri)]  # fmt: skip
+    session.print(table([(session.out.dim(name), value) for name, value in facts]))
+    for key, value in found.artifact.metadata.items():
+        session.print(f"  {clean(str(key))} = {one_line(value, 100)}")
+    return exits.DONE
+
+
+@command.command("get")
+@click.argument("artifact")
+@click.option("--out", type=click.Path(path_type=Path), help="Where to put it; default: its name, here.")
+@options.environment
+@options.output("human", "json")
+@options.session
+def get(session: Session, artifact: str, out: Path | None, env: str | None, output: str) -> int:
+    """Copy an artifact out of the store.
+
+    \b
+    Example:
+      kfgit artifacts get 9c1e --out model.joblib
+    """
+    with session.target(env) as backend:
+        found = backend.runs.artifact(artifact)
+    source = Path(found.artifact.custom_path or found.artifact.uri.removeprefix("file://"))
+    if not source.exists():
+        raise MachineFault(f"{found.artifact.uri} is not there any more, or was never a file")
+    target = session.folder / (out or source.name)
+    if target.is_dir() and out is not None:
+        target = target / source.name
+    if target.exists():
+        raise Refused(f"{target} is there already; choose another place with --out")
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    if output == "json":
+        session.json({**_json(found), "path": str(target)})
+    else:
+        session.print(str(target))
+    return exits.DONE

@@ -1,0 +1,189 @@
+"""`kfgit runs`: what ran, how, and what it said."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from kfgit.cli import exits, options
+from kfgit.cli.follow import code, follow
+from kfgit.cli.session import Session
+from kfgit.render import as_json, runs as show
+from kfgit.render.style import clean
+
+_AGE = re.compile(r"(\d+)([smhdw])\Z")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@click.group("runs")
+def command() -> None:
+    """List, show, read, cancel and delete runs.
+
+    A run is named by its id or the beginning of it.
+
+    \b
+    Examples:
+      kfgit runs list
+      kfgit runs show 1f3a
+      kfgit runs logs 1f3a train
+    """
+
+
+@command.command("list")
+@options.environment
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many, newest first.")
+@options.output("human", "json")
+@options.session
+def list_(session: Session, env: str | None, limit: int, output: str) -> int:
+    """List runs, newest first.
+
+    \b
+    Example:
+      kfgit runs list --limit 5
+    """
+    with session.target(env) as backend:
+        found = backend.runs.page(limit).items
+    if output == "json":
+        session.json(as_json.items("Run", [as_json.run(run) for run in found]))
+    elif found:
+        session.print(show.listing(found, datetime.now(UTC), session.out))
+    else:
+        session.say("no runs yet; `kfgit run PIPELINE` starts one")
+    return exits.DONE
+
+
+@command.command("show")
+@click.argument("run")
+@options.environment
+@options.output("human", "json")
+@options.session
+def show_(session: Session, run: str, env: str | None, output: str) -> int:
+    """Show one run with its tasks.
+
+    \b
+    Example:
+      kfgit runs show 1f3a -o json
+    """
+    with session.target(env) as backend:
+        found = backend.runs.get(run)
+    if output == "json":
+        session.json(as_json.run(found))
+    else:
+        session.print(show.show(found, datetime.now(UTC), session.out))
+    return exits.DONE
+
+
+@command.command("logs")
+@click.argument("run")
+@click.argument("task", required=False)
+@click.option("--attempt", type=click.IntRange(0), help="Which attempt, from 0; default: the last.")
+@options.environment
+@options.output("human", "json")
+@options.session
+def logs(session: Session, run: str, task: str | None, attempt: int | None, env: str | None, output: str) -> int:
+    """Print what a task said, or what every task of the run said.
+
+    \b
+    Examples:
+      kfgit runs logs 1f3a
+      kfgit runs logs 1f3a sweep/0/train --attempt 0
+    """
+    with session.target(env) as backend:
+        found = backend.runs.get(run)
+        ran = [t.path for t in found.tasks if t.component is not None and t.attempts]
+        texts = {path: backend.runs.log(found.id, path, attempt) for path in ([task] if task else ran)}
+    if output == "json":
+        items = [{"path": path, "log": text} for path, text in texts.items()]
+        session.json(as_json.items("Log", items))
+    elif task is not None:
+        session.print(_safe(session, texts[task]))
+    else:
+        for path, text in texts.items():
+            session.print(session.out.bold(f"── {clean(path)}"))
+            session.print(_safe(session, text))
+    return exits.DONE
+
+
+def _safe(session: Session, text: str) -> str:
+    """Logs keep their colours in files; on a terminal nothing of them is obeyed."""
+    return clean(text) if session.out.colour else text
+
+
+@command.command("watch")
+@click.argument("run")
+@options.environment
+@options.output("human", "json")
+@options.session
+def watch(session: Session, run: str, env: str | None, output: str) -> int:
+    """Follow a run to its end.
+
+    \b
+    Example:
+      kfgit runs watch 1f3a
+    """
+    with session.target(env) as backend:
+        found = follow(session, backend, backend.runs.resolve(run))
+    if output == "json":
+        session.json(as_json.run(found))
+    return code(found)
+
+
+@command.command("cancel")
+@click.argument("runs", nargs=-1, required=True)
+@options.environment
+@options.output("human", "json")
+@options.session
+def cancel(session: Session, runs: tuple[str, ...], env: str | None, output: str) -> int:
+    """Ask runs to stop; their exit tasks still run.
+
+    \b
+    Example:
+      kfgit runs cancel 1f3a
+    """
+    with session.target(env) as backend:
+        found = [backend.runs.cancel(run) for run in runs]
+    if output == "json":
+        session.json(as_json.items("Run", [as_json.run(run) for run in found]))
+    else:
+        for run in found:
+            session.print(f"{run.id}  {show.word(run.state, session.out)}")
+    return exits.DONE
+
+
+@command.command("delete")
+@click.argument("runs", nargs=-1)
+@click.option("--older-than", metavar="AGE", help="All ended runs older than this, such as 30d.")
+@options.environment
+@options.output("human", "json")
+@options.session
+def delete(session: Session, runs: tuple[str, ...], older_than: str | None, env: str | None, output: str) -> int:
+    """Remove ended runs with their files.
+
+    \b
+    Examples:
+      kfgit runs delete 1f3a
+      kfgit runs delete --older-than 30d
+    """
+    if bool(runs) == bool(older_than):
+        raise click.UsageError("name runs, or give --older-than")
+    with session.target(env) as backend:
+        ids = [backend.runs.resolve(run) for run in runs]
+        if older_than:
+            limit = datetime.now(UTC) - _age(older_than)
+            ids = [r.id for r in backend.runs.all() if r.finished_at is not None and r.finished_at < limit]
+        for id_ in ids:
+            backend.runs.delete(id_)
+    if output == "json":
+        session.json(as_json.items("Deleted", [{"id": id_} for id_ in ids]))
+    else:
+        session.print(f"{len(ids)} {'run' if len(ids) == 1 else 'runs'} deleted")
+    return exits.DONE
+
+
+def _age(text: str) -> timedelta:
+    match = _AGE.match(text)
+    if match is None:
+        raise click.UsageError(f"`{text}` is no age; write 12h, 30d or 2w")
+    return timedelta(**{_UNITS[match.group(2)]: int(match.group(1))})

@@ -1,0 +1,244 @@
+"""From libyaml's events to nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import yaml
+
+try:
+    from yaml.cyaml import CParser as _Events
+except ImportError:  # a PyYAML without libyaml: the same events, slower
+    from yaml import SafeLoader as _Events
+
+from kfgit.diagnostics import Diagnostic, Related
+from kfgit.document.nodes import Document, Entry, Mapping, Node, Scalar, Sequence, failed
+from kfgit.document.scalars import core_value, surprise
+from kfgit.source import Span
+
+MAX_DEPTH = 100
+MAX_NODES = 400_000
+
+
+class Broken(NamedTuple):
+    """What ended the reading, and where its document began. `is_syntax` tells what a mended text may cure."""
+
+    diagnostic: Diagnostic
+    document_line: int
+    is_syntax: bool
+
+
+class _Stop(Exception):
+    """Ends the reading of one file; never leaves this module."""
+
+
+class Builder:
+    """Turns one file's events into documents, collecting what is wrong.
+
+    `mended` are the places, as line and column, where a string stands for something that could not be read.
+    """
+
+    def __init__(self, path: str, text: str, mended: frozenset[tuple[int, int]]) -> None:
+        self.path = path
+        self.diagnostics: list[Diagnostic] = []
+        self.broken: Broken | None = None
+        self._text = text
+        self._lines: list[str] = []
+        self._mended = mended
+        self._parser = _Events(text)
+        self._anchors: dict[str, tuple[Node | None, int]] = {}
+        self._nodes = 0
+        self._document_line = 1
+
+    def documents(self) -> Iterator[Document]:
+        """The documents up to the first thing that cannot be read; `broken` says what that was."""
+        index = 0
+        try:
+            while True:
+                event = self._next()
+                if isinstance(event, yaml.StreamEndEvent):
+                    return
+                if isinstance(event, yaml.DocumentStartEvent):
+                    self._document_line = event.start_mark.line + 1
+                    self._anchors.clear()
+                    root = self._node(self._next(), 0)
+                    if not (isinstance(root, Scalar) and root.value is None and root.plain):
+                        yield Document(self.path, index, root)
+                    index += 1
+                    self._document_line = self._next().end_mark.line + 1
+        except _Stop:
+            return
+        except yaml.YAMLError as fault:
+            self.broken = Broken(self._syntax(fault), self._document_line, is_syntax=True)
+        finally:
+            self._parser.dispose()
+
+    def _next(self) -> Any:
+        return self._parser.get_event()
+
+    def _span(self, event: Any) -> Span:
+        start, end = event.start_mark, event.end_mark
+        return Span(self.path, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+    def _tell(self, code: str, message: str, span: Span, help_: str | None = None) -> None:
+        self.diagnostics.append(Diagnostic(code, message, span, help_))
+
+    def _stop(self, diagnostic: Diagnostic, *, is_syntax: bool = False) -> _Stop:
+        self.broken = Broken(diagnostic, self._document_line, is_syntax)
+        return _Stop()
+
+    def _node(self, event: Any, depth: int) -> Node:
+        self._count(1, event, f"more than {MAX_NODES:,} values in one file", "yaml-too-large")
+        if event.__class__ is yaml.ScalarEvent:
+            return self._scalar(event)
+        if event.__class__ is yaml.AliasEvent:
+            return self._alias(event)
+        if depth >= MAX_DEPTH:
+            message = f"nested deeper than {MAX_DEPTH} levels"
+            raise self._stop(Diagnostic("yaml-too-deep", message, self._span(event), "flatten the document"))
+        self._no_tag(event)
+        if event.anchor is None:
+            return self._collection(event, depth)
+        self._anchors[event.anchor] = (None, 0)
+        before = self._nodes
+        node = self._collection(event, depth)
+        self._anchors[event.anchor] = (node, self._nodes - before + 1)
+        return node
+
+    def _count(self, size: int, event: Any, message: str, code: str) -> None:
+        self._nodes += size
+        if self._nodes > MAX_NODES:
+            raise self._stop(Diagnostic(code, message, self._span(event), "split the file, and write values out"))
+
+    def _collection(self, event: Any, depth: int) -> Node:
+        if event.__class__ is yaml.SequenceStartEvent:
+            return self._sequence(event, depth)
+        return self._mapping(event, depth)
+
+    def _sequence(self, start: Any, depth: int) -> Sequence:
+        items: list[Node] = []
+        while True:
+            event = self._next()
+            if event.__class__ is yaml.SequenceEndEvent:
+                return Sequence(tuple(items), self._head(start, event))
+            items.append(self._node(event, depth + 1))
+
+    def _mapping(self, start: Any, depth: int) -> Mapping:
+        entries: dict[str, Entry] = {}
+        while True:
+            event = self._next()
+            if event.__class__ is yaml.MappingEndEvent:
+                return Mapping(entries, self._head(start, event))
+            key = self._key(event, start, depth)
+            span = self._span(event)
+            node = self._node(self._next(), depth + 1)
+            if key is None:
+                continue
+            if key == "<<" and event.implicit[0]:
+                _lay_under(entries, node)
+            elif key in entries:
+                first = Related("first written here", entries[key].key_span)
+                message = f"the key `{key}` is written twice"
+                help_ = "remove one of them; YAML readers disagree about which one counts"
+                self.diagnostics.append(Diagnostic("duplicate-key", message, span, help_, related=(first,)))
+            else:
+                entries[key] = Entry(span, node)
+
+    def _key(self, event: Any, start: Any, depth: int) -> str | None:
+        """The text of a key; None for one that is no text, which is told."""
+        span = self._span(event)
+        if event.__class__ is yaml.ScalarEvent:
+            self._no_tag(event)
+            if event.value == "<<" and event.implicit[0]:
+                help_ = "write the keys out, or use an overlay or `defaults`"
+                self._tell("yaml-merge-key", "merge keys are not part of YAML 1.2", span, help_)
+            else:
+                self._warn_of_surprise(event, span, is_key=True)
+            if event.anchor is not None:
+                self._anchors[event.anchor] = (Scalar(event.value, span), 1)
+            return str(event.value)
+        if _is_template(event, start):
+            outer = self._span(start)
+            whole = Span(self.path, outer.line, outer.column, outer.line, outer.column + 2)
+            told = Diagnostic("unquoted-template", "an unquoted `{{ … }}` is a YAML map", whole, 'quote it: "{{ … }}"')
+            raise self._stop(told, is_syntax=True)
+        self._tell("yaml-complex-key", "a key must be a plain word or a string", span)
+        self._node(event, depth + 1)
+        return None
+
+    def _scalar(self, event: Any) -> Scalar:
+        span = self._span(event)
+        self._no_tag(event)
+        if (span.line, span.column) in self._mended:
+            node = failed(span, "an unquoted template")
+        elif event.implicit[0]:
+            node = Scalar(core_value(event.value), span, plain=True)
+            self._warn_of_surprise(event, span, is_key=False)
+        else:
+            node = Scalar(event.value, span, indent=self._indent(span) if event.style == "|" else None)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (node, 1)
+        return node
+
+    def _indent(self, span: Span) -> int | None:
+        """The blanks before the lines of a literal block that begins at `span`."""
+        self._lines = self._lines or self._text.split("\n")
+        block = self._lines[span.line : span.end_line]
+        return next((len(line) - len(line.lstrip(" ")) for line in block if line.strip()), None)
+
+    def _alias(self, event: Any) -> Node:
+        span = self._span(event)
+        node, size = self._anchors.get(event.anchor, (None, 0))
+        if node is None:
+            is_open = event.anchor in self._anchors
+            message = f"the alias `*{event.anchor}` contains itself" if is_open else f"no anchor `&{event.anchor}` before this alias"
+            self._tell("yaml-alias", message, span, "write the value out")
+            return failed(span, "an alias")
+        self._count(size, event, f"aliases expand to more than {MAX_NODES:,} values", "yaml-alias")
+        return node
+
+    def _no_tag(self, event: Any) -> None:
+        if event.tag is not None and event.tag != "!":
+            help_ = "remove the tag; the value's form decides its type"
+            self._tell("yaml-tag", f"YAML tags such as `{event.tag}` are not used here", self._span(event), help_)
+
+    def _warn_of_surprise(self, event: Any, span: Span, *, is_key: bool) -> None:
+        found = surprise(event.value, is_key=is_key) if event.implicit[0] else None
+        if found is not None:
+            self.diagnostics.append(Diagnostic("yaml-1.1", found.message, span, found.help, severity="warning"))
+
+    def _head(self, start: Any, end: Any) -> Span:
+        first, last = start.start_mark, end.end_mark
+        if last.line == first.line:
+            return Span(self.path, first.line + 1, first.column + 1, last.line + 1, last.column + 1)
+        return Span(self.path, first.line + 1, first.column + 1, first.line + 1, first.column + 2)
+
+    def _syntax(self, fault: yaml.YAMLError) -> Diagnostic:
+        mark = getattr(fault, "problem_mark", None) or getattr(fault, "context_mark", None)
+        problem = str(getattr(fault, "problem", None) or fault).split("\n")[0]
+        context = getattr(fault, "context", None)
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+        lines = self._text.split("\n")
+        text = lines[line - 1] if line <= len(lines) else ""
+        tab = text.find("\t")
+        if 0 <= tab < max(column, len(text) - len(text.lstrip())) and not set(text[:tab]) & {'"', "'"}:
+            span = Span(self.path, line, tab + 1, line, tab + 2)
+            return Diagnostic("yaml-tab", "a tab cannot indent YAML", span, "indent with spaces")
+        span = Span(self.path, line, column, line, column + 1)
+        message = f"the YAML cannot be read: {problem}" + (f" ({context})" if context else "")
+        return Diagnostic("yaml-syntax", message, span, "see https://yaml.org/spec/1.2.2 for the form of YAML")
+
+
+def _is_template(event: Any, start: Any) -> bool:
+    """Whether a key that is a map is the inner half of `{{ … }}`."""
+    flow = event.__class__ is yaml.MappingStartEvent and event.flow_style and start.flow_style
+    return bool(flow and event.start_mark.index == start.start_mark.index + 1)
+
+
+def _lay_under(entries: dict[str, Entry], merged: Node) -> None:
+    """A merge key is told as an error; what it would have brought is kept, so that nothing seems to be missing."""
+    for node in merged.items if isinstance(merged, Sequence) else (merged,):
+        if isinstance(node, Mapping):
+            for key, entry in node.entries.items():
+                entries.setdefault(key, entry)

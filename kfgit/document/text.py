@@ -1,0 +1,78 @@
+"""The text of a file before it is parsed: decoded, bounded, and mended where one mistake would hide all others."""
+
+from __future__ import annotations
+
+import re
+
+from kfgit.diagnostics import Diagnostic
+from kfgit.source import SourceFile, Span, whole_file
+
+MAX_BYTES = 2 * 1024 * 1024
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff\ufeff]")
+
+
+def decode(source: SourceFile) -> str | Diagnostic:
+    """The text of a file, or why there is none."""
+    if len(source.content) > MAX_BYTES:
+        size = f"{len(source.content) / 1048576:.1f} MiB"
+        help_ = f"split it into files of at most {MAX_BYTES // 1048576} MiB"
+        return Diagnostic("yaml-too-large", f"the file is too large: {size}", whole_file(source.path), help_)
+    try:
+        text = source.content.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        span = _after(source.path, source.content[: fault.start].decode("utf-8", "replace"))
+        return Diagnostic("yaml-encoding", "the file is not UTF-8", span, "save it as UTF-8")
+    text = text.removeprefix("\ufeff")
+    bad = _FORBIDDEN.search(text)
+    if bad is None:
+        return text
+    name = f"U+{ord(bad.group()):04X}"
+    help_ = "remove it, or write it as an escape in double quotes"
+    span = _after(source.path, text[: bad.start()])
+    return Diagnostic("yaml-character", f"the character {name} may not stand in YAML", span, help_)
+
+
+def _after(path: str, before: str) -> Span:
+    line = before.count("\n") + 1
+    column = len(before) - (before.rfind("\n") + 1) + 1
+    return Span(path, line, column, line, column + 1)
+
+
+_TEMPLATE = re.compile(r"(?<![^\s\[{,:])\{\{(?!\$)")
+_COMMENT = re.compile(r"\s#")
+_BLOCK_VALUE = re.compile(r"\s*(?:-\s+)*(?:[^\s{\[\"'#][^{\[\"'#]*:\s+)?\Z")
+
+
+def unquoted_template(line: str) -> int | None:
+    """Where an unquoted `{{ … }}` begins in a line, counted from 0."""
+    for match in _TEMPLATE.finditer(line):
+        before = line[: match.start()]
+        if _COMMENT.search(before) or before.lstrip().startswith("#"):
+            return None
+        if before.count('"') % 2 == 0 and before.count("'") % 2 == 0:
+            return match.start()
+    return None
+
+
+def masked(line: str, start: int) -> str:
+    """The line with the unquoted template at `start` as a string of the same length."""
+    if _BLOCK_VALUE.match(line[:start]):
+        comment = _COMMENT.search(line, start)
+        end = len((line[: comment.start()] if comment else line).rstrip())
+    else:
+        closed = line.find("}}", start)
+        after = re.compile(r"[,\]}\s]|\Z").search(line, closed + 2) if closed >= 0 else None
+        end = after.start() if after else len(line.rstrip())
+    return f'{line[:start]}"{"x" * (end - start - 2)}"{line[end:]}'
+
+
+def without_document(lines: list[str], first: int, fault: int) -> list[str]:
+    """The lines with those of a faulty document blanked, so that the ones after it can be read."""
+    after = next((n for n in range(max(fault, first + 1), len(lines)) if _is_marker(lines[n])), len(lines))
+    begin = first + 1 if first < len(lines) and _is_marker(lines[first]) else first
+    return [*lines[:begin], *([""] * (after - begin)), *lines[after:]]
+
+
+def _is_marker(line: str) -> bool:
+    return line.startswith("---") and line[3:4] in {"", " ", "\t", "\r"}

@@ -1,0 +1,162 @@
+"""Diagnostics as people, CI and code scanners read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kfgit.diagnostics import Diagnostic, Related
+from kfgit.render.as_json import envelope
+from kfgit.render.style import Style, clean
+from kfgit.source import Span
+
+_TAB = "    "
+
+
+def human(diagnostics: Iterable[Diagnostic], files: Mapping[str, bytes], style: Style) -> str:
+    """Each with its source line and a caret, the way out, and a summary at the end."""
+    found = list(diagnostics)
+    blocks = [_block(diagnostic, files, style) for diagnostic in found]
+    return "\n".join(blocks) + ("\n" if blocks else "")
+
+
+def summary(diagnostics: Sequence[Diagnostic], documents: int, environments: Sequence[str], style: Style) -> str:
+    """One line about all of it."""
+    errors = sum(d.severity == "error" for d in diagnostics)
+    warnings = len(diagnostics) - errors
+    where = f"{documents} {_many('document', documents)}, {len(environments)} {_many('environment', len(environments))}"
+    if not errors and not warnings:
+        return style.green("ok") + f": {where}"
+    counts = [style.red(f"{errors} {_many('error', errors)}")] if errors else []
+    counts += [style.yellow(f"{warnings} {_many('warning', warnings)}")] if warnings else []
+    return f"{' and '.join(counts)} in {where}"
+
+
+def _many(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+def _block(diagnostic: Diagnostic, files: Mapping[str, bytes], style: Style) -> str:
+    paint = style.red if diagnostic.severity == "error" else style.yellow
+    head = f"{paint(f'{diagnostic.severity}[{diagnostic.code}]')}: {style.bold(clean(diagnostic.message))}"
+    span = diagnostic.span
+    margin = " " * len(str(span.line))
+    lines = [head, f"{margin}{style.cyan('-->')} {clean(span.start())}"]
+    source = _line(files, span)
+    if source is not None:
+        lines += _excerpt(source, span, margin, paint, style)
+    lines += [f"{margin} {style.cyan('=')} {note}" for note in _notes(diagnostic)]
+    return "\n".join(lines) + "\n"
+
+
+def _notes(diagnostic: Diagnostic) -> list[str]:
+    notes = [f"help: {clean(diagnostic.help)}"] if diagnostic.help else []
+    notes += [f"note: {clean(related.message)}: {clean(related.span.start())}" for related in diagnostic.related]
+    if diagnostic.environment:
+        notes.append(f"in the environment {clean(diagnostic.environment)}")
+    return notes
+
+
+def _excerpt(source: str, span: Span, margin: str, paint: Any, style: Style) -> list[str]:
+    shown = clean(source.replace("\t", _TAB)) or " "
+    before = clean(source[: span.column - 1].replace("\t", _TAB))
+    last = span.end_column if span.end_line == span.line else len(source) + 1
+    marked = clean(source[span.column - 1 : max(last - 1, span.column)].replace("\t", _TAB))
+    bar = style.cyan("|")
+    caret = paint("^" * max(1, len(marked.rstrip()) or 1))
+    return [f"{margin} {bar}", f"{style.cyan(str(span.line))} {bar} {_cut(shown)}", f"{margin} {bar} {' ' * len(before)}{caret}"]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) < 240 else text[:239] + "…"  # noqa: PLR2004 - a screen, not a page
+
+
+def _line(files: Mapping[str, bytes], span: Span) -> str | None:
+    content = files.get(span.file)
+    if content is None:
+        return None
+    lines = content.decode("utf-8", "replace").removeprefix("\ufeff").splitlines()
+    return lines[span.line - 1] if 0 < span.line <= len(lines) else None
+
+
+def as_json(diagnostics: Sequence[Diagnostic], documents: int) -> dict[str, Any]:
+    """The `Diagnostics` object of CLI.md."""
+    errors = sum(d.severity == "error" for d in diagnostics)
+    counts = {"documents": documents, "errors": errors, "warnings": len(diagnostics) - errors}
+    return envelope("Diagnostics", diagnostics=[_one(d) for d in diagnostics], summary=counts)
+
+
+def _one(diagnostic: Diagnostic) -> dict[str, Any]:
+    span = diagnostic.span
+    return {
+        "code": diagnostic.code,
+        "severity": diagnostic.severity,
+        "message": diagnostic.message,
+        "help": diagnostic.help,
+        "file": span.file,
+        "line": span.line,
+        "column": span.column,
+        "endLine": span.end_line,
+        "endColumn": span.end_column,
+        "environment": diagnostic.environment,
+        "related": [_related(related) for related in diagnostic.related],
+    }
+
+
+def _related(related: Related) -> dict[str, Any]:
+    span = related.span
+    return {"file": span.file, "line": span.line, "column": span.column, "message": related.message}
+
+
+def github(diagnostics: Iterable[Diagnostic]) -> str:
+    """Workflow commands that annotate a pull request
+    (docs.github.com, "Workflow commands for GitHub Actions")."""
+    lines = []
+    for d in diagnostics:
+        title = _property(f"{d.code}" + (f" ({d.environment})" if d.environment else ""))
+        place = f"file={_property(d.span.file)},line={d.span.line},endLine={max(d.span.end_line, d.span.line)},col={d.span.column}"
+        text = d.message + (f"\n{d.help}" if d.help else "")
+        lines.append(f"::{d.severity} {place},title={title}::{_data(text)}\n")
+    return "".join(lines)
+
+
+def _data(text: str) -> str:
+    return clean(text.replace("\n", "\x00")).replace("%", "%25").replace("\\x00", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def sarif(diagnostics: Sequence[Diagnostic], version: str) -> dict[str, Any]:
+    """SARIF 2.1.0, as code scanning takes it."""
+    rules = sorted({d.code for d in diagnostics})
+    driver = {
+        "name": "kfgit",
+        "version": version,
+        "informationUri": "https://github.com/kfgit/kfgit",
+        "rules": [{"id": code} for code in rules],
+    }
+    results = [_result(d) for d in diagnostics]
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}],
+    }
+
+
+def _result(d: Diagnostic) -> dict[str, Any]:
+    return {
+        "ruleId": d.code,
+        "level": d.severity,
+        "message": {"text": d.message + (f". {d.help}" if d.help else "")},
+        "locations": [{"physicalLocation": _location(d.span)}],
+        "relatedLocations": [
+            {"physicalLocation": _location(r.span), "message": {"text": r.message}} for r in d.related
+        ],
+    }
+
+
+def _location(span: Span) -> dict[str, Any]:
+    region = {"startLine": span.line, "startColumn": span.column, "endLine": span.end_line, "endColumn": span.end_column}
+    return {"artifactLocation": {"uri": span.file}, "region": region}

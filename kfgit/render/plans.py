@@ -1,0 +1,93 @@
+"""A plan as people read it, on a terminal and in a pull request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from kfgit import plan as plans
+from kfgit.plan import Change, Delete, Difference, Plan, Replace, Unchanged, Update
+from kfgit.render.style import Style, clean, one_line
+
+_SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "adopt": "=", "unchanged": " "}
+_SHOWN = 8
+
+
+def human(plan: Plan, notes: dict[tuple[str, str], Sequence[str]], style: Style) -> str:
+    """The changes with their fields, and a line that sums them up. `notes` are more lines for single objects."""
+    lines: list[str] = []
+    for change in plan.changes:
+        kind, name = plans.subject(change)
+        more = (*change.notes, *notes.get((kind, name), ()))
+        if isinstance(change, Unchanged) and not change.notes:
+            continue
+        lines.append(_head(change, style))
+        lines += [f"      {style.dim(clean(note))}" for note in more]
+        lines += _differences(change, style)
+    lines.append(sentence(plan))
+    return "\n".join(lines) + "\n"
+
+
+def sentence(plan: Plan) -> str:
+    """`Plan for local: 3 to create, 1 to update; 4 unchanged.`"""
+    counts = plan.summary
+    parts = [f"{counts[name]} to {name}" for name in plans.ACTIONS if name != "unchanged" and counts[name]]
+    where = f"{plan.environment} ({plan.target})"
+    if not parts:
+        return f"Nothing to do in {where}: {counts['unchanged']} objects are as they should be."
+    rest = f"; {counts['unchanged']} unchanged" if counts["unchanged"] else ""
+    return f"Plan for {where}: {', '.join(parts)}{rest}."
+
+
+def _head(change: Change, style: Style) -> str:
+    word = plans.action(change)
+    kind, name = plans.subject(change)
+    colours = {"create": style.green, "delete": style.red, "unchanged": style.dim}
+    paint = colours.get(word, style.yellow)
+    cause = f" {style.dim('(' + change.cause + ')')}" if isinstance(change, Update | Replace) and change.cause != "source" else ""
+    shown = "keep" if isinstance(change, Unchanged) else word
+    return f"  {paint(_SIGNS[word])} {paint(f'{shown:<8}')} {kind.lower()}/{clean(name)}{cause}"
+
+
+def _differences(change: Change, style: Style) -> list[str]:
+    diff: Sequence[Difference] = getattr(change, "diff", ())
+    shown = [d for d in diff if d.path != "digest"] or list(diff)
+    lines = [f"      {clean(d.path)}: {style.red(_short(d.before))} → {style.green(_short(d.after))}" for d in shown[:_SHOWN]]
+    if len(shown) > _SHOWN:
+        lines.append(style.dim(f"      and {len(shown) - _SHOWN} more fields"))
+    return lines
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "none"
+    return one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), 48)
+
+
+def markdown(plan: Plan, notes: dict[tuple[str, str], Sequence[str]]) -> str:
+    """The same for a pull request."""
+    lines = [f"### {_escape(sentence(plan))}", ""]
+    if plan.pending:
+        lines += ["| | object | what changes |", "|---|---|---|"]
+    for change in plan.pending:
+        kind, name = plans.subject(change)
+        diff: Sequence[Difference] = getattr(change, "diff", ())
+        fields = [f"`{_code(d.path)}`: `{_code(_short(d.before))}` → `{_code(_short(d.after))}`" for d in diff[:_SHOWN]]
+        more = [_escape(note) for note in (*change.notes, *notes.get((kind, name), ()))]
+        if len(diff) > _SHOWN:
+            more.append(f"and {len(diff) - _SHOWN} more fields")
+        sign = "delete" if isinstance(change, Delete) else plans.action(change)
+        lines.append(f"| {sign} | `{_code(kind.lower())}/{_code(name)}` | {'<br>'.join([*fields, *more])} |")
+    return "\n".join(lines) + "\n"
+
+
+def _escape(text: str) -> str:
+    plain = clean(text)
+    for char in "\\`*_[]<>|@#":
+        plain = plain.replace(char, f"\\{char}" if char not in "<>@" else {"<": "&lt;", ">": "&gt;", "@": "@\u200b"}[char])
+    return plain
+
+
+def _code(text: str) -> str:
+    return clean(text).replace("`", "'").replace("|", "\\|").replace("\n", " ")

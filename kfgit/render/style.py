@@ -1,0 +1,123 @@
+"""Colour, columns and durations, and text made safe: names and logs of strangers reach terminals through here."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def clean(text: str) -> str:
+    """The text with control and direction characters shown instead of obeyed; lines stay lines."""
+    return _CONTROL.sub(lambda m: f"\\x{ord(m.group()):02x}" if ord(m.group()) < 256 else f"\\u{ord(m.group()):04x}", text)  # noqa: PLR2004
+
+
+def one_line(text: object, limit: int = 60) -> str:
+    """A value on one line, shortened."""
+    flat = clean(" ".join(str(text).split()))
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Whether to colour, and how wide a line may be."""
+
+    colour: bool = False
+    width: int = 100
+
+    def paint(self, text: str, *codes: int) -> str:
+        """The text in SGR codes, or as it is."""
+        return f"\x1b[{';'.join(map(str, codes))}m{text}\x1b[0m" if self.colour and text else text
+
+    def bold(self, text: str) -> str:
+        """Emphasised."""
+        return self.paint(text, 1)
+
+    def dim(self, text: str) -> str:
+        """In the background."""
+        return self.paint(text, 2)
+
+    def red(self, text: str) -> str:
+        """Bad."""
+        return self.paint(text, 31)
+
+    def green(self, text: str) -> str:
+        """Good."""
+        return self.paint(text, 32)
+
+    def yellow(self, text: str) -> str:
+        """Worth a look."""
+        return self.paint(text, 33)
+
+    def cyan(self, text: str) -> str:
+        """Under way."""
+        return self.paint(text, 36)
+
+
+def length(text: str) -> int:
+    """Columns on a terminal."""
+    bare = _ANSI.sub("", text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in bare)
+
+
+def table(rows: Iterable[Sequence[str]], head: Sequence[str] = (), style: Style | None = None) -> str:
+    """Columns, left-aligned, with a dim head."""
+    body = [[clean_cell(cell) for cell in row] for row in rows]
+    look = style or Style()
+    every = [list(head), *body] if head else body
+    if not every:
+        return ""
+    widths = [max(length(row[i]) for row in every) for i in range(len(every[0]))]
+
+    def line(row: Sequence[str]) -> str:
+        padded = (cell + " " * (width - length(cell)) for cell, width in zip(row, widths, strict=True))
+        return "  ".join(padded).rstrip()
+
+    lines = [line([look.dim(cell) for cell in head])] if head else []
+    return "\n".join([*lines, *map(line, body)]) + "\n"
+
+
+def clean_cell(text: str) -> str:
+    """A cell: colours are ours and stay, everything else is made safe."""
+    parts = re.split(r"(\x1b\[[0-9;]*m)", text)
+    return "".join(part if index % 2 else clean(part.replace("\n", " ")) for index, part in enumerate(parts))
+
+
+def duration(seconds: float | None) -> str:
+    """`0.4s`, `12s`, `3m 05s`, `2h 10m`."""
+    if seconds is None:
+        return ""
+    if seconds < 10:  # noqa: PLR2004 - tenths matter below ten seconds
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 60:  # noqa: PLR2004 - seconds
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:  # noqa: PLR2004 - minutes
+        return f"{minutes}m {rest:02}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02}m"
+
+
+def instant(at: datetime | None) -> str | None:
+    """RFC 3339 in UTC."""
+    if at is None:
+        return None
+    text = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return text.replace(".000Z", "Z")
+
+
+def ago(at: datetime | None, now: datetime) -> str:
+    """How long ago something was."""
+    if at is None:
+        return ""
+    seconds = max(0.0, (now - at).total_seconds())
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit} ago"
+    return f"{int(seconds)}s ago"
