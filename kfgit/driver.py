@@ -142,19 +142,31 @@ def check(repository: Repository, environment: str) -> Checked[Checkout]:
     viewed = overlay.view(repository.documents, environment, repository.git)
     faults = list(viewed.diagnostics)
     broken = set(repository.broken)
+    strays = _strays(repository.diagnostics)
     for found in viewed.value.documents:
         told = _form(found, viewed.value)
         faults += told
+        strays |= _strays(told)
         if has_errors(told):
             broken.add((found.kind, found.name))
     failed = {fault.span for fault in viewed.diagnostics if fault.severity == "error"}
     broken |= {(d.kind, d.name) for d in repository.documents if any(_within(d, span) for span in failed)}
     model = resolve.resolve(
-        viewed.value, repository.name, lambda path: project.python_source(repository.root, path), frozenset(broken)
+        viewed.value,
+        repository.name,
+        lambda path: project.python_source(repository.root, path),
+        frozenset(broken),
+        frozenset(strays),
     )
     checked = graph.check(model.value)
     faults += (*model.diagnostics, *checked.diagnostics)
     return Checked(Checkout(environment, viewed.value, checked.value), ordered(_without_cascades(faults)))
+
+
+def _strays(faults: Iterable[Diagnostic]) -> set[Span]:
+    """The keys without a meaning, and those with two: what seems missing beside them may only be misspelt."""
+    found = {fault.span for fault in faults if fault.code in {"unknown-key", "exclusive-keys", "misplaced-key"}}
+    return found | {r.span for fault in faults if fault.code == "duplicate-key" for r in fault.related}
 
 
 def _within(found: Located, span: Span) -> bool:

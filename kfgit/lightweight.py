@@ -58,6 +58,7 @@ class Function:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     span: Span
+    whole: bool = True
 
 
 def read(text: str, name: str, path: str, wanted_at: Span) -> tuple[Function | None, tuple[Diagnostic, ...]]:

@@ -168,7 +168,10 @@ Implementation: TypeAlias = Container | Python
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A component; `implementation` is None where it is faulty or not supported, which was told."""
+    """A component; `implementation` is None where it is faulty or not supported, which was told.
+
+    `unclear`, here and below: a key is misspelt or a part faulty, which was told, so nobody knows what is missing.
+    """
 
     name: str
     inputs: Mapping[str, Input]
@@ -177,6 +180,7 @@ class Component:
     span: Span
     description: str = ""
     whole: bool = True
+    unclear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +316,7 @@ class Branch:
     outputs: Mapping[str, BranchOutput]
     span: Span
     bad_condition: bool = False
+    unclear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +343,7 @@ class Task:
     settings: Settings = field(default_factory=Settings)
     display_name: str | None = None
     ignore_upstream_failure: bool = False
+    unclear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +374,7 @@ class Pipeline:
     pipeline_root: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     whole: bool = True
+    unclear: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -328,7 +328,7 @@ class _Case(NamedTuple):
     def is_told(self) -> bool:
         """Whether this is what `overlay` leaves of a template that failed, which it has told."""
         node = self.node()
-        return isinstance(node, Scalar) and node.value is None and node.plain and bool(node.origins)
+        return isinstance(node, Scalar) and node.is_failed
 
     @property
     def form(self) -> str | None:

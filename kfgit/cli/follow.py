@@ -21,7 +21,7 @@ _CLEAR = "\r\x1b[K"
 def follow(session: Session, backend: LocalBackend, run_id: str, timeout: float | None = None) -> RunRecord:
     """Watches a run, executing it here where nobody else does. Ctrl-C cancels it, and its exit task still runs."""
     view = _View(session)
-    with _interruptible(session, backend, run_id), _limited(backend, run_id, timeout):
+    with _terminable(), _limited(backend, run_id, timeout):
         for event in backend.watch(run_id):
             view.tell(event)
             if isinstance(event, RunFinished):
@@ -35,27 +35,20 @@ def code(run: RunRecord) -> int:
 
 
 @contextmanager
-def _interruptible(session: Session, backend: LocalBackend, run_id: str) -> Iterator[None]:
-    """The first Ctrl-C asks the run to end, the second one ends it at once."""
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does; the runner itself listens to Ctrl-C."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    asked = False
 
-    def cancel(_number: int, _frame: Any) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        session.warn("\ncancelling; the exit task still runs. Press Ctrl-C again to end at once.")
-        backend.runs.cancel(run_id)
+    def interrupt(_number: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -39,7 +39,7 @@ from kfgit.references import show
 from kfgit.resolve import literal_fault, show_type
 from kfgit.source import Span
 
-__all__ = ["CheckedPipeline", "CheckedProject", "Edge", "check", "quantity"]
+__all__ = ["CheckedPipeline", "CheckedProject", "Edge", "check", "edges_of", "quantity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +99,15 @@ def _pipeline(pipeline: Pipeline, project: Project) -> tuple[dict[tuple[Path, in
     for port in pipeline.inputs.values():
         if isinstance(port.type, StatusType):
             checker.fault("status-outside-exit", "a pipeline cannot take a TaskFinalStatus", port.span, "the exit task reads `$(run.status)`")
-    edges: dict[tuple[Path, int], tuple[Edge, ...]] = {}
-    for scope in _scopes(root):
-        found = _edges(scope)
-        edges[scope.path, scope.branch] = found
+    edges = edges_of(pipeline, project)
+    for found in edges.values():
         checker.faults += _cycles(found)
     return edges, checker.faults
+
+
+def edges_of(pipeline: Pipeline, project: Project) -> dict[tuple[Path, int], tuple[Edge, ...]]:
+    """The edges of every scope of a pipeline, by the scope's path and branch number."""
+    return {(scope.path, scope.branch): _edges(scope) for scope in _scopes(root_scope(pipeline, project))}
 
 
 def _scopes(scope: Scope) -> Iterator[Scope]:

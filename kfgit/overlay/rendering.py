@@ -7,7 +7,7 @@ from typing import Any
 
 from kfgit import template
 from kfgit.diagnostics import Diagnostic
-from kfgit.document import Entry, Mapping, Node, Origin, Scalar, Sequence, at, plain
+from kfgit.document import Entry, Mapping, Node, Origin, Scalar, Sequence, at, failed, plain
 from kfgit.overlay.located import Located
 from kfgit.overlay.merge import merge
 from kfgit.overlay.patches import with_entry
@@ -104,7 +104,7 @@ class _Renderer:
         result = template.render(text, self._scope)
         if isinstance(result, template.TemplateFault):
             self._faults.append(Diagnostic(result.code, result.message, node.span, result.help))
-            return Scalar(None, node.span, plain=True, origins=(Origin("a template that failed", node.span),))
+            return failed(node.span, "a template that failed")
         origins = tuple(self._origin(path, node.span) for path in result.used)
         return _lifted(result.value, node.span, origins)
 

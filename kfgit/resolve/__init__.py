@@ -13,11 +13,12 @@ from kfgit.document import Mapping, Scalar, at
 from kfgit.model import Project
 from kfgit.overlay import Located, View
 from kfgit.resolve import objects
-from kfgit.resolve.components import PythonSources, component, python_path
+from kfgit.resolve.components import component
 from kfgit.resolve.pipelines import PipelineReader
+from kfgit.resolve.python import PythonSources, python_path
 from kfgit.resolve.reader import Reader
 from kfgit.resolve.values import conforms, literal_fault, parse_type, show_type
-from kfgit.source import whole_file
+from kfgit.source import Span, whole_file
 
 __all__ = ["conforms", "literal_fault", "parse_type", "python_files", "resolve", "show_type"]
 
@@ -56,8 +57,14 @@ def _files_below(node: object) -> Iterator[str]:
             pending.extend(here[0])
 
 
-def resolve(view: View, project_name: str, sources: PythonSources, broken: frozenset[tuple[str, str]]) -> Checked[Project]:
-    """The model of one environment. `broken` are documents that other stages found faulty."""
+def resolve(
+    view: View,
+    project_name: str,
+    sources: PythonSources,
+    broken: frozenset[tuple[str, str]],
+    strays: frozenset[Span] = frozenset(),
+) -> Checked[Project]:
+    """The model of one environment. `broken` are documents, `strays` keys, that other stages found faulty."""
     reader = Reader()
     by_kind: dict[str, dict[str, Located]] = {}
     for document in view.documents:
@@ -70,7 +77,7 @@ def resolve(view: View, project_name: str, sources: PythonSources, broken: froze
     faults += reader.faults
     components, pipelines, schedules, experiments, runs = {}, {}, {}, {}, {}
     for document in view.documents:
-        one = Reader()
+        one = Reader(strays=strays)
         name, span, node = document.name, document.name_span, document.node
         match document.kind:
             case "Component":

@@ -27,7 +27,9 @@ from kfgit.model import (
     UsePipeline,
     Value,
 )
-from kfgit.resolve.components import PythonSources, component, environment, input_
+from kfgit.resolve.components import component, input_
+from kfgit.resolve.environment import environment
+from kfgit.resolve.python import PythonSources
 from kfgit.resolve.reader import Reader
 from kfgit.resolve.values import condition, type_of, value
 from kfgit.source import Span
@@ -70,6 +72,7 @@ class PipelineReader:
             reader.string(spec.get("pipelineRoot")),
             reader.texts(metadata.get("labels")) if "labels" in metadata.entries else {},
             whole=not reader.broken,
+            unclear=reader.is_unclear(document.get("spec"), "inputs", "outputs", "tasks"),
         )
 
     def _not_yet(self, node: Mapping) -> None:
@@ -95,7 +98,7 @@ class PipelineReader:
         reader = self.reader
         found = reader.mapping(node)
         if found is None:
-            return Task(name, None, span)
+            return Task(name, None, span, unclear=True)
         self._not_yet(found)
         inputs: dict[str, Value] = {}
         for key, entry in reader.entries(found.get("inputs")):
@@ -115,6 +118,7 @@ class PipelineReader:
             self.settings(found),
             reader.string(found.get("displayName")),
             reader.boolean(found.get("ignoreUpstreamFailure")) or False,
+            unclear=reader.is_unclear(found, "inputs", "tasks"),
         )
 
     def _action(self, name: str, node: Mapping) -> Action | None:
@@ -177,7 +181,9 @@ class PipelineReader:
             given = value(self.reader, entry.node)
             if given is not None:
                 outputs[key] = BranchOutput(key, given, entry.key_span)
-        return Branch(when, self.tasks(found.get("tasks")), outputs, found.span, bad_condition="when" in found.entries and when is None)
+        unclear = self.reader.is_unclear(found, "tasks", "outputs")
+        bad_condition = (when is None and "when" in found.entries) or (unclear and "when" not in found.entries)
+        return Branch(when, self.tasks(found.get("tasks")), outputs, found.span, bad_condition, unclear)
 
     def settings(self, node: Node | None) -> Settings:
         """How a task runs, from the task itself or from `defaults`."""

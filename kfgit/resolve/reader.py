@@ -20,10 +20,23 @@ _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\Z")
 
 @dataclass(slots=True)
 class Reader:
-    """Collects faults while one document is read."""
+    """Collects faults while one document is read. `strays` are the keys that have no meaning, which `schema` told."""
 
     faults: list[Diagnostic] = field(default_factory=list)
     broken: bool = False
+    strays: frozenset[Span] = frozenset()
+
+    def nested(self) -> Reader:
+        """A reader for a part whose faults are counted by themselves."""
+        return Reader(strays=self.strays)
+
+    def is_unclear(self, node: Node | None, *maps: str) -> bool:
+        """Whether what seems to be missing in a map may only be misspelt: it has a stray key, or no map where one belongs."""
+        if not isinstance(node, Mapping):
+            return node is not None
+        if any(key in node.entries and not isinstance(node.entries[key].node, Mapping) for key in maps):
+            return True
+        return bool(self.strays) and any(entry.key_span in self.strays for entry in node.entries.values())
 
     def fault(self, code: str, message: str, span: Span, help_: str | None = None, *related: Related) -> None:
         """Tells an error and marks the document."""

@@ -1,0 +1,164 @@
+"""`kfgit doctor`: what this machine has, what the project needs, and what to do about the difference."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+import click
+
+from kfgit import __version__, driver, project
+from kfgit.backend import MachineFault
+from kfgit.cli import exits, options
+from kfgit.cli.session import Session, cache_folder
+from kfgit.diagnostics import has_errors
+from kfgit.driver import Repository
+from kfgit.model import SecretKey, Task, UseComponent
+from kfgit.render import as_json
+from kfgit.render.style import clean
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    name: str
+    state: Literal["ok", "note", "problem"]
+    message: str
+    help: str | None = None
+
+
+@click.command("doctor")
+@options.environment
+@options.output("human", "json")
+@options.session
+def command(session: Session, env: str | None, output: str) -> int:
+    """Look at this machine and say what is missing.
+
+    \b
+    Example:
+      kfgit doctor
+    """
+    findings = [*_machine(), *_project(session, env)]
+    if output == "json":
+        items = [{"name": f.name, "state": f.state, "message": f.message, "help": f.help} for f in findings]
+        session.json(as_json.envelope("Doctor", version=__version__, findings=items))
+    else:
+        style = session.out
+        signs = {"ok": style.green("✔"), "note": style.yellow("•"), "problem": style.red("✘")}
+        for found in findings:
+            session.print(f"{signs[found.state]} {found.name:<12} {clean(found.message)}")
+            if found.help:
+                session.print(f"  {'':<12} {style.dim(found.help)}")
+    return exits.FAILED if any(f.state == "problem" for f in findings) else exits.DONE
+
+
+def _machine() -> list[_Finding]:
+    findings = [
+        _Finding("kfgit", "ok", f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}"),
+        _tool("git", "the commit is noted in plans", "install git"),
+        _uv(),
+        _engine(),
+    ]
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free / 1e9
+    except OSError as fault:
+        findings.append(_Finding("cache", "problem", f"{folder} cannot be written: {fault.strerror}", "set KFGIT_CACHE to a folder of yours"))
+    else:
+        findings.append(_Finding("cache", "ok" if free > 1 else "problem", f"{folder}, {free:.0f} GB free"))
+    return findings
+
+
+def _tool(name: str, use: str, help_: str) -> _Finding:
+    path = shutil.which(name)
+    return _Finding(name, "ok", f"{path}") if path else _Finding(name, "note", f"not found; {use}", help_)
+
+
+def _uv() -> _Finding:
+    from kfgit.backends.local.environments import find_uv  # noqa: PLC0415 - only here
+
+    path = find_uv()
+    if path is not None:
+        return _Finding("uv", "ok", str(path))
+    return _Finding("uv", "note", "not found; environments are made by pip, which is slower", f"{sys.executable} -m pip install uv")
+
+
+def _engine() -> _Finding:
+    for name in ("docker", "podman"):
+        path = shutil.which(name)
+        if path is None:
+            continue
+        try:
+            answer = subprocess.run([path, "version", "--format", "{{.Server.Version}}"], capture_output=True, timeout=5, check=False)  # noqa: S603 - a found program
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if answer.returncode == 0:
+            return _Finding("containers", "ok", f"{name} {answer.stdout.decode('utf-8', 'replace').strip()}")
+    return _Finding("containers", "note", "neither docker nor podman answers; container components run as processes of this machine")
+
+
+def _project(session: Session, env: str | None) -> list[_Finding]:
+    root = project.find_root(session.folder)
+    if root is None:
+        return [_Finding("project", "note", f"no kfgit.yaml in {session.folder} or above it", "kfgit init DIR")]
+    repository = driver.load(root)
+    name = session.environment(repository, env)
+    checked = driver.check(repository, name)
+    bad = has_errors((*repository.diagnostics, *checked.diagnostics))
+    found = [_Finding("project", "problem", f"{root} has mistakes in {name}", "kfgit validate") if bad else _Finding("project", "ok", f"{root} ({name})")]
+    if checked.value.project.project.environment.target == "local":
+        found += _state(session, repository, name)
+        found += _secrets(repository, checked.value.project.project.pipelines.values(), checked.value.project.project.components)
+    return found
+
+
+def _state(session: Session, repository: Repository, name: str) -> list[_Finding]:
+    if not (repository.root / ".kfgit" / name).is_dir():
+        return [_Finding("store", "ok", "nothing was applied here yet")]
+    try:
+        with session.local(repository, name) as backend:
+            count = len(backend.runs.page(1000).items)
+    except MachineFault as fault:
+        return [_Finding("store", "problem", str(fault))]
+    return [_Finding("store", "ok", f"{repository.root / '.kfgit' / name}, {count} runs")]
+
+
+def _secrets(repository: Repository, pipelines: object, components: object) -> list[_Finding]:
+    """Secrets that tasks want and that are not on this machine."""
+    wanted: dict[tuple[str, str], bool] = {}
+    for component in components.values():  # type: ignore[attr-defined]
+        for value in (component.implementation.env if component.implementation else {}).values():
+            _want(wanted, value)
+    for pipeline in pipelines:  # type: ignore[attr-defined]
+        for task in _tasks(pipeline):
+            for value in (task.settings.env or {}).values():
+                _want(wanted, value)
+    findings = []
+    for (name, key), optional in sorted(wanted.items()):
+        path = repository.root / ".kfgit" / "secrets" / f"{name}.env"
+        if not path.is_file() and not optional:
+            findings.append(_Finding("secret", "problem", f"tasks want `{key}` of the secret `{name}`", f"write {key}=… into {path}"))
+    return findings
+
+
+def _want(wanted: dict[tuple[str, str], bool], value: object) -> None:
+    if isinstance(value, SecretKey):
+        key = value.name, value.key
+        wanted[key] = wanted.get(key, True) and value.optional
+
+
+def _tasks(pipeline: object) -> list[Task]:
+    pending = [*pipeline.tasks.values(), *([pipeline.on_exit] if pipeline.on_exit else [])]  # type: ignore[attr-defined]
+    found = []
+    while pending:
+        task = pending.pop()
+        found.append(task)
+        if isinstance(task.action, UseComponent):
+            continue
+        pending += getattr(task.action, "tasks", {}).values()
+        pending += [t for b in getattr(task.action, "branches", ()) for t in b.tasks.values()]
+    return found

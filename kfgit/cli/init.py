@@ -1,0 +1,145 @@
+"""`kfgit init`: a working repository in a new or empty folder."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+
+from kfgit import project
+from kfgit.backend import Refused
+from kfgit.cli import exits, options
+from kfgit.cli.session import Session
+from kfgit.render.as_json import envelope
+from kfgit.render.style import clean
+
+_PROJECT = """apiVersion: kfgit.dev/v1
+kind: Project
+metadata: {{name: {name}}}
+spec:
+  vars:
+    greeting: Hello
+"""
+
+_COMPONENT = """# A component: what runs, and what goes in and out of it.
+apiVersion: kfgit.dev/v1
+kind: Component
+metadata:
+  name: greet
+  description: Say hello to somebody.
+spec:
+  inputs:
+    name: {type: string, description: Who is greeted.}
+  outputs:
+    text: {type: string, description: What was said.}
+  container:
+    image: docker.io/library/alpine:3.20
+    script: |
+      printf '%s, %s!' "{{ vars.greeting }}" "$(inputs.name)" > $(outputs.text.path)
+      cat $(outputs.text.path)
+"""
+
+_PIPELINE = """# A pipeline: tasks that use components. References make the graph.
+apiVersion: kfgit.dev/v1
+kind: Pipeline
+metadata:
+  name: hello
+  description: Greet somebody, then greet the greeting.
+spec:
+  inputs:
+    name: {type: string, default: world, description: Who is greeted.}
+  outputs:
+    text: {type: string, from: $(tasks.again.outputs.text)}
+  tasks:
+    first:
+      component: greet
+      inputs: {name: $(inputs.name)}
+    again:
+      component: greet
+      inputs: {name: $(tasks.first.outputs.text)}
+"""
+
+_ENVIRONMENT = """# Where the repository is applied: here, to this machine.
+apiVersion: kfgit.dev/v1
+kind: Environment
+metadata: {name: local}
+spec:
+  target: {type: local}
+"""
+
+_GITIGNORE = ".kfgit/\n"
+_EDITOR = {"yaml.schemas": {".vscode/kfgit.schema.json": ["kfgit.yaml", "components/**/*.yaml", "pipelines/**/*.yaml", "environments/**/*.yaml"]}}
+
+
+@click.command("init")
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+@click.option("--template", type=click.Choice(["minimal", "examples"]), default="minimal", show_default=True, help="What to begin with.")
+@options.output("human", "json")
+@options.session
+def command(session: Session, folder: Path, template: str, output: str) -> int:
+    """Make a working repository.
+
+    Nothing that is there is overwritten.
+
+    \b
+    Examples:
+      kfgit init demo
+      kfgit init demo --template examples
+    """
+    target = (session.folder / folder).absolute()
+    files = _minimal(target) if template == "minimal" else _examples()
+    files[".gitignore"] = _GITIGNORE
+    files[".vscode/settings.json"] = json.dumps(_EDITOR, indent=2) + "\n"
+    files[".vscode/kfgit.schema.json"] = _schema()
+    there = sorted(path for path in files if (target / path).exists() and path not in {".gitignore", ".vscode/settings.json"})
+    if there:
+        raise Refused(f"{clean(str(target / there[0]))} is there already; nothing was written")
+    written = [path for path in files if _write(target / path, files[path])]
+    if output == "json":
+        session.json(envelope("Init", folder=str(target), files=written))
+        return exits.DONE
+    for path in written:
+        session.say(f"  {session.err.green('+')} {clean(str(folder / path))}")
+    name = "hello" if template == "minimal" else "first-steps"
+    where = "" if str(folder) == "." else f"cd {folder} && "
+    session.say(f"\nNext: {where}kfgit validate && kfgit run {name}")
+    return exits.DONE
+
+
+def _schema() -> str:
+    from kfgit import driver, schema  # noqa: PLC0415 - only here
+
+    return json.dumps(schema.bundled(driver.schemas(), None), indent=1, ensure_ascii=False) + "\n"
+
+
+def _minimal(target: Path) -> dict[str, str]:
+    name = re.sub(r"[^a-z0-9]+", "-", target.name.lower()).strip("-") or "project"
+    return {
+        "kfgit.yaml": _PROJECT.format(name=name[:63].strip("-")),
+        "components/greet.yaml": _COMPONENT,
+        "pipelines/hello.yaml": _PIPELINE,
+        "environments/local.yaml": _ENVIRONMENT,
+    }
+
+
+def _examples() -> dict[str, str]:
+    """The example project, its schema comments pointing at the copy that comes with it."""
+    root = project.examples_folder()
+    files = {"kfgit.yaml": (root / "kfgit.yaml").read_text(encoding="utf-8")}
+    for folder in project.DEFAULT_SOURCES:
+        for path in sorted((root / folder).rglob("*")):
+            if path.is_file() and path.suffix in {".yaml", ".py"} and "__pycache__" not in path.parts:
+                files[path.relative_to(root).as_posix()] = path.read_text(encoding="utf-8")
+    comment = re.compile(r"(# yaml-language-server: \$schema=(?:\.\./)*)(?:\./)?schemas/kfgit\.schema\.json")
+    return {path: comment.sub(r"\1.vscode/kfgit.schema.json", text) for path, text in files.items()}
+
+
+def _write(path: Path, text: str) -> bool:
+    if path.exists():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return True
+

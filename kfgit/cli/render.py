@@ -1,0 +1,64 @@
+"""`kfgit render`: the documents as one environment sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from kfgit import driver
+from kfgit.backend import NotFound
+from kfgit.cli import exits, options
+from kfgit.cli.session import Session
+from kfgit.diagnostics import has_errors
+from kfgit.document import plain
+from kfgit.overlay import Located
+from kfgit.render import as_json, documents
+
+
+@click.command("render")
+@click.argument("resources", nargs=-1, metavar="[KIND/NAME]...", shell_complete=options.complete_resource)
+@options.environment
+@click.option("--explain", is_flag=True, help="Say of every value which file and line it comes from.")
+@options.output("yaml", "json")
+@options.session
+def command(session: Session, resources: Sequence[str], env: str | None, explain: bool, output: str) -> int:  # noqa: FBT001 - a flag
+    """Show the documents as one environment sees them.
+
+    \b
+    Examples:
+      kfgit render -e prod
+      kfgit render pipeline/train-deploy -e prod --explain
+    """
+    repository = session.repository()
+    checked = driver.check(repository, session.environment(repository, env))
+    found = _chosen(checked.value.view.documents, resources)
+    if output == "json":
+        items = [
+            {**plain(d.node), **({"origins": list(documents.origins(d.node))} if explain else {})} for d in found
+        ]
+        session.json(as_json.items("Document", items))
+    else:
+        session.print("---\n".join(documents.yaml(d.node, session.out, explain=explain) for d in found))
+    diagnostics = (*repository.diagnostics, *checked.diagnostics)
+    session.diagnose(diagnostics, repository)
+    return exits.INVALID if has_errors(diagnostics) else exits.DONE
+
+
+def _chosen(found: Sequence[Located], resources: Sequence[str]) -> list[Located]:
+    if not resources:
+        return list(found)
+    names = {f"{d.kind.lower()}/{d.name}": d for d in found}
+    chosen = []
+    for wanted in resources:
+        key = wanted.lower()
+        if "/" not in key:
+            several = [d for name, d in names.items() if name.endswith(f"/{key}")]
+            if not several:
+                raise NotFound("document", wanted, sorted(names))
+            chosen += several
+        elif key in names:
+            chosen.append(names[key])
+        else:
+            raise NotFound("document", wanted, sorted(names))
+    return chosen

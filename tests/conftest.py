@@ -1,0 +1,37 @@
+"""What all tests share: the `--accept` flag and KFP's own SDK in an environment of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sdk import official
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--accept", action="store_true", help="write goldens anew instead of comparing with them")
+
+
+@pytest.fixture(scope="session")
+def accept(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--accept"))
+
+
+@pytest.fixture(scope="session")
+def sdk_python() -> Path:
+    """A Python that has KFP's SDK: $KFGIT_SDK_PYTHON, else that of an environment made once."""
+    try:
+        return official.python()
+    except official.Unavailable as reason:
+        if official.required():
+            raise
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def sdk(sdk_python: Path) -> Iterator[official.Sdk]:
+    """The SDK as one process for the whole session."""
+    with official.Sdk(sdk_python) as process:
+        yield process

@@ -1,0 +1,272 @@
+"""The normal form of a compiled pipeline: what it does, without the names that a compiler makes up.
+
+Components, executors and Kubernetes settings are written where they are used. Tasks are numbered by their structure: a
+fingerprint that knows no made-up names, refined by those of neighbours until it tells tasks apart. Then inputs and
+outputs called `pipelinechannel--…` are numbered by where their value comes from. Left out are the SDK's version and
+the display names of groups, for which kfgit takes the source's names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+_CHANNEL = "pipelinechannel--"
+_PLACEHOLDER = re.compile(r"(?<=')pipelinechannel--[^']*(?=')")
+_GROUP = re.compile(r"(condition|condition-branches|for-loop|exit-handler)-\d+")
+_GENERATED = re.compile(r"pipelinechannel--[^'\"]*")
+
+Json = Any
+
+
+class _Package(NamedTuple):
+    components: Mapping[str, Json]
+    executors: Mapping[str, Json]
+    platform: Mapping[str, Json]
+
+
+def normal(spec: Mapping[str, Json], platform: Mapping[str, Json] | None) -> Json:
+    """A pipeline spec and its platform spec as one value that compares by meaning."""
+    kubernetes = (platform or {}).get("platforms", {}).get("kubernetes", {})
+    package = _Package(
+        spec.get("components", {}),
+        spec.get("deploymentSpec", {}).get("executors", {}),
+        kubernetes.get("deploymentSpec", {}).get("executors", {}),
+    )
+    around = {k: v for k, v in spec.items() if k not in {"components", "deploymentSpec", "sdkVersion", "root"}}
+    rest = {k: v for k, v in kubernetes.items() if k != "deploymentSpec"}
+    root, _ = _Dag(package, spec["root"], {}).written()
+    return _numbers({**around, "root": root, **({"platform": rest} if rest else {})})
+
+
+def _numbers(value: Json) -> Json:
+    """Whole numbers and doubles are one in protobuf's Struct; booleans are none, as they are in Python."""
+    match value:
+        case dict():
+            return {key: _numbers(item) for key, item in value.items()}
+        case list():
+            return [_numbers(item) for item in value]
+        case bool():
+            return str(value)
+        case int():
+            return float(value)
+        case _:
+            return value
+
+
+def _digest(value: Json) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+class _Dag:
+    """One component, written with the names that its inputs have in normal form."""
+
+    def __init__(self, package: _Package, component: Mapping[str, Json], inputs: Mapping[str, str]) -> None:
+        self.package = package
+        self.component = component
+        self.inputs = dict(inputs)
+        self.tasks: Mapping[str, Json] = component.get("dag", {}).get("tasks", {})
+        self.names: dict[str, str] = {}
+        self.outputs: dict[str, dict[str, str]] = {}
+
+    def written(self) -> tuple[Json, dict[str, str]]:
+        """The component, and the normal names of its outputs."""
+        result = {key: value for key, value in self.component.items() if key not in {"dag", "executorLabel"}}
+        if "executorLabel" in self.component:
+            label = self.component["executorLabel"]
+            result["executor"] = self.package.executors[label]
+            result["kubernetes"] = self.package.platform.get(label, {})
+            return result, {}
+        self.names = {task: f"task-{n}" for n, task in enumerate(self._ordered(), start=1)}
+        tasks = {self.names[task]: self._task(task) for task in self._producers_first()}
+        outputs = self._renamed_outputs(self.component["dag"].get("outputs", {}))
+        names = self._output_names(outputs)
+        result["dag"] = {"tasks": tasks, "outputs": _keys(outputs, names)}
+        for key, renamed in (("inputDefinitions", self.inputs), ("outputDefinitions", names)):
+            if key in result:
+                result[key] = _keys(result[key], renamed)
+        return result, names
+
+    def _ordered(self) -> list[str]:
+        """The tasks by what they are and what they are connected with."""
+        prints = {name: _digest(_Shape(self.package).task(name, task, self.inputs)) for name, task in self.tasks.items()}
+        for _ in range(min(len(prints), 12)):
+            edges = {name: sorted(_edges(task, prints)) for name, task in self.tasks.items()}
+            readers: dict[str, list[str]] = {name: [] for name in prints}
+            for name, task in self.tasks.items():
+                for key, producer, _output in _producers(task):
+                    readers[producer].append(_anonymous(key) + prints[name])
+            prints = {name: _digest([prints[name], edges[name], sorted(readers[name])]) for name in prints}
+        return sorted(self.tasks, key=lambda name: (prints[name], name))
+
+    def _producers_first(self) -> list[str]:
+        done: list[str] = []
+        pending = list(self.names)
+        while pending:
+            ready = [n for n in pending if all(p in done for _, p, _ in _producers(self.tasks[n]))]
+            assert ready, f"tasks wait for each other: {pending}"
+            done += ready
+            pending = [n for n in pending if n not in ready]
+        return done
+
+    def _task(self, name: str) -> Json:
+        task = self.tasks[name]
+        component = self.package.components[task["componentRef"]["name"]]
+        sources = {
+            kind: {key: self._source(source) for key, source in given.items()}
+            for kind, given in task.get("inputs", {}).items()
+        }
+        channels = sorted(
+            (json.dumps(source, sort_keys=True), key)
+            for given in sources.values() for key, source in given.items() if key.startswith(_CHANNEL)
+        )  # fmt: skip
+        renamed = {key: f"channel-{number}" for number, (_, key) in enumerate(channels, start=1)}
+        for iterator in ("parameterIterator", "artifactIterator"):
+            if iterator in task:
+                renamed[task[iterator]["itemInput"]] = "item"
+        inner, self.outputs[name] = _Dag(self.package, component, renamed).written()
+        result = {key: value for key, value in task.items() if key not in {"componentRef", "inputs", "dependentTasks", "taskInfo"}}
+        result = _placeholders(_iterator(result, renamed), renamed)
+        return {
+            **result,
+            "displayName": _shown(name, task),
+            "component": inner,
+            "inputs": _placeholders(_keys(sources, renamed), renamed),
+            "dependentTasks": sorted(self.names[n] for n in task.get("dependentTasks", ())),
+        }
+
+    def _source(self, source: Json) -> Json:
+        """An input of a task, in the normal names of this DAG."""
+        match source:
+            case {"taskOutputParameter": output} | {"taskOutputArtifact": output}:
+                (kind,) = source.keys() - {"parameterExpressionSelector"}
+                key = "outputParameterKey" if "Parameter" in kind else "outputArtifactKey"
+                producer = output["producerTask"]
+                given = {"producerTask": self.names[producer], key: self._output(producer, output[key])}
+                return {**source, kind: given}
+            case {"componentInputParameter": name}:
+                return {**source, "componentInputParameter": self.inputs.get(name, name)}
+            case {"componentInputArtifact": name}:
+                return {**source, "componentInputArtifact": self.inputs.get(name, name)}
+            case {"taskFinalStatus": {"producerTask": producer}}:
+                return {"taskFinalStatus": {"producerTask": self.names[producer]}}
+            case _:
+                return source
+
+    def _output(self, producer: str, key: str) -> str:
+        return self.outputs[producer].get(key, key)
+
+    def _renamed_outputs(self, outputs: Json) -> Json:
+        match outputs:
+            case {"producerSubtask": producer, **rest}:
+                keys = {k: self._output(producer, v) for k, v in rest.items()}
+                return {"producerSubtask": self.names[producer], **keys}
+            case dict():
+                return {key: self._renamed_outputs(value) for key, value in outputs.items()}
+            case list():
+                return [self._renamed_outputs(item) for item in outputs]
+            case _:
+                return outputs
+
+    def _output_names(self, outputs: Mapping[str, Json]) -> dict[str, str]:
+        made = sorted(
+            (json.dumps(chosen, sort_keys=True), key)
+            for kind in outputs.values() for key, chosen in kind.items() if key.startswith(_CHANNEL)
+        )  # fmt: skip
+        return {key: f"output-{number}" for number, (_, key) in enumerate(made, start=1)}
+
+
+class _Shape(NamedTuple):
+    """A task without any name that a compiler made up."""
+
+    package: _Package
+
+    def task(self, name: str, task: Mapping[str, Json], inputs: Mapping[str, str]) -> Json:
+        kept = {k: v for k, v in task.items() if k not in {"componentRef", "dependentTasks", "taskInfo", "inputs"}}
+        component = self.package.components[task["componentRef"]["name"]]
+        return [
+            _anonymous(json.dumps(kept, sort_keys=True)),
+            _shown(name, task),
+            sorted(self.inputs(task, inputs)),
+            self.component(component),
+        ]
+
+    def inputs(self, task: Mapping[str, Json], inputs: Mapping[str, str]) -> list[str]:
+        found = []
+        for given in task.get("inputs", {}).values():
+            for key, source in given.items():
+                text = json.dumps(source, sort_keys=True)
+                for old, new in inputs.items():
+                    text = text.replace(json.dumps(old), json.dumps(new))
+                for _, producer, output in _producers({"inputs": {"x": {key: source}}}):
+                    text = text.replace(json.dumps(producer), '""').replace(json.dumps(output), json.dumps(_anonymous(output)))
+                found.append(_anonymous(key + text))
+        return found
+
+    def component(self, component: Mapping[str, Json]) -> Json:
+        if "executorLabel" in component:
+            label = component["executorLabel"]
+            return [component.get("inputDefinitions"), component.get("outputDefinitions"),
+                    self.package.executors[label], self.package.platform.get(label)]  # fmt: skip
+        ports = [component.get("inputDefinitions"), component.get("outputDefinitions")]
+        tasks = component["dag"]["tasks"]
+        names = sorted(_digest(self.task(name, task, {})) for name, task in tasks.items())
+        return [sorted(_anonymous(json.dumps(ports, sort_keys=True)).split("{")), names]
+
+
+def _shown(name: str, task: Mapping[str, Json]) -> str:
+    """The display name of a task, where somebody gave it one."""
+    shown: str = task["taskInfo"]["name"]
+    return "" if shown == name or _GROUP.match(name) else shown
+
+
+def _producers(task: Mapping[str, Json]) -> list[tuple[str, str, str]]:
+    """(input, producer, its output) of a task; an edge without data has no input."""
+    found = [("", name, "") for name in task.get("dependentTasks", ())]
+    for given in task.get("inputs", {}).values():
+        for key, source in given.items():
+            for kind, output in source.items():
+                if isinstance(output, dict) and "producerTask" in output:
+                    made = output.get("outputParameterKey") or output.get("outputArtifactKey") or ""
+                    found.append((f"{key}/{kind}", output["producerTask"], made))
+    return found
+
+
+def _edges(task: Mapping[str, Json], prints: Mapping[str, str]) -> list[str]:
+    return [_anonymous(key) + prints[producer] + _anonymous(output) for key, producer, output in _producers(task)]
+
+
+def _anonymous(text: str) -> str:
+    return _GENERATED.sub("pipelinechannel", text)
+
+
+def _iterator(task: Json, renamed: Mapping[str, str]) -> Json:
+    result = dict(task)
+    for key in ("parameterIterator", "artifactIterator"):
+        if key in task:
+            items = {k: renamed.get(v, v) for k, v in task[key]["items"].items()}
+            if "raw" in items:
+                items["raw"] = json.loads(items["raw"])
+            result[key] = {"itemInput": "item", "items": items}
+    return result
+
+
+def _keys(kinds: Mapping[str, Json], renamed: Mapping[str, str]) -> Json:
+    """`{artifacts: {…}, parameters: {…}}` with other keys."""
+    return {kind: {renamed.get(key, key): value for key, value in given.items()} for kind, given in kinds.items()}
+
+
+def _placeholders(value: Json, renamed: Mapping[str, str]) -> Json:
+    """Constants and conditions name inputs inside texts."""
+    match value:
+        case str():
+            return _PLACEHOLDER.sub(lambda found: renamed.get(found.group(), found.group()), value)
+        case dict():
+            return {key: _placeholders(item, renamed) for key, item in value.items()}
+        case list():
+            return [_placeholders(item, renamed) for item in value]
+        case _:
+            return value

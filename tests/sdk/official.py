@@ -1,0 +1,119 @@
+"""KFP's SDK, kept apart: an environment of its own, and one process in it that answers for the whole session.
+
+kfgit never imports the SDK, and the SDK must not decide which versions of protobuf or kubernetes the tests have. The
+environment is made once for each requirement and Python; a lock lets one of xdist's workers make it while others wait.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).parents[2]
+REQUIREMENT = ("kfp==2.17.0", "kfp-kubernetes==2.17.0")
+OVERRIDE = "KFGIT_SDK_PYTHON"
+# Seconds for one step: an index that does not answer must not hold the tests for ever.
+PATIENCE = 300
+
+
+class Unavailable(Exception):
+    """The SDK cannot be installed here, such as without a package index."""
+
+
+class Refused(Exception):
+    """What the SDK said of a program or a package that it does not take."""
+
+
+def required() -> bool:
+    """Whether a missing SDK fails the tests: in CI, where nobody would see that they were skipped."""
+    return bool(os.environ.get("CI"))
+
+
+def python() -> Path:
+    """The interpreter that has the SDK. Raises Unavailable."""
+    given = os.environ.get(OVERRIDE)
+    if given:
+        return Path(given)
+    key = hashlib.sha256(json.dumps([REQUIREMENT, sys.version_info[:2]]).encode()).hexdigest()[:12]
+    folder = ROOT / f".venv-sdk-{key}"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            _make(folder / "env")
+            (folder / "complete").touch()
+    return folder / "env" / "bin" / "python"
+
+
+def _make(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    uv = _uv()
+    _run(sys.executable, "-m", "venv", *(["--without-pip"] if uv else []), str(folder))
+    interpreter = str(folder / "bin" / "python")
+    if uv:
+        _run(uv, "pip", "install", "--quiet", "--python", interpreter, *REQUIREMENT)
+    else:
+        _run(interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *REQUIREMENT)
+    _run(interpreter, "-c", "import kfp, kfp.kubernetes")
+
+
+def _uv() -> str | None:
+    beside = Path(sys.executable).with_name("uv")
+    return str(beside) if beside.exists() else shutil.which("uv")
+
+
+def _run(*command: str) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"the SDK cannot be installed: {error}") from error
+    if done.returncode:
+        raise Unavailable(f"the SDK cannot be installed: {done.stderr.strip()[-500:]}")
+
+
+class Sdk:
+    """The process. It answers one question a line."""
+
+    def __init__(self, interpreter: Path) -> None:
+        server = Path(__file__).with_name("official_server.py")
+        # No variable of the caller's may change what it compiles (KFP_DISABLE_EXECUTION_CACHING_BY_DEFAULT does).
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("KFP", "PYTHON"))}
+        self._process = subprocess.Popen(
+            [interpreter, "-W", "ignore", server], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**kept, "PYTHONDONTWRITEBYTECODE": "1"},
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._process.communicate()
+
+    def compile(self, program: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """The pipeline spec and platform spec of the function `pipeline` in a DSL program. Raises Refused."""
+        answer = self._ask({"do": "compile", "path": str(program)})
+        return answer["spec"], answer["platform"] or None
+
+    def load(self, package: str) -> dict[str, Any]:
+        """The pipeline spec that the SDK read from a package's text, printed again. Raises Refused."""
+        spec: dict[str, Any] = self._ask({"do": "load", "text": package})["spec"]
+        return spec
+
+    def _ask(self, question: dict[str, str]) -> dict[str, Any]:
+        ask, hear = self._process.stdin, self._process.stdout
+        assert ask is not None
+        assert hear is not None
+        ask.write(json.dumps(question).encode() + b"\n")
+        ask.flush()
+        answer: dict[str, Any] = json.loads(hear.readline())
+        if "error" in answer:
+            raise Refused(answer["error"])
+        return answer

@@ -1,0 +1,65 @@
+"""Runs where KFP's SDK is installed: compiles DSL programs and loads packages, a question and an answer a line.
+
+    {"do": "compile", "path": …} → {"spec": …, "platform": …}
+    {"do": "load", "text": …}    → {"spec": …}              or {"error": …}
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import itertools
+import json
+import os
+import sys
+import traceback
+from typing import Any
+
+_NUMBERS = itertools.count()
+
+
+def compiled(path: str) -> dict[str, Any]:
+    """What the SDK makes of the pipeline in a program, before it writes it to a file."""
+    found = importlib.util.spec_from_file_location(f"program_{next(_NUMBERS)}", path)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return printed(module.pipeline)
+
+
+def loaded(text: str) -> dict[str, Any]:
+    """What the SDK reads in a package."""
+    components: Any = importlib.import_module("kfp.components")
+    return printed(components.load_component_from_text(text))
+
+
+def printed(component: Any) -> dict[str, Any]:
+    """Both documents of a component, as the SDK writes them."""
+    json_format: Any = importlib.import_module("google.protobuf.json_format")
+    return {
+        "spec": json_format.MessageToDict(component.pipeline_spec),
+        "platform": json_format.MessageToDict(component.platform_spec),
+    }
+
+
+def answer(question: dict[str, str]) -> dict[str, Any]:
+    """The answer; whatever the SDK raises is one, too."""
+    try:
+        if question["do"] == "compile":
+            return compiled(question["path"])
+        return loaded(question["text"])
+    except Exception:  # noqa: BLE001 - programs may raise anything
+        return {"error": traceback.format_exc()}
+
+
+def main() -> None:
+    """Answers until there are no more questions. What programs print is none of it."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

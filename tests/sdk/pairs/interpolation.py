@@ -1,0 +1,24 @@
+from kfp import dsl
+
+
+@dsl.component
+def say(text: str, words: list = [], table: dict = {}) -> str:
+    return text
+
+
+@dsl.component
+def count() -> int:
+    return 1
+
+
+@dsl.pipeline(name='interpolation')
+def pipeline(who: str, times: int):
+    counted = count()
+    first = say(text=f'hello {who}, {times} times')
+    say(text=f'{first.output} and {counted.output}/{who}', words=['a', who, f'<{times}>'], table={'k': who, 'n': [counted.output]})
+    with dsl.ParallelFor(['x', 'y'], name='letters') as letter:
+        say(text=f'{letter} of {who}')
+        with dsl.ParallelFor([{'a': 1, 'b': 'c'}], name='inner') as item:
+            say(text=f'{item.a}{item.b}{letter}{first.output}')
+    say(text=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
+    say(text=dsl.PIPELINE_JOB_NAME_PLACEHOLDER)
