@@ -60,8 +60,9 @@ $(DEMO_READY) $(TEST_READY): | $(BIN)/python
 	@echo "installing kfgit[$(EXTRAS)] into $(VENV) (once)"
 	@PATH="$$PATH:$(abspath $(BIN))"; \
 	uv --version >/dev/null 2>&1 || $(PIP) install --quiet uv; \
-	uv pip install --quiet --python $(BIN)/python --editable '.[$(EXTRAS)]' 2>/dev/null \
+	uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[$(EXTRAS)]' 2>/dev/null \
 	  || $(PIP) install --quiet --editable '.[$(EXTRAS)]'
+	@$(BIN)/python -m compileall -q kfgit
 	@rm -f $(VENV)/.kfgit-$(if $(findstring dev,$(EXTRAS)),test,demo)-*
 	@touch $@
 

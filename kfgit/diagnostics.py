@@ -81,6 +81,17 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
+def is_typo(one: str, other: str) -> bool:
+    """At most one letter added, dropped, changed or swapped with the next."""
+    if abs(len(one) - len(other)) > 1:
+        return False
+    start = 0
+    while start < min(len(one), len(other)) and one[start] == other[start]:
+        start += 1
+    a, b = one[start:], other[start:]
+    return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])
+
+
 def did_you_mean(name: str, known: Iterable[str], *, what: str = "known names") -> str:
     """The help for an unknown name: the nearest known one, else the list of them."""
     candidates = sorted(known)

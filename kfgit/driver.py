@@ -8,7 +8,7 @@ Each stage returns its result with everything it found wrong; a fault never keep
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from kfgit.document import Document, Mapping as MappingNode, Scalar, Sequence, a
 from kfgit.graph import CheckedProject
 from kfgit.ir import Package, Resource
 from kfgit.overlay import Located, View
-from kfgit.source import Span, whole_file
+from kfgit.source import SourceFile, Span, whole_file
 
 LOCAL = "local"
 
@@ -103,11 +103,11 @@ def load(root: Path) -> Repository:
     repository = Repository(
         root, {f.path: f.content for f in tree.files}, located.value, tuple(faults), frozenset(broken)
     )
-    return replace(repository, diagnostics=(*faults, *_project_faults(repository)))
+    return replace(repository, diagnostics=(*faults, *_project_faults(repository), *_homeless(repository)))
 
 
 def _sources(content: bytes) -> tuple[str, ...] | None:
-    parsed = document.parse(project.SourceFile(project.PROJECT_FILE, content)).value
+    parsed = document.parse(SourceFile(project.PROJECT_FILE, content)).value
     found = at(parsed[0].root, ("spec", "sources")) if parsed else None
     return tuple(str(plain(item)) for item in found.items) if isinstance(found, Sequence) else None
 
@@ -137,6 +137,20 @@ def _project_faults(repository: Repository) -> list[Diagnostic]:
     return faults
 
 
+def _homeless(repository: Repository) -> Iterator[Diagnostic]:
+    """Documents of environments that do not exist: nothing would ever look at them."""
+    environments = {d.environment for d in repository.documents if d.kind == "Environment"}
+    told: set[str] = set()
+    for found in repository.documents:
+        name = found.environment
+        if name in {None, LOCAL, *environments} or name in told or ("*", name) in repository.broken:
+            continue
+        told.add(str(name))
+        message = f"there is no Environment `{name}` for this document"
+        help_ = did_you_mean(str(name), sorted(str(e) for e in environments), what="environments")
+        yield Diagnostic("unknown-environment", message, found.name_span, f"add `environments/{name}.yaml`; {help_}")
+
+
 def check(repository: Repository, environment: str) -> Checked[Checkout]:
     """One environment from its documents to checked pipelines."""
     viewed = overlay.view(repository.documents, environment, repository.git)
@@ -151,6 +165,7 @@ def check(repository: Repository, environment: str) -> Checked[Checkout]:
             broken.add((found.kind, found.name))
     failed = {fault.span for fault in viewed.diagnostics if fault.severity == "error"}
     broken |= {(d.kind, d.name) for d in repository.documents if any(_within(d, span) for span in failed)}
+    formless = {fault.span for fault in faults if fault.severity == "error"}
     model = resolve.resolve(
         viewed.value,
         repository.name,
@@ -159,7 +174,8 @@ def check(repository: Repository, environment: str) -> Checked[Checkout]:
         frozenset(strays),
     )
     checked = graph.check(model.value)
-    faults += (*model.diagnostics, *checked.diagnostics)
+    # A value whose form is wrong is judged no further.
+    faults += (fault for fault in (*model.diagnostics, *checked.diagnostics) if fault.span not in formless)
     return Checked(Checkout(environment, viewed.value, checked.value), ordered(_without_cascades(faults)))
 
 
@@ -205,15 +221,27 @@ def _without_cascades(faults: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 
 def validate(repository: Repository, environments: tuple[str, ...]) -> tuple[Diagnostic, ...]:
-    """Every mistake in every environment, each told once; `environment` is None where all of them have it."""
-    seen: dict[Diagnostic, list[str]] = {}
+    """Every mistake in every environment, each told once; `environment` is None where all of them have it.
+
+    A mistake that several environments share may read differently in each, since its values do.
+    """
+    seen: dict[tuple[str, Span], list[tuple[Diagnostic, set[str]]]] = {}
     for environment in environments:
         for fault in check(repository, environment).diagnostics:
-            seen.setdefault(fault, []).append(environment)
+            alike = seen.setdefault((fault.code, fault.span), [])
+            same = next((where for known, where in alike if known.message == fault.message), None)
+            other = next((where for _, where in alike if environment not in where), None)
+            if same is not None:
+                same.add(environment)
+            elif other is not None:
+                other.add(environment)
+            else:
+                alike.append((fault, {environment}))
     everywhere = set(environments) >= set(repository.environments)
     told = [
-        fault if everywhere and len(where) == len(environments) else fault.in_environment(where[0])
-        for fault, where in seen.items()
+        fault.in_environment(None if everywhere and len(where) == len(set(environments)) else next(e for e in environments if e in where))
+        for alike in seen.values()
+        for fault, where in alike
     ]
     return ordered(_without_cascades([*repository.diagnostics, *told]))
 

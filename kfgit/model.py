@@ -379,7 +379,10 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a pipeline runs by itself. `every` is in seconds."""
+    """When a pipeline runs by itself. `every` is in seconds.
+
+    `input_spans` are the places of the values, `input_keys` of their names, `inputs_span` of what holds them.
+    """
 
     name: str
     pipeline: Name
@@ -400,6 +403,9 @@ class Schedule:
     pipeline_root: str | None = None
     external_name: str | None = None
     cron_span: Span | None = None
+    unclear: bool = False
+    input_keys: Mapping[str, Span] = field(default_factory=dict)
+    inputs_span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,6 +434,9 @@ class Run:
     experiment: str | None = None
     wait: bool = False
     wait_timeout: int | None = None
+    unclear: bool = False
+    input_keys: Mapping[str, Span] = field(default_factory=dict)
+    inputs_span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

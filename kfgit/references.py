@@ -11,13 +11,13 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from kfgit.diagnostics import did_you_mean, nearest
+from kfgit.diagnostics import did_you_mean, is_typo
 
 ROOTS = ("inputs", "outputs", "tasks", "item", "loops", "run", "workspace")
 RUN_FIELDS = ("id", "name", "createdAt", "scheduledAt", "status")
 _PARTS = ("path", "uri")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_TASK = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
+# Wider than what may be declared: a wrong name in a reference is best told as an unknown one, with the nearest.
+_NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +158,8 @@ def _token(match: re.Match[str], *, shell: bool) -> str | Ref | BadReference:
         return parse(body.strip())
     if not shell:
         return BadReference(body, f"`$({body})` has an unknown root `{root_name}`", did_you_mean(root_name, ROOTS, what="roots"))
-    close = nearest(root_name, ROOTS) if "." in body and " " not in body else None
-    if close is not None:
+    close = next((root for root in ROOTS if is_typo(root_name, root)), None) if " " not in body else None
+    if close is not None and ("." in body or close == "item"):
         message = f"`$({body})` is left to the shell; `{root_name}` is one typo away from `{close}`"
         return BadReference(body, message, f"did you mean `$({body.replace(root_name, close, 1)})`?", "warning")
     return whole
@@ -224,7 +224,7 @@ def _task(path: list[str], body: str) -> Ref | BadReference:
         return _bad(body, None, _FORMS["tasks"])
     at = path.index("outputs")
     names, rest = path[:at], path[at + 1 :]
-    if not names or not rest or not _NAME.match(rest[0]) or not all(_TASK.match(n) for n in names):
+    if not names or not rest or not _NAME.match(rest[0]) or not all(_NAME.match(n) for n in names):
         return _bad(body, None, _FORMS["tasks"])
     match rest[1:]:
         case []:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import yaml
 
 try:
-    from yaml.cyaml import CParser as _Events
+    from yaml._yaml import CParser as _Events
 except ImportError:  # a PyYAML without libyaml: the same events, slower
-    from yaml import SafeLoader as _Events
+    from yaml import SafeLoader as _Events  # type: ignore[assignment]
 
 from kfgit.diagnostics import Diagnostic, Related
 from kfgit.document.nodes import Document, Entry, Mapping, Node, Scalar, Sequence, failed
@@ -60,13 +60,13 @@ class Builder:
                 if isinstance(event, yaml.StreamEndEvent):
                     return
                 if isinstance(event, yaml.DocumentStartEvent):
-                    self._document_line = event.start_mark.line + 1
+                    self._document_line = self._span(event).line
                     self._anchors.clear()
                     root = self._node(self._next(), 0)
                     if not (isinstance(root, Scalar) and root.value is None and root.plain):
                         yield Document(self.path, index, root)
                     index += 1
-                    self._document_line = self._next().end_mark.line + 1
+                    self._document_line = self._span(self._next()).end_line
         except _Stop:
             return
         except yaml.YAMLError as fault:
@@ -215,9 +215,11 @@ class Builder:
         return Span(self.path, first.line + 1, first.column + 1, first.line + 1, first.column + 2)
 
     def _syntax(self, fault: yaml.YAMLError) -> Diagnostic:
-        mark = getattr(fault, "problem_mark", None) or getattr(fault, "context_mark", None)
+        mark, around = getattr(fault, "problem_mark", None), getattr(fault, "context_mark", None)
         problem = str(getattr(fault, "problem", None) or fault).split("\n")[0]
         context = getattr(fault, "context", None)
+        if around is not None and (mark is None or (around.line < mark.line and _is_unclosed(context))):
+            mark = around
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         lines = self._text.split("\n")
         text = lines[line - 1] if line <= len(lines) else ""
@@ -228,6 +230,11 @@ class Builder:
         span = Span(self.path, line, column, line, column + 1)
         message = f"the YAML cannot be read: {problem}" + (f" ({context})" if context else "")
         return Diagnostic("yaml-syntax", message, span, "see https://yaml.org/spec/1.2.2 for the form of YAML")
+
+
+def _is_unclosed(context: str | None) -> bool:
+    """Whether something is open that should be closed: then the mistake stands where it was opened."""
+    return bool(context) and ("flow" in str(context) or "quoted" in str(context))
 
 
 def _is_template(event: Any, start: Any) -> bool:

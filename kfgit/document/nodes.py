@@ -73,7 +73,7 @@ class Document(NamedTuple):
     """One YAML document of a file; `index` counts from 0."""
 
     file: str
-    index: int
+    index: int  # type: ignore[assignment]  # hides a method of tuples that nobody wants here
     root: Node
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from kfgit.diagnostics import Checked, Diagnostic, Related, did_you_mean, has_errors
+from kfgit.diagnostics import Checked, Diagnostic, Related, did_you_mean, has_errors, nearest
 from kfgit.graph.scope import (
     BoundOutput,
     Path,
@@ -28,6 +28,8 @@ from kfgit.model import (
     Name,
     Pipeline,
     Project,
+    Run,
+    Schedule,
     StatusType,
     Switch,
     Task,
@@ -304,42 +306,51 @@ def _parts_are_good(pipeline: Pipeline, project: Project, good: Mapping[str, Che
 
 def _objects(project: Project) -> list[Diagnostic]:
     checker = TaskChecker(project)
-    for schedule in project.schedules.values():
-        if checker.known("Pipeline", schedule.pipeline, project.pipelines):
-            _caller(checker, project.pipelines[schedule.pipeline.text], schedule.inputs, schedule.input_spans, schedule.pipeline)
-    for run in project.runs.values():
-        if checker.known("Pipeline", run.pipeline, project.pipelines):
-            _caller(checker, project.pipelines[run.pipeline.text], run.inputs, run.input_spans, run.pipeline)
+    callers: list[Schedule | Run] = [*project.schedules.values(), *project.runs.values()]
+    for caller in callers:
+        if checker.known("Pipeline", caller.pipeline, project.pipelines):
+            _caller(checker, project.pipelines[caller.pipeline.text], caller)
     for profile in project.profiles.values():
         checker.resources(profile.resources, profile.span)
     return checker.faults
 
 
-def _caller(
-    checker: TaskChecker, pipeline: Pipeline, inputs: Mapping[str, object], spans: Mapping[str, Span], called: Name
-) -> None:
+def _caller(checker: TaskChecker, pipeline: Pipeline, caller: Schedule | Run) -> None:
     """The inputs that a schedule or a run gives to a pipeline."""
-    for name, value in inputs.items():
+    missing = [name for name, port in pipeline.inputs.items() if port.required and name not in caller.input_spans]
+    meant = set()
+    for name, value in caller.inputs.items():
         port = pipeline.inputs.get(name)
-        if port is None:
+        span = caller.input_spans[name]
+        if port is None and not pipeline.unclear:
+            meant.add(nearest(name, missing))
             help_ = did_you_mean(name, pipeline.inputs, what="its inputs")
-            checker.fault("unknown-input", f"the pipeline `{pipeline.name}` has no input `{name}`", spans[name], help_)
-        elif value is None:
-            checker.fault("null-input", f"`{name}` cannot be null", spans[name], "leave the input out")
-        elif isinstance(port.type, ArtifactType):
-            _artifact_input(checker, port, spans[name])
-        else:
-            found = literal_fault(value, port)
-            if found is not None:
-                checker.fault(found[0], found[1], spans[name], found[2])
-    for name, port in pipeline.inputs.items():
-        if not port.required or name in inputs:
-            continue
+            message = f"the pipeline `{pipeline.name}` has no input `{name}`"
+            checker.fault("unknown-input", message, caller.input_keys.get(name, span), help_)
+        elif port is not None:
+            _given(checker, port, value, span)
+    if pipeline.unclear or caller.unclear:
+        return
+    holder = caller.inputs_span or caller.pipeline.span
+    for name in missing:
+        port = pipeline.inputs[name]
         if isinstance(port.type, ArtifactType):
-            _artifact_input(checker, port, called.span)
-        else:
+            _artifact_input(checker, port, caller.pipeline.span)
+        elif name not in meant:
             help_ = f"give it under `inputs`: `{name}: …` ({show_type(port.type)})"
-            checker.fault("missing-input", f"the pipeline `{pipeline.name}` needs the input `{name}`", called.span, help_)
+            message = f"the pipeline `{pipeline.name}` needs the input `{name}`"
+            checker.fault("missing-input", message, holder, help_)
+
+
+def _given(checker: TaskChecker, port: Input, value: object, span: Span) -> None:
+    if value is None:
+        checker.fault("null-input", f"`{port.name}` cannot be null", span, "leave the input out")
+    elif isinstance(port.type, ArtifactType):
+        _artifact_input(checker, port, span)
+    else:
+        found = literal_fault(value, port)
+        if found is not None:
+            checker.fault(found[0], found[1], span, found[2])
 
 
 def _artifact_input(checker: TaskChecker, port: Input, span: Span) -> None:

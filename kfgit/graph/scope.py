@@ -49,6 +49,7 @@ class Scope:
     parent: Scope | None = None
     loop: Loop | None = None
     branch: int = 0
+    unclear: bool = False
 
     def outwards(self) -> Iterator[Scope]:
         """This scope and those around it."""
@@ -123,7 +124,7 @@ Binding: TypeAlias = Bound | Unknown | Problem
 
 def root_scope(pipeline: Pipeline, project: Project) -> Scope:
     """The scope of a pipeline's own tasks."""
-    return Scope("pipeline", (), pipeline.tasks, pipeline, project)
+    return Scope("pipeline", (), pipeline.tasks, pipeline, project, unclear=pipeline.unclear)
 
 
 def exit_scope(pipeline: Pipeline, project: Project) -> Scope | None:
@@ -138,10 +139,10 @@ def below(scope: Scope, task: Task) -> tuple[Scope, ...]:
     path = (*scope.path, task.name)
     match task.action:
         case Loop(tasks=tasks) as loop:
-            return (Scope("loop", path, tasks, scope.pipeline, scope.project, scope, loop),)
+            return (Scope("loop", path, tasks, scope.pipeline, scope.project, scope, loop, unclear=task.unclear),)
         case Switch(branches=branches):
             return tuple(
-                Scope("branch", path, branch.tasks, scope.pipeline, scope.project, scope, branch=index)
+                Scope("branch", path, branch.tasks, scope.pipeline, scope.project, scope, branch=index, unclear=branch.unclear)
                 for index, branch in enumerate(branches)
             )
         case _:
@@ -171,6 +172,8 @@ def bind(scope: Scope, ref: Ref, _busy: frozenset[Any] = frozenset()) -> Binding
 
 def _input(scope: Scope, ref: InputRef) -> Binding:
     port = scope.pipeline.inputs.get(ref.name)
+    if port is None and scope.pipeline.unclear:
+        return Unknown()
     if port is None:
         known = list(scope.pipeline.inputs)
         return Problem("unknown-input", f"the pipeline has no input `{ref.name}`", did_you_mean(ref.name, known, what="its inputs"))
@@ -281,6 +284,8 @@ def _task(scope: Scope, ref: TaskRef, busy: frozenset[Any]) -> Binding:
         if not isinstance(task.action, Loop):
             return _no_loop(task, ref)
         (here,) = below(here, task)
+        if name not in here.tasks and here.unclear:
+            return Unknown()
         if name not in here.tasks:
             elsewhere = _into_branch(here, name)
             known = did_you_mean(name, here.tasks, what=f"tasks of `{task.name}`")
@@ -299,11 +304,13 @@ def _no_loop(task: Task, ref: TaskRef) -> Problem:
     return Problem("not-a-loop", f"`{task.name}` is no loop and holds no tasks", f"write `$(tasks.{task.name}.outputs.NAME)`")
 
 
-def _missing_task(scope: Scope, ref: TaskRef, name: str) -> Problem:
+def _missing_task(scope: Scope, ref: TaskRef, name: str) -> Problem | Unknown:
     for outer in scope.outwards():
         found = _into_branch(outer, name) or _into_loop(outer, name, ref)
         if found is not None:
             return found
+    if any(outer.unclear for outer in scope.outwards()):
+        return Unknown()
     known = [known for outer in scope.outwards() for known in outer.tasks]
     return Problem("unknown-task", f"there is no task `{name}`", did_you_mean(name, known, what="tasks"))
 
@@ -341,6 +348,8 @@ def _output(scope: Scope, holder: Scope, here: Scope, task: Task, ref: TaskRef, 
     if types is None:
         return Unknown()
     if ref.output not in types:
+        if _outputs_are_unclear(here, task):
+            return Unknown()
         if isinstance(task.action, Switch) and not types:
             help_ = "list them under `outputs` of every branch; the last branch must be an else"
             return Problem("unknown-output", f"the switch `{task.name}` has no outputs", help_)
@@ -377,7 +386,7 @@ def outputs_of(scope: Scope, task: Task, busy: frozenset[Any] = frozenset()) -> 
     match task.action:
         case UseComponent():
             found = component_of(scope, task)
-            if found is None or (not found.whole and found.implementation is None):
+            if found is None:
                 return None
             return {name: port.type for name, port in found.outputs.items()}
         case UsePipeline(name=name):
@@ -391,6 +400,21 @@ def outputs_of(scope: Scope, task: Task, busy: frozenset[Any] = frozenset()) -> 
             return {}
         case None:
             return None
+
+
+def _outputs_are_unclear(scope: Scope, task: Task) -> bool:
+    """Whether an output that is not there may be missing because of a fault that was told."""
+    match task.action:
+        case UseComponent():
+            found = component_of(scope, task)
+            return found is None or found.unclear
+        case UsePipeline(name=name):
+            inner = scope.project.pipelines.get(name.text)
+            return inner is None or inner.unclear
+        case Switch(branches=branches):
+            return any(branch.unclear or branch.bad_condition for branch in branches)
+        case _:
+            return False
 
 
 def pipeline_outputs(pipeline: Pipeline, project: Project, busy: frozenset[Any] = frozenset()) -> Mapping[str, Type | None] | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from kfgit import cel
-from kfgit.diagnostics import Diagnostic, did_you_mean
+from kfgit.diagnostics import Diagnostic, did_you_mean, nearest
 from kfgit.graph.scope import (
     Bound,
     BoundOutput,
@@ -23,6 +23,7 @@ from kfgit.graph.scope import (
 )
 from kfgit.model import (
     ArtifactType,
+    Component,
     Composite,
     Condition,
     Import,
@@ -31,6 +32,7 @@ from kfgit.model import (
     Loop,
     Name,
     ParameterType,
+    Pipeline,
     Project,
     Resources,
     Settings,
@@ -114,17 +116,18 @@ class TaskChecker:
             self._references_only(scope, task)
             return
         component = component_of(scope, task)
-        if component is None or component.implementation is None:
+        if component is None:
             self._references_only(scope, task)
             return
-        self._inputs(scope, task, component.inputs, f"the component `{component.name}`" if use.inline is None else "the component")
+        who = f"the component `{component.name}`" if use.inline is None else "the component"
+        self._inputs(scope, task, component, who)
 
     def _pipeline(self, scope: Scope, task: Task, name: Name) -> None:
         if not self.known("Pipeline", name, self.project.pipelines):
             self._references_only(scope, task)
             return
         inner = self.project.pipelines[name.text]
-        self._inputs(scope, task, inner.inputs, f"the pipeline `{name.text}`")
+        self._inputs(scope, task, inner, f"the pipeline `{name.text}`")
         if task.settings.timeout is not None:
             span = task.settings.spans.get("timeout", task.span)
             self.fault("timeout-not-possible", "a timeout is for component tasks", span, "set it on the tasks of the pipeline")
@@ -138,18 +141,23 @@ class TaskChecker:
             for ref in references_of(value):
                 self.bound(scope, ref, value.span)
 
-    def _inputs(self, scope: Scope, task: Task, ports: Mapping[str, Input], who: str) -> None:
+    def _inputs(self, scope: Scope, task: Task, called: Component | Pipeline, who: str) -> None:
+        ports = called.inputs
+        missing = [name for name, port in ports.items() if port.required and name not in task.input_spans]
+        meant = set()
         for name, value in task.inputs.items():
             port = ports.get(name)
             if port is None:
-                span = task.input_spans.get(name, value.span)
-                self.fault("unknown-input", f"{who} has no input `{name}`", span, did_you_mean(name, ports, what="its inputs"))
+                if not called.unclear:
+                    meant.add(nearest(name, missing))
+                    span = task.input_spans.get(name, value.span)
+                    self.fault("unknown-input", f"{who} has no input `{name}`", span, did_you_mean(name, ports, what="its inputs"))
                 for ref in references_of(value):
                     self.bound(scope, ref, value.span)
                 continue
             self.given(scope, value, port, task)
         for name, port in ports.items():
-            if port.required and name not in task.input_spans:
+            if name in missing and name not in meant and not (task.unclear or called.unclear):
                 span = task.settings.spans.get("inputs", task.span)
                 self.fault("missing-input", f"{who} needs the input `{name}`", span, f"give it: `{name}: …` ({show_type(port.type)})")
             if isinstance(port.type, StatusType):
@@ -286,12 +294,12 @@ class TaskChecker:
                     self.fault("duplicate-task", f"two branches of `{task.name}` have a task `{name}`", found.span, "rename one of them")
                 seen.setdefault(name, found.span)
             for output in branch.outputs.values():
-                self._branch_output(inner, output.value, output.span)
+                self._branch_output(inner, output.value)
         self._switch_outputs(scope, task, switch)
 
-    def _branch_output(self, scope: Scope, value: Value, span: Span) -> None:
+    def _branch_output(self, scope: Scope, value: Value) -> None:
         if not isinstance(value, Whole):
-            self.fault("bad-output", "an output of a branch is exactly one `$(tasks.…)`", value.span if value is not None else span)
+            self.fault("bad-output", "an output of a branch is exactly one `$(tasks.…)`", value.span)
             return
         bound = self.bound(scope, value.ref, value.span)
         if bound is not None and (not isinstance(bound, BoundOutput) or bound.holder is not scope):
@@ -403,6 +411,8 @@ class TaskChecker:
         for outer in scope.outwards():
             if name.text in outer.tasks:
                 return
+        if any(outer.unclear for outer in scope.outwards()):
+            return
         known = [known for outer in scope.outwards() for known in outer.tasks]
         for outer in scope.outwards():
             for group in outer.tasks.values():

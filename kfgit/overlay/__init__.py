@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping as MappingOf
 from dataclasses import dataclass
 from typing import Any
 
-from kfgit.diagnostics import Checked, Diagnostic, Related, did_you_mean, nearest
+from kfgit.diagnostics import Checked, Diagnostic, Related, did_you_mean, is_typo, nearest
 from kfgit.document import Mapping
 from kfgit.overlay.located import API_VERSION, KINDS, PROJECT_FILE, Located, locate
 from kfgit.overlay.merge import merge
@@ -83,18 +83,7 @@ def _addition_fault(document: Located, names: list[str]) -> Diagnostic | None:
         help_ = did_you_mean(document.name, names, what=f"documents of kind {document.kind}")
         return Diagnostic("overlay-without-target", f"there is no {what} to lay this over", document.name_span, help_)
     close = nearest(document.name, names)
-    if close is None or _distance_is_large(document.name, close):
+    if close is None or not is_typo(document.name, close):
         return None
     message = f"the {what} is new here, and one typo away from `{close}`"
     return Diagnostic("addition-near-base", message, document.name_span, f"write `{close}` to change that one", severity="warning")
-
-
-def _distance_is_large(one: str, other: str) -> bool:
-    """More than one letter added, dropped, changed or swapped."""
-    if abs(len(one) - len(other)) > 1:
-        return True
-    start = 0
-    while start < min(len(one), len(other)) and one[start] == other[start]:
-        start += 1
-    a, b = one[start:], other[start:]
-    return not (a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:]))

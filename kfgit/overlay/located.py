@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kfgit import packages
+from kfgit import packages, template
 from kfgit.diagnostics import Checked, Diagnostic, did_you_mean, nearest
 from kfgit.document import Document, Mapping, Scalar, at
 from kfgit.source import Span
@@ -112,6 +112,9 @@ def _foreign(span: Span) -> Diagnostic:
 
 
 def _nameless(root: Mapping, name: object) -> Diagnostic:
+    if isinstance(name, Scalar) and isinstance(name.value, str) and template.is_template(name.value):
+        help_ = "development environments put their `prefix` before names by themselves"
+        return Diagnostic("bad-name", "a name is the same in every environment and holds no template", name.span, help_)
     if isinstance(name, Scalar):
         help_ = "small letters, digits and `-`, at most 63, such as `train-model`"
         return Diagnostic("bad-name", f"`{name.value}` cannot be a name", name.span, help_)

@@ -105,13 +105,13 @@ def _check_input(reader: Reader, port: Input, default: Node | None) -> None:
         reader.fault("bad-default", f"the artifact `{port.name}` cannot have a default", default.span, help_)
     elif default is not None and isinstance(port.type, StatusType):
         reader.fault("bad-default", f"`{port.name}` cannot have a default", default.span)
-    elif default is not None and isinstance(default, Scalar) and isinstance(default.value, str) and "$(" in default.value:
+    elif default is not None and isinstance(default, Scalar) and isinstance(default.value, str) and "$(" in default.value.replace("$$(", ""):
         reader.fault("bad-default", "a default is a value, not a reference", default.span, "set the input where the pipeline is used")
     elif default is not None:
         fault = literal_fault(port.default, port)
         if fault is not None:
-            code, message, help_ = fault
-            reader.fault(code, f"the default of {message}", default.span, help_)
+            code, message, way_out = fault
+            reader.fault(code, f"the default of {message}", default.span, way_out)
 
 
 def _check_outputs(reader: Reader, outputs: MappingOf[str, Output]) -> None:
@@ -225,7 +225,7 @@ def _check_port(reader: Reader, ref: Ref, span: Span, ports: Ports) -> None:
         case InputRef(name, part):
             port: Input | Output | None = ports.inputs.get(name)
             known, what = list(ports.inputs), "input"
-        case OutputRef(name, part):
+        case OutputRef(name=name, part=part):
             port, known, what = ports.outputs.get(name), list(ports.outputs), "output"
         case RunRef("status"):
             reader.fault("reference-not-allowed", "`$(run.status)` is read in `onExit` only", span,

@@ -36,11 +36,20 @@ def _inputs(reader: Reader, node: Node | None) -> tuple[dict[str, Any], dict[str
         if isinstance(entry.node, Scalar) and isinstance(entry.node.value, str) and "$(" in entry.node.value.replace("$$(", ""):
             reader.fault("reference-not-allowed", "an input of a schedule or run is a value, not a reference", entry.node.span,
                          "write the value; `{{ vars.… }}` may stand here")  # fmt: skip
-            continue
-        values[key], spans[key] = plain(entry.node), entry.node.span
-        if isinstance(entry.node, Mapping):
-            spans[key] = entry.key_span
+            spans[key] = entry.node.span
+        elif isinstance(entry.node, Scalar) and entry.node.is_failed:
+            reader.broken = True
+            spans[key] = entry.node.span
+        else:
+            values[key] = plain(entry.node)
+            spans[key] = entry.key_span if isinstance(entry.node, Mapping) else entry.node.span
     return values, spans
+
+
+def _inputs_span(document: Mapping, spec: Mapping) -> Span | None:
+    """The key that holds the inputs, or would."""
+    holder = spec.entries.get("inputs") or document.entries.get("spec")
+    return holder.key_span if holder is not None else None
 
 
 def schedule(reader: Reader, name: str, document: Mapping, span: Span) -> Schedule | None:
@@ -69,6 +78,9 @@ def schedule(reader: Reader, name: str, document: Mapping, span: Span) -> Schedu
         reader.string(spec.get("pipelineRoot")),
         reader.string(spec.get("externalName")),
         spec.entries["cron"].node.span if "cron" in spec.entries else None,
+        unclear=reader.is_unclear(spec, "inputs"),
+        input_keys={key: entry.key_span for key, entry in reader.entries(spec.get("inputs"))},
+        inputs_span=_inputs_span(document, spec),
     )  # fmt: skip
     _check_times(reader, spec, found)
     return found
@@ -145,6 +157,9 @@ def run(reader: Reader, name: str, document: Mapping, span: Span) -> Run | None:
         reader.string(spec.get("experiment")),
         wait is not None,
         reader.duration(wait.get("timeout")) if wait is not None else None,
+        unclear=reader.is_unclear(spec, "inputs"),
+        input_keys={key: entry.key_span for key, entry in reader.entries(spec.get("inputs"))},
+        inputs_span=_inputs_span(document, spec),
     )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ class PipelineReader:
             reader.string(spec.get("pipelineRoot")),
             reader.texts(metadata.get("labels")) if "labels" in metadata.entries else {},
             whole=not reader.broken,
-            unclear=reader.is_unclear(document.get("spec"), "inputs", "outputs", "tasks"),
+            unclear="package" in spec.entries or reader.is_unclear(document.get("spec"), "inputs", "outputs", "tasks"),
         )
 
     def _not_yet(self, node: Mapping) -> None:
@@ -148,10 +148,10 @@ class PipelineReader:
 
     def _import(self, _name: str, node: Mapping) -> Action | None:
         spec = self.reader.mapping(node.get("import"))
-        uri = value(self.reader, spec.entries["uri"].node) if spec is not None and "uri" in spec.entries else None
-        if spec is None or uri is None:
+        if spec is None or "uri" not in spec.entries:
             self.reader.broken = True
             return None
+        uri = value(self.reader, spec.entries["uri"].node) or _unknown(spec.entries["uri"].node)
         type_ = type_of(self.reader, spec.get("type")) if "type" in spec.entries else ArtifactType("system.Artifact")
         if type_ is not None and (not isinstance(type_, ArtifactType) or type_.many):
             self.reader.fault("bad-import", "an import brings in one artifact", spec.entries["type"].node.span, "name an artifact type such as `Dataset`")

@@ -69,7 +69,8 @@ class Reader:
 
     def string(self, node: Node | None) -> str | None:
         """The text, if it is one."""
-        return self._scalar(node, str)
+        found = self._scalar(node, str)
+        return found if isinstance(found, str) else None
 
     def name(self, node: Node | None) -> Name | None:
         """The text with its place."""
@@ -78,7 +79,8 @@ class Reader:
 
     def boolean(self, node: Node | None) -> bool | None:
         """The boolean, if it is one."""
-        return self._scalar(node, bool)
+        found = self._scalar(node, bool)
+        return found if isinstance(found, bool) else None
 
     def integer(self, node: Node | None) -> int | None:
         """The whole number, if it is one."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 from kfgit import cel, references
-from kfgit.diagnostics import Diagnostic, did_you_mean
+from kfgit.diagnostics import Diagnostic, Severity, did_you_mean
 from kfgit.document import Mapping, Node, Scalar, Sequence, plain
 from kfgit.lightweight import ARTIFACT_TYPES
 from kfgit.model import (
@@ -15,6 +15,7 @@ from kfgit.model import (
     Condition,
     Input,
     Literal_,
+    ParameterName,
     ParameterType,
     StatusType,
     Type,
@@ -25,7 +26,7 @@ from kfgit.references import BadReference, Ref, Text
 from kfgit.resolve.reader import Reader
 from kfgit.source import Span
 
-_PARAMETERS = ("string", "int", "float", "bool", "list", "dict")
+_PARAMETERS: tuple[ParameterName, ...] = get_args(ParameterName)
 _CUSTOM = re.compile(r"([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)+)(?:@(\d+\.\d+\.\d+))?\Z")
 _LIST = re.compile(r"list<\s*(.+?)\s*>\Z")
 
@@ -58,8 +59,9 @@ def parse_type(text: str) -> Type | None:
                 return ArtifactType(title, version, many=True)
             case _:
                 return None
-    if text in _PARAMETERS:
-        return ParameterType(text)
+    parameter = next((name for name in _PARAMETERS if name == text), None)
+    if parameter is not None:
+        return ParameterType(parameter)
     if text in ARTIFACT_TYPES:
         return ArtifactType(f"system.{text}")
     custom = _CUSTOM.match(text)
@@ -153,13 +155,16 @@ def _hint(value: Any, type_: ParameterType) -> str | None:
 def bad_references(reader: Reader, faults: tuple[BadReference, ...], span: Span) -> None:
     """Tells what `references.scan` found wrong."""
     for fault in faults:
-        severity = "warning" if fault.severity == "warning" else "error"
+        severity: Severity = "warning" if fault.severity == "warning" else "error"
         reader.faults.append(Diagnostic("bad-reference", fault.message, span, fault.help, severity))
         reader.broken = reader.broken or severity == "error"
 
 
 def value(reader: Reader, node: Node) -> Value | None:
     """A value given to an input: a literal, one reference, or text and structures with references inside."""
+    if _has_failed(node):
+        reader.broken = True
+        return None
     match node:
         case Scalar() if isinstance(node.value, str) and "$(" in node.value:
             text, faults = references.scan(node.value)
@@ -180,6 +185,17 @@ def value(reader: Reader, node: Node) -> Value | None:
             if len(reader.faults) > before and reader.broken:
                 return None
             return Composite(tree, tuple(found), node.span) if found else Literal_(plain(node), node.span)
+
+
+def _has_failed(node: Node) -> bool:
+    """Whether a template in the value failed, which was told: nothing can be said of the value then."""
+    match node:
+        case Scalar():
+            return node.is_failed
+        case Sequence():
+            return any(_has_failed(item) for item in node.items)
+        case Mapping():
+            return any(_has_failed(entry.node) for entry in node.entries.values())
 
 
 def _tree(reader: Reader, node: Node, found: list[Ref]) -> Any:

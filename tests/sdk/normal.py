@@ -30,7 +30,8 @@ class _Package(NamedTuple):
 
 def normal(spec: Mapping[str, Json], platform: Mapping[str, Json] | None) -> Json:
     """A pipeline spec and its platform spec as one value that compares by meaning."""
-    kubernetes = (platform or {}).get("platforms", {}).get("kubernetes", {})
+    spec, platform = _numbers(spec), _numbers(platform or {})
+    kubernetes = platform.get("platforms", {}).get("kubernetes", {})
     package = _Package(
         spec.get("components", {}),
         spec.get("deploymentSpec", {}).get("executors", {}),
@@ -39,7 +40,7 @@ def normal(spec: Mapping[str, Json], platform: Mapping[str, Json] | None) -> Jso
     around = {k: v for k, v in spec.items() if k not in {"components", "deploymentSpec", "sdkVersion", "root"}}
     rest = {k: v for k, v in kubernetes.items() if k != "deploymentSpec"}
     root, _ = _Dag(package, spec["root"], {}).written()
-    return _numbers({**around, "root": root, **({"platform": rest} if rest else {})})
+    return {**around, "root": root, **({"platform": rest} if rest else {})}
 
 
 def _numbers(value: Json) -> Json:
@@ -92,7 +93,10 @@ class _Dag:
 
     def _ordered(self) -> list[str]:
         """The tasks by what they are and what they are connected with."""
-        prints = {name: _digest(_Shape(self.package).task(name, task, self.inputs)) for name, task in self.tasks.items()}
+        shape = _Shape(self.package)
+        # What stands in the task itself decides first, so that one difference inside a group does not renumber all.
+        shallow = {name: json.dumps(shape.shallow(task, self.inputs)) for name, task in self.tasks.items()}
+        prints = {name: _digest(shape.task(name, task, self.inputs)) for name, task in self.tasks.items()}
         for _ in range(min(len(prints), 12)):
             edges = {name: sorted(_edges(task, prints)) for name, task in self.tasks.items()}
             readers: dict[str, list[str]] = {name: [] for name in prints}
@@ -100,7 +104,7 @@ class _Dag:
                 for key, producer, _output in _producers(task):
                     readers[producer].append(_anonymous(key) + prints[name])
             prints = {name: _digest([prints[name], edges[name], sorted(readers[name])]) for name in prints}
-        return sorted(self.tasks, key=lambda name: (prints[name], name))
+        return sorted(self.tasks, key=lambda name: (shallow[name], prints[name], name))
 
     def _producers_first(self) -> list[str]:
         done: list[str] = []
@@ -193,6 +197,12 @@ class _Shape(NamedTuple):
             sorted(self.inputs(task, inputs)),
             self.component(component),
         ]
+
+    def shallow(self, task: Mapping[str, Json], inputs: Mapping[str, str]) -> Json:
+        component = self.package.components[task["componentRef"]["name"]]
+        condition = _anonymous(task.get("triggerPolicy", {}).get("condition", ""))
+        executor = self.package.executors.get(component.get("executorLabel"), {})
+        return [sorted(executor.items()), condition, sorted(self.inputs(task, inputs))]
 
     def inputs(self, task: Mapping[str, Json], inputs: Mapping[str, str]) -> list[str]:
         found = []

@@ -13,6 +13,7 @@ same name kfgit compiles; both take python components from the `.py`. They are c
 
 from __future__ import annotations
 
+import difflib
 import json
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def lines(spec: object) -> list[str]:
 def test_yaml_compiles_as_the_dsl(name: str, sdk: Sdk) -> None:
     ours = compiling.texts({f"{name}.yaml": (PAIRS / f"{name}.yaml").read_text()}, PAIRS)[name.replace("_", "-")]
     spec, platform = sdk.compile(PAIRS / f"{name}.py")
-    assert lines(normal(ours.spec, ours.platform)) == lines(normal(spec, platform))
+    mine, theirs = lines(normal(ours.spec, ours.platform)), lines(normal(spec, platform))
+    difference = "\n".join(difflib.unified_diff(theirs, mine, "kfp", "kfgit", n=12, lineterm=""))
+    assert not difference, difference
 
 
 def test_every_program_has_its_yaml() -> None:

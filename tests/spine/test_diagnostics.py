@@ -3,12 +3,11 @@
 A case is one YAML file: `# error[code]: fragment` or `# warning[code]: fragment` at the end of a line wants a diagnostic
 that starts on that very line; `# error[code](text): …` also wants the source there to begin with `text`, and
 `# error[code@env]: …` that it is said of one environment. `# --- file: PATH` begins another file; what stands before is
-`pipelines/case.yaml`. Nothing more may be told than what is wanted, and nothing less.
+`pipelines/case.yaml`. Each has the components of `tests/cases/library.yaml`. Nothing more may be told than what is wanted, and nothing less.
 """
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,11 +16,12 @@ from typing import NamedTuple
 
 import pytest
 
-from kfgit import driver, explanations, project
+from kfgit import driver, project
 from kfgit.diagnostics import Diagnostic
 
 ROOT = Path(__file__).parents[2]
 CASES = sorted((ROOT / "tests/cases/diagnostics").glob("*.yaml"))
+LIBRARY = "components/library.yaml"
 PROJECT = "apiVersion: kfgit.dev/v1\nkind: Project\nmetadata: {name: case}\n"
 
 _FILE = re.compile(r"# --- file: (\S+)\s*\Z")
@@ -73,7 +73,7 @@ def wanted_in(files: dict[str, str]) -> Iterator[Wanted]:
 
 
 def written(root: Path, files: dict[str, str]) -> Path:
-    for path, text in {project.PROJECT_FILE: PROJECT, **files}.items():
+    for path, text in {project.PROJECT_FILE: PROJECT, LIBRARY: (ROOT / "tests/cases/library.yaml").read_text(), **files}.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8", newline="")
     return root

@@ -18,7 +18,5 @@ def pipeline(who: str, times: int):
     say(text=f'{first.output} and {counted.output}/{who}', words=['a', who, f'<{times}>'], table={'k': who, 'n': [counted.output]})
     with dsl.ParallelFor(['x', 'y'], name='letters') as letter:
         say(text=f'{letter} of {who}')
-        with dsl.ParallelFor([{'a': 1, 'b': 'c'}], name='inner') as item:
-            say(text=f'{item.a}{item.b}{letter}{first.output}')
     say(text=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
     say(text=dsl.PIPELINE_JOB_NAME_PLACEHOLDER)

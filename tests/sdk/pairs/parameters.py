@@ -18,7 +18,7 @@ def consume(
     names: List[str] = ['a', 'b'],
     sizes: Dict[str, int] = {'a': 1},
     maybe: Optional[str] = None,
-) -> NamedTuple('Outputs', text=str, number=int, share=float, flag=bool, items=list, table=dict):
+) -> NamedTuple('Outputs', a=str, b=int, c=float, d=bool, e=list, f=dict):
     # A comment that travels.
     return text, number, share, flag, items, table
 
@@ -34,7 +34,7 @@ def pipeline(
     number: int = 7,
     share: float = 1.0,
     flag: bool = False,
-    items: list = [1, 'b', {'c': None}],
+    items: list = [1, 'b', {'c': 'd'}],
     table: dict = {'k': [1, 2]},
     maybe: Optional[str] = None,
 ) -> NamedTuple('Outputs', doubled=int, share=float):
@@ -42,6 +42,6 @@ def pipeline(
     consume(
         text='plain', number=1, share=2.0, flag=True, items=[1, 2.5, 'x'], table={'a': {'b': True}}, word='other',
     )
-    twice = double(number=first.outputs['number'])
+    twice = double(number=first.outputs['b'])
     outputs = NamedTuple('Outputs', doubled=int, share=float)
-    return outputs(twice.output, first.outputs['share'])
+    return outputs(twice.output, first.outputs['c'])
