@@ -154,29 +154,32 @@ def _homeless(repository: Repository) -> Iterator[Diagnostic]:
 def check(repository: Repository, environment: str) -> Checked[Checkout]:
     """One environment from its documents to checked pipelines."""
     viewed = overlay.view(repository.documents, environment, repository.git)
-    faults = list(viewed.diagnostics)
-    broken = set(repository.broken)
-    strays = _strays(repository.diagnostics)
-    for found in viewed.value.documents:
-        told = _form(found, viewed.value)
-        faults += told
-        strays |= _strays(told)
-        if has_errors(told):
-            broken.add((found.kind, found.name))
+    form = [(found, _form(found, viewed.value)) for found in viewed.value.documents]
+    told = [fault for _, faults in form for fault in faults]
+    broken = set(repository.broken) | {(found.kind, found.name) for found, faults in form if has_errors(faults)}
     failed = {fault.span for fault in viewed.diagnostics if fault.severity == "error"}
     broken |= {(d.kind, d.name) for d in repository.documents if any(_within(d, span) for span in failed)}
-    formless = {fault.span for fault in faults if fault.severity == "error"}
     model = resolve.resolve(
         viewed.value,
         repository.name,
         lambda path: project.python_source(repository.root, path),
         frozenset(broken),
-        frozenset(strays),
+        frozenset(_strays(repository.diagnostics) | _strays(told)),
     )
     checked = graph.check(model.value)
-    # A value whose form is wrong is judged no further.
-    faults += (fault for fault in (*model.diagnostics, *checked.diagnostics) if fault.span not in formless)
+    faults = _first_of_all(viewed.diagnostics, tuple(told), (*model.diagnostics, *checked.diagnostics))
     return Checked(Checkout(environment, viewed.value, checked.value), ordered(_without_cascades(faults)))
+
+
+def _first_of_all(
+    viewed: tuple[Diagnostic, ...], form: tuple[Diagnostic, ...], meaning: tuple[Diagnostic, ...]
+) -> Iterator[Diagnostic]:
+    """A value that one stage finds faulty is judged no further; a patch is judged by its form first."""
+    keys = {fault.span for fault in viewed if fault.code == "template-in-key"}
+    formless = {fault.span for fault in form if fault.severity == "error"}
+    yield from (fault for fault in viewed if fault.code != "patch-failed" or fault.span not in formless)
+    yield from (fault for fault in form if fault.span not in keys)
+    yield from (fault for fault in meaning if fault.span not in formless)
 
 
 def _strays(faults: Iterable[Diagnostic]) -> set[Span]:

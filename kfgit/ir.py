@@ -33,7 +33,7 @@ class Package:
 
     `spec` is a PipelineSpec in JSON form (api/v2alpha1/pipeline_spec.proto), `platform` a PlatformSpec or None.
     In `labels` an empty text marks a group that the compiler made (a guard, a branch, the exit handler's body),
-    which is left out of task paths.
+    which is left out of task paths. A component's own name in the IR is mapped to its name in the source.
     """
 
     name: str

@@ -159,6 +159,7 @@ class _Lowering:
         if outputs:
             definition["outputDefinitions"] = outputs
         self._build.components[name] = definition
+        self._build.labels[name] = component.name
         self._build.executors[label] = {"container": container(component, settings)}
         platform = platform_of(component, settings)
         if platform:
@@ -277,8 +278,6 @@ class _Lowering:
         types: dict[str, str | None] = {}
         for text, ref in condition.references.items():
             channel = self._channels.of(scope, ref)
-            if isinstance(channel, FromItem) and channel.field is not None and channel.group is not group:
-                self._channels.enter(group, FromItem(channel.group, None, self._channels.item_type(channel.group)))
             names[text] = self._channels.enter(group, channel)
             type_ = None if isinstance(channel, FromRun) else channel.type
             types[text] = type_.name if isinstance(type_, ParameterType) else "string" if isinstance(channel, FromRun) else None

@@ -380,8 +380,8 @@ class TaskChecker:
             if mapped is not None:
                 self.fault("unknown-profile", f"there is no ResourceProfile `{mapped.text}`", mapped.span, did_you_mean(mapped.text, self.project.profiles, what="profiles"))
             else:
-                message = f"the profile `{name.text}` is nothing in the environment `{environment.name}`"
-                self.fault("unknown-profile", message, name.span, did_you_mean(name.text, known, what="profiles"))
+                help_ = did_you_mean(name.text, known, what="profiles")
+                self.fault("unknown-profile", f"there is no profile `{name.text}` here", name.span, help_)
             return
         if environment.target == "cluster" and found.cluster_only:
             what = ", ".join(f"`{n.text}`" for n in found.cluster_only)

@@ -15,7 +15,7 @@ from kfgit.document import Mapping
 from kfgit.overlay.located import API_VERSION, KINDS, PROJECT_FILE, Located, locate
 from kfgit.overlay.merge import merge
 from kfgit.overlay.patches import apply_patches
-from kfgit.overlay.rendering import rendered, scope_of
+from kfgit.overlay.rendering import rendered, scope_of, template_variables
 
 __all__ = ["API_VERSION", "KINDS", "PROJECT_FILE", "Located", "View", "locate", "merge", "view"]
 
@@ -37,6 +37,7 @@ def view(documents: Iterable[Located], environment: str, git: MappingOf[str, Any
     merged, additions = _merge_overlays(base, own, faults)
     patched = apply_patches(merged, environment, faults)
     scope, spans = scope_of(patched, environment, git)
+    faults += template_variables(spans["vars"])
     shown = tuple(rendered(document, scope, spans, faults) for document in patched.values())
     return Checked(View(environment, shown, additions), tuple(faults))
 
@@ -79,7 +80,7 @@ def _merge_overlays(
 
 def _addition_fault(document: Located, names: list[str]) -> Diagnostic | None:
     what = f"{document.kind} `{document.name}`"
-    if "apiVersion" not in document.node.entries or "spec" not in document.node.entries:
+    if "apiVersion" not in document.node.entries:
         help_ = did_you_mean(document.name, names, what=f"documents of kind {document.kind}")
         return Diagnostic("overlay-without-target", f"there is no {what} to lay this over", document.name_span, help_)
     close = nearest(document.name, names)

@@ -8,6 +8,7 @@ from kfgit.diagnostics import Diagnostic, did_you_mean
 from kfgit.document import Entry, Mapping, Node, Scalar, Sequence, at, plain
 from kfgit.overlay.located import KINDS, Located
 from kfgit.overlay.merge import merge
+from kfgit.source import Span
 
 
 def apply_patches(
@@ -33,7 +34,7 @@ def _apply_patch(patch: Mapping, documents: dict[tuple[str, str], Located], faul
     if not isinstance(kind, Scalar) or kind.value not in KINDS:
         return  # the schema of Environment says so
     hits = [key for key, document in documents.items() if _is_target(document, target)]
-    if not hits:
+    if not hits and ("name" in target.entries or "selector" in target.entries):
         name = target.get("name")
         names = [name for found, name in documents if found == kind.value]
         if isinstance(name, Scalar):
@@ -67,19 +68,33 @@ def _is_target(document: Located, target: Mapping) -> bool:
 def _patched(node: Node, patch: Mapping, faults: list[Diagnostic]) -> Node:
     partial = patch.get("merge")
     if isinstance(partial, Mapping):
-        return merge(node, partial)
+        return _same(node, merge(node, partial), partial.span, faults)
     operations = patch.get("patch")
     if isinstance(operations, Sequence):
         for operation in operations.items:
             if not isinstance(operation, Mapping):
                 continue
             result = _operate(node, operation)
+            span = operation.entries["path"].node.span if "path" in operation.entries else operation.span
             if isinstance(result, str):
-                span = operation.entries["path"].node.span if "path" in operation.entries else operation.span
                 faults.append(Diagnostic("patch-failed", result, span, "see RFC 6902 for the form of a JSON patch"))
             else:
-                node = result
+                node = _same(node, result, span, faults)
     return node
+
+
+def _same(old: Node, new: Node, span: Span, faults: list[Diagnostic]) -> Node:
+    """The patched document, if it still is the one that it was."""
+    if all(_text(old, path) == _text(new, path) for path in (("kind",), ("metadata", "name"))):
+        return new
+    message = "a patch cannot rename a document or change its kind"
+    faults.append(Diagnostic("patch-failed", message, span, "write the other document below `environments/NAME/`"))
+    return old
+
+
+def _text(node: Node, path: tuple[str, ...]) -> object:
+    found = at(node, path)
+    return found.value if isinstance(found, Scalar) else None
 
 
 def _operate(node: Node, operation: Mapping) -> Node | str:
@@ -106,7 +121,7 @@ def _operate(node: Node, operation: Mapping) -> Node | str:
             rest = _put(node, source, None, replace=True) if op == "move" else node
             return rest if isinstance(rest, str) else _put(rest, path, found, replace=False)
         case _:
-            return f"`{op}` is no operation of a JSON patch, or lacks its `value`"
+            return node  # the schema of Environment says what is wrong
 
 
 def _pointer(text: Any) -> tuple[str, ...] | None:

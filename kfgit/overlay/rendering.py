@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingOf
+from collections.abc import Iterator, Mapping as MappingOf
 from typing import Any
 
 from kfgit import template
@@ -33,6 +33,22 @@ def scope_of(
         "project": {"name": project.name if project is not None else None},
     }
     return scope, {"vars": variables}
+
+
+def template_variables(node: Node) -> Iterator[Diagnostic]:
+    """Variables are what templates are filled with: none of them is a template."""
+    match node:
+        case Scalar(value=str() as text) if template.is_template(text):
+            help_ = "write the value out, or put the template where the variable is used"
+            yield Diagnostic("template-not-allowed", "a variable cannot hold a template", node.span, help_)
+        case Sequence():
+            for item in node.items:
+                yield from template_variables(item)
+        case Mapping():
+            for entry in node.entries.values():
+                yield from template_variables(entry.node)
+        case _:
+            pass
 
 
 def _about(home: Located | None, environment: str) -> dict[str, Any]:

@@ -178,7 +178,7 @@ class CommandLine:
         match choice.entries["cond"].node:
             case Scalar(value=value) if truth(value) is not None:
                 branch = choice.get("then" if truth(value) else "else")
-                if branch is not None:
+                if branch is not None and not is_empty(branch):
                     yield from read(branch)
             case Mapping(entries=entries) if tuple(entries) == ("isPresent",):
                 yield self._presence(choice, entries["isPresent"].node)

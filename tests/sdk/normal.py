@@ -2,8 +2,9 @@
 
 Components, executors and Kubernetes settings are written where they are used. Tasks are numbered by their structure: a
 fingerprint that knows no made-up names, refined by those of neighbours until it tells tasks apart. Then inputs and
-outputs called `pipelinechannel--…` are numbered by where their value comes from. Left out are the SDK's version and
-the display names of groups, for which kfgit takes the source's names.
+outputs called `pipelinechannel--…` are numbered by where their value comes from. Left out are the SDK's version, the
+display names of groups, for which kfgit takes the source's names, and inputs that nothing inside a group reads: the
+SDK hands the operands of a condition to every group below it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 _CHANNEL = "pipelinechannel--"
@@ -39,6 +40,7 @@ def normal(spec: Mapping[str, Json], platform: Mapping[str, Json] | None) -> Jso
     )
     around = {k: v for k, v in spec.items() if k not in {"components", "deploymentSpec", "sdkVersion", "root"}}
     rest = {k: v for k, v in kubernetes.items() if k != "deploymentSpec"}
+    _prune(package.components, spec["root"])
     root, _ = _Dag(package, spec["root"], {}).written()
     return {**around, "root": root, **({"platform": rest} if rest else {})}
 
@@ -56,6 +58,38 @@ def _numbers(value: Json) -> Json:
             return float(value)
         case _:
             return value
+
+
+def _prune(components: Mapping[str, Json], component: Json) -> None:
+    """Takes inputs that nothing reads out of every group below."""
+    for task in component.get("dag", {}).get("tasks", {}).values():
+        inner = components[task["componentRef"]["name"]]
+        if "dag" not in inner:
+            continue
+        _prune(components, inner)
+        read = json.dumps([list(_read(inner)), task.get("triggerPolicy"), _iterators(task)])
+        for kinds in (task.get("inputs", {}), inner.get("inputDefinitions", {})):
+            for kind in kinds.values():
+                for name in [n for n in kind if n.startswith(_CHANNEL) and not re.search(rf"['\"]{re.escape(n)}['\"]", read)]:
+                    del kind[name]
+            for empty in [name for name, kind in kinds.items() if not kind]:
+                del kinds[empty]
+        for holder, key in ((task, "inputs"), (inner, "inputDefinitions")):
+            if not holder.get(key, True):
+                del holder[key]
+
+
+def _read(component: Json) -> Iterator[str]:
+    """The inputs of a component that its tasks read."""
+    for task in component["dag"]["tasks"].values():
+        for given in task.get("inputs", {}).values():
+            for source in given.values():
+                yield source.get("componentInputParameter", "")
+                yield source.get("componentInputArtifact", "")
+
+
+def _iterators(task: Json) -> list[Json]:
+    return [task.get("parameterIterator"), task.get("artifactIterator")]
 
 
 def _digest(value: Json) -> str:
@@ -95,7 +129,7 @@ class _Dag:
         """The tasks by what they are and what they are connected with."""
         shape = _Shape(self.package)
         # What stands in the task itself decides first, so that one difference inside a group does not renumber all.
-        shallow = {name: json.dumps(shape.shallow(task, self.inputs)) for name, task in self.tasks.items()}
+        shallow = {name: json.dumps(shape.shallow(task, self.inputs), sort_keys=True) for name, task in self.tasks.items()}
         prints = {name: _digest(shape.task(name, task, self.inputs)) for name, task in self.tasks.items()}
         for _ in range(min(len(prints), 12)):
             edges = {name: sorted(_edges(task, prints)) for name, task in self.tasks.items()}

@@ -218,8 +218,10 @@ implementation:
         "--data",
         "{{$.inputs.artifacts['training_data'].path}}",
         "--lr={{$.inputs.parameters['learning_rate']}}",
-        '{"IfPresent": {"InputName": "epochs", "Then": ["--epochs", '
-        '"{{$.inputs.parameters[\'epochs\']}}"], "Else": ["--forever"]}}',
+        (
+            '{"IfPresent": {"InputName": "epochs", "Then": ["--epochs", '
+            '"{{$.inputs.parameters[\'epochs\']}}"], "Else": ["--forever"]}}'
+        ),
         "{{$.outputs.artifacts['model'].path}}",
         "{{$.outputs.parameters['accuracy'].output_file}}",
     ]
@@ -332,6 +334,7 @@ def test_an_empty_default_is_none() -> None:
         ("{if: {cond: true, then: [a, b], else: c}}", ["a", "b"]),
         ("{if: {cond: 'no', then: [a, b], else: c}}", ["c"]),
         ("{if: {cond: 'false', then: a}}", []),
+        ("{if: {cond: false, then: a, else: null}}", []),
         ("{concat: [x, {if: {cond: true, then: [a, b]}}]}", [{"concat": ["x", "a", "b"]}]),
         (
             "{if: {cond: {isPresent: v}, then: a, else: null}}",

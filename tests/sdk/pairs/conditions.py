@@ -53,4 +53,4 @@ def pipeline(word: str, number: int, share: float, on: bool, numbers: List[int])
             say(text='twice')
     with dsl.ParallelFor([{'a': 'z', 'b': 'x'}]) as item:
         with dsl.If(item.a == 'z'):
-            say(text=item.b)
+            say(text='z')

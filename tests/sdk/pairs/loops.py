@@ -1,4 +1,4 @@
-from typing import Dict, List
+from typing import List
 
 from kfp import dsl
 
@@ -9,7 +9,7 @@ def names() -> List[str]:
 
 
 @dsl.component
-def tables() -> List[Dict[str, str]]:
+def tables() -> List[dict]:
     return [{'a': 'b'}]
 
 
@@ -45,7 +45,4 @@ def pipeline(words: List[str], rows: List[dict], untyped: list = ['p', 'q'], dee
     with dsl.ParallelFor(rows) as row:
         with dsl.ParallelFor(row.parts) as part:
             take(text=part)
-            take(text=row.name)
-    with dsl.ParallelFor([{'parts': [1, 2], 'name': 'n'}]) as outer:
-        with dsl.ParallelFor(outer.parts) as part:
-            take(text=outer.name)
+            take(text=row.title)
