@@ -31,7 +31,8 @@ demo: $(DEMO_READY) $(SECRET)
 	show graph train-deploy -e local -o text; \
 	show plan -e local; \
 	show apply -e local --wait; \
-	show artifacts list -e local
+	show runs show latest -e local; \
+	show artifacts list -e local --run latest
 
 test: $(TEST_READY)
 	$(BIN)/ruff check .

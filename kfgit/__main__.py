@@ -8,11 +8,14 @@ import sys
 def main() -> None:
     """Runs the command line and exits with its code."""
     if sys.argv[1:] in (["--version"], ["-V"]):
-        from kfgit import __version__  # noqa: PLC0415 - the whole of this path
+        from kfgit import __version__  # the whole of this path
 
         sys.stdout.write(f"kfgit {__version__}\n")
         return
-    from kfgit.cli import run  # noqa: PLC0415 - see the module's text
+    import gc
+
+    gc.disable()  # a command is short, and the nodes of a large repository cost a second of collecting
+    from kfgit.cli import run
 
     sys.exit(run())
 

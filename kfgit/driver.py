@@ -164,7 +164,8 @@ def check(repository: Repository, environment: str) -> Checked[Checkout]:
         repository.name,
         lambda path: project.python_source(repository.root, path),
         frozenset(broken),
-        frozenset(_strays(repository.diagnostics) | _strays(told)),
+        frozenset(fault.span for fault in told if fault.code in _STRAY),
+        frozenset(r.span for fault in repository.diagnostics if fault.code == "duplicate-key" for r in fault.related),
     )
     checked = graph.check(model.value)
     faults = _first_of_all(viewed.diagnostics, tuple(told), (*model.diagnostics, *checked.diagnostics))
@@ -182,10 +183,8 @@ def _first_of_all(
     yield from (fault for fault in meaning if fault.span not in formless)
 
 
-def _strays(faults: Iterable[Diagnostic]) -> set[Span]:
-    """The keys without a meaning, and those with two: what seems missing beside them may only be misspelt."""
-    found = {fault.span for fault in faults if fault.code in {"unknown-key", "exclusive-keys", "misplaced-key"}}
-    return found | {r.span for fault in faults if fault.code == "duplicate-key" for r in fault.related}
+# Keys without a meaning: what seems to be missing beside them may only be misspelt.
+_STRAY = frozenset({"unknown-key", "exclusive-keys", "misplaced-key"})
 
 
 def _within(found: Located, span: Span) -> bool:

@@ -242,11 +242,12 @@ class Accelerator:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Quantities in Kubernetes' notation."""
+    """Quantities in Kubernetes' notation; `spans` has the place of each, such as `limits.cpu`."""
 
     requests: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, str] = field(default_factory=dict)
     accelerator: Accelerator | None = None
+    spans: Mapping[str, Span] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

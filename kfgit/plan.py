@@ -30,10 +30,14 @@ class LiveObject:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """All that is live, and how many API requests it took to see it."""
+    """All that is live, and how many API requests it took to see it.
+
+    `vanished` are kind and name of what kfgit made and what somebody else removed.
+    """
 
     objects: tuple[LiveObject, ...]
     requests: int = 0
+    vanished: frozenset[tuple[str, str]] = frozenset()
 
 
 Cause = Literal["source", "drift", "adoption"]
@@ -50,9 +54,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """An object that is not live yet."""
+    """An object that is not live yet, or (`drift`) not any more."""
 
     desired: Resource
+    cause: Cause = "source"
     notes: tuple[str, ...] = ()
 
 
@@ -121,13 +126,18 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every object and what happens to it, in the order in which it happens."""
+    """Every object and what happens to it, in the order in which it happens.
+
+    `owned` counts what is kfgit's before, `wanted` what the documents ask for.
+    """
 
     environment: str
     target: str
     changes: tuple[Change, ...]
     commit: str | None = None
     requests: int = 0
+    owned: int = 0
+    wanted: int = 0
 
     @property
     def pending(self) -> tuple[Change, ...]:
@@ -146,6 +156,10 @@ class Plan:
 
 
 ACTIONS = ("create", "update", "replace", "delete", "adopt", "unchanged")
+
+# So many objects may go without a word, and so large a part of what is owned.
+FREE_DELETES = 3
+FREE_SHARE = 0.2
 
 
 def action(change: Change) -> str:
@@ -184,13 +198,26 @@ def plan(
     environment: str, target: str, desired: Sequence[Resource], live: Live, rules: Rules, *, commit: str | None = None
 ) -> Plan:
     """The changes that make `live` equal to `desired`: first what is created or changed, then what goes."""
-    found = {(thing.kind, thing.name): thing for thing in live.objects}
+    # Names of schedules are not unique on a server: our own object of a name counts before a stranger's.
+    ranked = sorted(live.objects, key=lambda thing: (thing.owned, thing.id))
+    found = {(thing.kind, thing.name): thing for thing in ranked}
     wanted = {(resource.kind, resource.name) for resource in desired}
-    changes: list[Change] = [_change(resource, found.get((resource.kind, resource.name))) for resource in desired]
+    changes: list[Change] = [_change(r, found.get((r.kind, r.name)), live.vanished) for r in desired]
     gone = [thing for key, thing in found.items() if key not in wanted and thing.owned]
     changes += _prunes(gone, rules)
     changes.sort(key=_place)
-    return Plan(environment, target, tuple(changes), commit, live.requests)
+    owned = sum(thing.owned for thing in live.objects)
+    return Plan(environment, target, tuple(changes), commit, live.requests, owned, len(wanted))
+
+
+def excess(plan: Plan) -> str | None:
+    """What a plan deletes, where that is more than may go without confirmation; None for what may go."""
+    deletes = sum(isinstance(change, Delete) for change in plan.changes)
+    if deletes and not plan.wanted:
+        return "everything"
+    if deletes > max(FREE_DELETES, FREE_SHARE * plan.owned):
+        return f"{deletes} of {plan.owned} objects"
+    return None
 
 
 def _place(change: Change) -> tuple[bool, int, str]:
@@ -201,9 +228,9 @@ def _place(change: Change) -> tuple[bool, int, str]:
     return deletes, -rank if deletes else rank, name
 
 
-def _change(resource: Resource, live: LiveObject | None) -> Change:
+def _change(resource: Resource, live: LiveObject | None, vanished: frozenset[tuple[str, str]]) -> Change:
     if live is None:
-        return Create(resource)
+        return Create(resource, "drift" if (resource.kind, resource.name) in vanished else "source")
     if resource.kind == "Run":
         return Unchanged("Run", resource.name) if live.applied == resource.digest else Create(resource)
     diff = tuple(difference(live.spec, resource.spec))

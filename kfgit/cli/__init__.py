@@ -5,59 +5,93 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
+
+_COMPLETE = "_KFGIT_COMPLETE"
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    gc.disable()  # a command is short, and the nodes of a large repository cost a second of collecting
-    import click  # noqa: PLC0415 - `--version` does without
+    import click  # `--version` does without
 
-    from kfgit.backend import Locked, MachineFault, NotFound, Refused  # noqa: PLC0415 - see above
-    from kfgit.cli import exits  # noqa: PLC0415 - see above
-    from kfgit.cli.app import app  # noqa: PLC0415 - see above
-    from kfgit.diagnostics import did_you_mean  # noqa: PLC0415 - see above
+    from kfgit.cli import exits
+    from kfgit.cli.app import app
+    from kfgit.cli.session import Door
 
+    if instruction := os.environ.get(_COMPLETE):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(app, {}, "kfgit", _COMPLETE, instruction)
+    door = Door()
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        result = app.main(args=arguments, prog_name="kfgit", standalone_mode=False)
+        with app.make_context("kfgit", list(given), obj=door) as context:
+            result = app.invoke(context)
+    except click.exceptions.NoArgsIsHelpError as asked:
+        door.print(asked.format_message())
+        return exits.DONE
     except click.exceptions.Exit as ending:
         return ending.exit_code
-    except click.ClickException as fault:
-        return _said(fault.format_message(), exits.USAGE, _usage_hint(fault))
-    except click.Abort:
-        return exits.INTERRUPTED
     except exits.Stop as ending:
         return ending.code
-    except NotFound as fault:
-        known = did_you_mean(fault.name, fault.known, what="known") if fault.known else None
-        return _said(str(fault), exits.USAGE, known)
-    except Refused as fault:
-        return _said(str(fault), exits.REFUSED)
-    except Locked as fault:
-        return _said(str(fault), exits.LOCKED)
-    except MachineFault as fault:
-        return _said(str(fault), exits.MACHINE)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError, click.Abort):
+        door.tell("kfgit: interrupted")
         return exits.INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.DONE
-    except OSError as fault:
-        return _said(f"{fault.strerror or fault}: {fault.filename}" if fault.filename else str(fault), exits.MACHINE)
+    except Exception as fault:  # noqa: BLE001 - the last line of defence: no traceback, whatever happens
+        ending = _ending(fault)
+        door.failed(ending.code, ending.message, ending.help)
+        return ending.code
     return result if isinstance(result, int) else exits.DONE
 
 
-def _said(message: str, code: int, help_: str | None = None) -> int:
-    from kfgit.render.style import clean  # noqa: PLC0415 - only on the way out
-
-    lines = [f"kfgit: {clean(message)}", *([f"  {clean(help_)}"] if help_ else [])]
-    sys.stderr.write("\n".join(lines) + "\n")
-    return code
+class _Ending(NamedTuple):
+    code: int
+    message: str
+    help: str | None = None
 
 
-def _usage_hint(fault: object) -> str | None:
-    context = getattr(fault, "ctx", None)
-    return f"see `{context.command_path} --help`" if context is not None else None
+def _ending(fault: Exception) -> _Ending:
+    """What a fault means to the one who typed the command."""
+    import click
+
+    from kfgit.backend import Locked, MachineFault, NotFound, Refused
+    from kfgit.cli import exits
+
+    match fault:
+        case click.ClickException():
+            context = getattr(fault, "ctx", None)
+            hint = f"see `{context.command_path} --help`" if context is not None else None
+            return _Ending(exits.USAGE, fault.format_message(), hint)
+        case NotFound():
+            return _Ending(exits.USAGE, str(fault), _known(fault.name, fault.known))
+        case Refused():
+            return _Ending(exits.REFUSED, str(fault))
+        case Locked():
+            return _Ending(exits.LOCKED, str(fault), "wait for it to end, or end that process")
+        case MachineFault():
+            return _Ending(exits.MACHINE, str(fault))
+        case OSError():
+            where = f": {os.fspath(fault.filename)!s}" if isinstance(fault.filename, str | os.PathLike) else ""
+            return _Ending(exits.MACHINE, f"{(fault.strerror or str(fault)).lower()}{where}")
+        case _:
+            return _Ending(exits.MACHINE, _own_mistake(fault), "please report it; KFGIT_TRACEBACK=1 shows more")
+
+
+def _known(name: str, known: Sequence[str]) -> str | None:
+    from kfgit.diagnostics import did_you_mean
+
+    # Where all of them begin so, the message has named them.
+    return did_you_mean(name, known, what="known") if known and not all(k.startswith(name) for k in known) else None
+
+
+def _own_mistake(fault: Exception) -> str:
+    import traceback
+
+    if os.environ.get("KFGIT_TRACEBACK"):
+        traceback.print_exception(fault)
+    frame = traceback.extract_tb(fault.__traceback__)[-1]
+    place = f"{os.path.basename(frame.filename)}:{frame.lineno}"  # noqa: PTH119 - a name, not a path
+    return f"this is a mistake in kfgit itself: {type(fault).__name__}: {fault} ({place})"

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from kfgit import __version__
-from kfgit.cli.session import Session, make_session
-from kfgit.diagnostics import nearest
+from kfgit.cli.names import Choice, Group
+from kfgit.cli.session import make_session
 
 # name: (module, one line of help), in the order of a user's day.
 COMMANDS = {
@@ -35,7 +35,7 @@ COMMANDS = {
 }
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     """Knows all commands by name and imports one when it is wanted."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -48,13 +48,6 @@ class _Commands(click.Group):
         command: click.Command = module.command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            close = nearest(args[0], COMMANDS)
-            hint = f"; did you mean `{close}`?" if close else ""
-            raise click.UsageError(f"there is no command `{args[0]}`{hint}", ctx)
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
@@ -63,21 +56,41 @@ class _Commands(click.Group):
 _HELP = """GitOps for Kubeflow: pipelines as YAML in git, planned, applied and run.
 
 \b
-Begin with:
+Examples:
   kfgit init demo --template examples && cd demo
   kfgit validate
   kfgit apply --wait
+
+Every option can be given as a variable: KFGIT_ENV, KFGIT_OUTPUT, KFGIT_COLOR, KFGIT_RUN_NO_CACHE, …
 """
 
+_SETTINGS = {
+    "help_option_names": ["-h", "--help"],
+    "max_content_width": 100,
+    "auto_envvar_prefix": "KFGIT",
+}
 
-@click.group(cls=_Commands, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+@click.group(cls=_Commands, help=_HELP, context_settings=_SETTINGS)
 @click.version_option(__version__, "-V", "--version", message="kfgit %(version)s")
-@click.option("-C", "directory", metavar="DIR", type=click.Path(path_type=Path), envvar="KFGIT_DIR", help="Work as if started in DIR.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", envvar="KFGIT_COLOR", help="When to colour.")
-@click.option("-q", "--quiet", is_flag=True, envvar="KFGIT_QUIET", help="Say only what was asked for.")
-@click.option("-v", "--verbose", is_flag=True, envvar="KFGIT_VERBOSE", help="Say more.")
+@click.option(
+    "-C",
+    "directory",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    envvar="KFGIT_DIR",
+    help="Work as if started in DIR.",
+)
+@click.option(
+    "--color", type=Choice("auto", "always", "never"), default="auto", envvar="KFGIT_COLOR", help="When to colour."
+)
+@click.option("-q", "--quiet", is_flag=True, envvar="KFGIT_QUIET", help="Only results, no progress.")
+@click.option("-v", "--verbose", is_flag=True, envvar="KFGIT_VERBOSE", help="Tell more, also of groups of tasks.")
 @click.pass_context
-def app(context: click.Context, **options: Any) -> None:
+def app(context: click.Context, /, **options: Any) -> None:
     """The whole command line."""
-    session: Session = make_session(options["directory"], options["color"], quiet=options["quiet"], verbose=options["verbose"])
-    context.obj = session
+    if options["quiet"] and options["verbose"]:
+        raise click.UsageError("-q and -v together say nothing", context)
+    context.obj = make_session(
+        context.obj, options["directory"], options["color"], quiet=options["quiet"], verbose=options["verbose"]
+    )

@@ -4,41 +4,40 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from kfgit import apply as applying
+from kfgit import apply as applying, driver, plan as plans
 from kfgit.backend import Refused
-from kfgit.backends.local.backend import LocalBackend
 from kfgit.cli import exits, options
-from kfgit.cli.follow import follow
-from kfgit.cli.plan import make, tell
+from kfgit.cli.follow import Followed, follow
+from kfgit.cli.plan import make, notes_of, tell
 from kfgit.cli.session import Session
 from kfgit.driver import Checkout
-from kfgit.events import ChangeFinished, RunRecord
+from kfgit.events import FINAL, ChangeFinished
 from kfgit.plan import Delete, Plan
-from kfgit.render import as_json
+from kfgit.render import as_json, plans as show
 from kfgit.render.style import clean
 
-# Deleting more than this at once, and more than a fifth of what is owned, wants the plan's digest as confirmation.
-_FREE_DELETES = 3
-_FREE_SHARE = 0.2
+if TYPE_CHECKING:
+    from kfgit.backends.local.backend import LocalBackend
 
 
 @click.command("apply")
 @options.environment
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="Apply exactly this plan, or stop as stale.")
 @click.option("--yes", is_flag=True, help="Do not ask (local targets never do).")
-@click.option("--wait", is_flag=True, help="Wait for the runs that are started; exit with 7 when one fails.")
+@click.option("--wait", is_flag=True, help="Wait for runs that others execute, too; exit with 7 when one fails.")
 @click.option("--no-prune", is_flag=True, help="Delete nothing.")
 @click.option("--confirm", multiple=True, metavar="DIGEST|KIND/NAME", help="Confirm a plan that deletes much.")
 @options.output("human", "json")
 @options.session
-def command(session: Session, env: str | None, plan_file: Path | None, output: str, **flags: Any) -> int:
+def command(session: Session, /, env: str | None, plan_file: Path | None, output: str, **flags: Any) -> int:
     """Make the target equal to the repository.
 
     A local target runs what it starts to the end, since nobody else would.
@@ -48,44 +47,63 @@ def command(session: Session, env: str | None, plan_file: Path | None, output: s
       kfgit apply --wait
       kfgit plan --out plan.json && kfgit apply --plan plan.json
     """
+    saved = _saved(session, plan_file) if plan_file is not None else None
     repository = session.repository()
-    checkout = session.checkout(repository, session.environment(repository, env))
-    with session.backend(repository, checkout) as backend, backend.lock(f"apply by {getpass.getuser()}"):
-        plan = make(repository, checkout, backend)
-        if plan_file is not None and _digest(session, plan_file) != plan.digest:
-            session.warn(f"kfgit: the plan in {plan_file} is stale: the source or the target has changed; plan again")
-            return exits.STALE
-        if flags["no_prune"]:
-            plan = replace(plan, changes=tuple(c for c in plan.changes if not isinstance(c, Delete)))
-        guard(plan, flags["confirm"])
-        if output == "human":
-            tell(session, plan, checkout, output)
-        results = perform(session, plan, backend)
-    runs = _follow(session, checkout, backend, results)
+    name = session.environment(repository, _wanted(env, saved))
+    checkout = session.checkout(repository, name)
+    desired = driver.resources(checkout).value
+    with session.backend(repository, checkout) as backend:
+        with backend.lock(who()):
+            plan = make(repository, checkout, desired, backend)
+            if saved is not None and saved["digest"] != plan.digest:
+                message = f"the plan in {plan_file} is stale: the source or the target has changed since"
+                session.door.failed(exits.STALE, message, f"look again: kfgit plan -e {name} --out {plan_file}")
+                return exits.STALE
+            if flags["no_prune"]:
+                plan = replace(plan, changes=tuple(c for c in plan.changes if not isinstance(c, Delete)))
+            if output == "human":
+                tell(session, plan, notes_of(desired), output)
+            guard(plan, flags["confirm"])
+            results = perform(session, plan, backend)
+        followed = _follow(session, checkout, backend, results, others=flags["wait"])
     if output == "json":
-        session.json(as_json.apply(plan, results, runs))
-    return _code(results, runs)
+        session.json(as_json.apply(plan, results, [each.run for each in followed]))
+    return _code(results, followed)
 
 
-def _digest(session: Session, path: Path) -> str:
+def who() -> str:
+    """The user, also where the machine has no name for them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
+def _saved(session: Session, path: Path) -> Mapping[str, str]:
     try:
         found = json.loads((session.folder / path).read_text(encoding="utf-8"))
-        return str(found["digest"])
-    except FileNotFoundError as fault:
+        if found["kind"] != "Plan":
+            raise ValueError
+        return {"digest": str(found["digest"]), "environment": str(found["environment"])}
+    except (FileNotFoundError, IsADirectoryError) as fault:
         raise click.UsageError(f"there is no file {path}") from fault
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as fault:
-        raise click.UsageError(f"{path} is no plan; make one with `kfgit plan --out`") from fault
+    except (ValueError, KeyError, TypeError, RecursionError) as fault:
+        raise click.UsageError(f"{path} is no plan; make one with `kfgit plan --out {path}`") from fault
+
+
+def _wanted(env: str | None, saved: Mapping[str, str] | None) -> str | None:
+    """A plan brings its environment along; another one beside it is a slip."""
+    if saved is None:
+        return env
+    if env is not None and env != saved["environment"]:
+        raise click.UsageError(f"the plan is for `{saved['environment']}`, not for `{env}`")
+    return saved["environment"]
 
 
 def guard(plan: Plan, confirmed: Sequence[str]) -> None:
     """Refuses to delete much, or everything, without the plan's digest."""
-    deletes = [change for change in plan.changes if isinstance(change, Delete)]
-    if not deletes or plan.digest in confirmed:
-        return
-    rest = len(plan.changes) - len(deletes)
-    limit = max(_FREE_DELETES, _FREE_SHARE * len(plan.changes))
-    if len(deletes) > limit or rest == 0:
-        what = "everything" if rest == 0 else f"{len(deletes)} of {len(plan.changes)} objects"
+    what = plans.excess(plan)
+    if what is not None and plan.digest not in confirmed:
         raise Refused(f"this plan deletes {what}; if that is meant, repeat it with --confirm {plan.digest}")
 
 
@@ -93,32 +111,37 @@ def perform(session: Session, plan: Plan, backend: LocalBackend) -> list[ChangeF
     """Carries the plan out and writes the history."""
     if not plan.pending:
         return []
-    number = backend.begin_apply(plan.commit, plan.digest, getpass.getuser())
+    number = backend.begin_apply(plan.commit, plan.digest, who())
     results: list[ChangeFinished] = []
     for event in applying.apply(plan, backend):
         if isinstance(event, ChangeFinished):
             results.append(event)
-            _say(session, event)
+            session.say(show.result(event, session.err))
     backend.end_apply(number, {state: sum(r.state == state for r in results) for state in ("done", "failed", "skipped")})
     return results
 
 
-def _say(session: Session, event: ChangeFinished) -> None:
-    style = session.err
-    signs = {"done": style.green("✔"), "failed": style.red("✘"), "skipped": style.dim("○")}
-    error = f": {style.red(clean(event.error))}" if event.error else ""
-    session.say(f"  {signs[event.state]} {event.action} {event.kind.lower()}/{clean(event.name)}{error}")
+def _follow(
+    session: Session, checkout: Checkout, backend: LocalBackend, results: Sequence[ChangeFinished], *, others: bool
+) -> list[Followed]:
+    """Executes the runs that nobody has begun, also those of an apply that was cut off; waits for others if asked."""
+    documents = checkout.project.project.runs
+    made = {r.id for r in results if r.kind == "Run" and r.state == "done"}
+    followed = []
+    for live in backend.observe().objects:
+        state = live.detail.get("state")
+        if live.kind != "Run" or state is None:
+            continue
+        if state in FINAL and live.id in made:
+            session.say(f"  run/{clean(live.name)} ran before for the same state of things: {state}")
+        elif state == "PENDING" or (state not in FINAL and others):
+            limit = documents[live.name].wait_timeout if live.name in documents else None
+            followed.append(follow(session, backend, live.id, limit))
+    return followed
 
 
-def _follow(session: Session, checkout: Checkout, backend: LocalBackend, results: Sequence[ChangeFinished]) -> list[RunRecord]:
-    started = [r for r in results if r.kind == "Run" and r.state == "done" and r.action == "create" and r.id]
-    runs = checkout.project.project.runs
-    return [follow(session, backend, r.id, runs[r.name].wait_timeout if r.name in runs else None) for r in started if r.id]
-
-
-def _code(results: Sequence[ChangeFinished], runs: Sequence[RunRecord]) -> int:
+def _code(results: Sequence[ChangeFinished], followed: Sequence[Followed]) -> int:
     if any(r.state == "failed" for r in results):
         return exits.PARTLY
-    if any(run.state == "CANCELED" for run in runs):
-        return exits.INTERRUPTED
-    return exits.FAILED if any(run.state != "SUCCEEDED" for run in runs) else exits.DONE
+    codes = {each.code for each in followed}
+    return next((code for code in (exits.INTERRUPTED, exits.FAILED) if code in codes), exits.DONE)

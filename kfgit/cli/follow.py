@@ -6,27 +6,39 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
-from kfgit.backends.local.backend import LocalBackend
+from kfgit.backend import Backend
 from kfgit.cli import exits
 from kfgit.cli.session import Session
-from kfgit.events import Preparing, RunFinished, RunRecord, RunStarted, TaskChanged
+from kfgit.events import Event, Preparing, RunFinished, RunRecord, RunStarted, TaskChanged
 from kfgit.render import runs as show
-from kfgit.render.style import clean
+from kfgit.render.style import clean, duration, one_line
 
 _CLEAR = "\r\x1b[K"
 
 
-def follow(session: Session, backend: LocalBackend, run_id: str, timeout: float | None = None) -> RunRecord:
-    """Watches a run, executing it here where nobody else does. Ctrl-C cancels it, and its exit task still runs."""
+class Followed(NamedTuple):
+    """A run that was watched to its end, and the exit code that tells how it ended."""
+
+    run: RunRecord
+    code: int
+
+
+def follow(session: Session, backend: Backend, run_id: str, timeout: float | None = None) -> Followed:
+    """Watches a run, executing it here where nobody else does. Ctrl-C cancels it, and its exit task still runs.
+
+    How it ended is the result, on stdout; what happens on the way goes to stderr.
+    """
     view = _View(session)
-    with _terminable(), _limited(backend, run_id, timeout):
+    with _terminable(), _limited(backend, run_id, timeout) as late:
         for event in backend.watch(run_id):
             view.tell(event)
-            if isinstance(event, RunFinished):
-                return event.run
-    return backend.runs.get(run_id)
+    run = backend.runs.get(run_id)
+    if late.is_set() and run.state == "CANCELED":
+        session.warn(f"kfgit: run {clean(run.name)} took longer than {duration(timeout)} and was canceled, as its `wait` says")
+        return Followed(run, exits.FAILED)
+    return Followed(run, code(run))
 
 
 def code(run: RunRecord) -> int:
@@ -36,31 +48,38 @@ def code(run: RunRecord) -> int:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does; the runner itself listens to Ctrl-C."""
+    """SIGTERM and a lost terminal end a run as Ctrl-C does, which the runner itself listens to."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def interrupt(_number: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
-def _limited(backend: LocalBackend, run_id: str, timeout: float | None) -> Iterator[None]:
+def _limited(backend: Backend, run_id: str, timeout: float | None) -> Iterator[threading.Event]:
+    late = threading.Event()
     if timeout is None:
-        yield
+        yield late
         return
-    timer = threading.Timer(timeout, backend.runs.cancel, (run_id,))
+
+    def end() -> None:
+        late.set()
+        backend.runs.cancel(run_id)
+
+    timer = threading.Timer(timeout, end)
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield late
     finally:
         timer.cancel()
 
@@ -70,17 +89,18 @@ class _View:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._live = session.live and not session.quiet
         self._running: dict[str, None] = {}
         self._told: dict[str, str] = {}
 
-    def tell(self, event: object) -> None:
+    def tell(self, event: Event) -> None:
         """Says what an event means, if it means something to people."""
         style = self._session.err
         match event:
             case RunStarted(run=run):
-                self._line(f"{show.sign('RUNNING', style)} run {style.bold(clean(run.name))} of {clean(run.pipeline)}  {style.dim(run.id)}\n")
+                self._line(show.beginning(run, style))
             case Preparing(what=what):
-                self._line(f"  {style.dim('… ' + clean(what))}\n")
+                self._line(f"  {style.dim('… ' + clean(what))}")
             case TaskChanged(task=task):
                 self._task(event)
                 if task.state in {"RUNNING", "CANCELING"}:
@@ -89,10 +109,18 @@ class _View:
                     self._running.pop(task.path, None)
             case RunFinished(run=run):
                 self._running.clear()
-                self._line(show.ending(run, style))
+                self._ending(run)
             case _:
                 pass
         self._status()
+
+    def _ending(self, run: RunRecord) -> None:
+        if self._session.door.output == "json":
+            self._line(show.ending(run, self._session.err))
+            return
+        if self._live:
+            self._session.door.draw(_CLEAR)
+        self._session.print(show.ending(run, self._session.out))
 
     def _task(self, event: TaskChanged) -> None:
         task = event.task
@@ -100,21 +128,16 @@ class _View:
             return
         if task.component is None and task.state != "FAILED" and not self._session.verbose:
             return
-        if task.state == "RUNNING" and (self._session.live or self._session.quiet):
+        if task.state == "RUNNING" and self._live:
             return
         self._told[task.key or task.path] = task.state
         self._line(show.progress(event, self._session.err))
 
     def _line(self, text: str) -> None:
-        self._session.say(_CLEAR + text if self._session.live and not self._session.quiet else text)
+        self._session.say(_CLEAR + text if self._live else text)
 
     def _status(self) -> None:
-        if not self._session.live or self._session.quiet:
+        if not self._live:
             return
-        import sys  # noqa: PLC0415 - terminals only
-
-        names = ", ".join(self._running)
-        room = self._session.err.width - 14
-        shown = names if len(names) < room else names[: room - 1] + "…"
-        sys.stderr.write(_CLEAR + (self._session.err.cyan(f"  ▸ running: {clean(shown)}") if shown else ""))
-        sys.stderr.flush()
+        names = one_line(", ".join(self._running), self._session.err.width - 14)
+        self._session.door.draw(_CLEAR + (self._session.err.cyan(f"  ▸ running: {names}") if names else ""))

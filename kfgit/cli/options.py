@@ -2,64 +2,136 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from kfgit import driver, project
-from kfgit.cli.session import Session, make_session
-from kfgit.driver import Repository
+from kfgit.cli.names import Choice
+from kfgit.cli.session import Door, Session, make_session
+
+if TYPE_CHECKING:
+    from kfgit.backends.local.backend import LocalBackend
+    from kfgit.driver import Repository
 
 F = TypeVar("F", bound=Callable[..., Any])
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 session = click.make_pass_decorator(Session)
 
 
-def _repository() -> Repository | None:
-    root = project.find_root(make_session(None, "never", quiet=True, verbose=False).folder)
-    return driver.load(root) if root is not None else None
+def offering(names: Callable[[click.Context], Iterable[str]]) -> Complete:
+    """A completion that offers names. Whatever is broken, it stays silent: a shell is no place for complaints."""
 
-
-def _environments(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    found = _repository()
-    names = {*found.environments, driver.LOCAL} if found is not None else set()
-    return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
-
-
-def _documents(*kinds: str, qualified: bool) -> Callable[..., list[CompletionItem]]:
-    def complete(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        found = _repository()
-        documents = found.documents if found is not None else ()
-        names = {
-            f"{d.kind.lower()}/{d.name}" if qualified else d.name for d in documents if not kinds or d.kind in kinds
-        }
-        return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
+    def complete(context: click.Context, _option: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        try:
+            found = sorted({name for name in names(context) if name.startswith(incomplete)})
+        except Exception:  # noqa: BLE001 - see above
+            found = []
+        return [CompletionItem(name) for name in found]
 
     return complete
 
 
-complete_pipeline = _documents("Pipeline", qualified=False)
-complete_resource = _documents(qualified=True)
+def _session(context: click.Context) -> Session:
+    directory = context.find_root().params.get("directory")
+    return make_session(Door(), directory, "never", quiet=True, verbose=False)
 
 
-def environment(function: F) -> F:
-    """`-e ENV`."""
-    option = click.option("-e", "--env", "env", metavar="ENV", envvar="KFGIT_ENV", shell_complete=_environments,
-                          help="The environment; default: KFGIT_ENV, the project's default, or local.")  # fmt: skip
-    return option(function)
+def _repository(context: click.Context) -> Repository:
+    return _session(context).repository()
 
 
-def environments(function: F) -> F:
-    """`-e ENV`, several times, not narrowed by KFGIT_ENV."""
-    option = click.option("-e", "--env", "envs", metavar="ENV", multiple=True, shell_complete=_environments,
-                          help="Only this environment; may be given several times.")  # fmt: skip
-    return option(function)
+def _environments(context: click.Context) -> Iterable[str]:
+    return {*_repository(context).environments, "local"}
+
+
+def _documents(*kinds: str) -> Callable[[click.Context], Iterable[str]]:
+    return lambda context: {d.name for d in _repository(context).documents if d.kind in kinds}
+
+
+def _resources(context: click.Context) -> Iterable[str]:
+    return {f"{d.kind.lower()}/{d.name}" for d in _repository(context).documents}
+
+
+def _live(look: Callable[[LocalBackend], Iterable[str]]) -> Callable[[click.Context], Iterable[str]]:
+    """Names from the store, which is not made for this."""
+
+    def names(context: click.Context) -> Iterable[str]:
+        found = _session(context)
+        repository = found.repository()
+        environment = context.params.get("env") or repository.default_environment
+        if not (repository.root / ".kfgit" / environment / "state.db").is_file():
+            return ()
+        with found.local(repository, environment) as backend:
+            return tuple(look(backend))
+
+    return names
+
+
+def _run_documents(context: click.Context) -> Iterable[str]:
+    return {f"run/{name}" for name in _documents("Run")(context)} | set(_documents("Pipeline")(context))
+
+
+complete_pipeline = offering(_documents("Pipeline"))
+complete_runnable = offering(_run_documents)
+complete_resource = offering(_resources)
+complete_run = offering(_live(lambda backend: (run.id for run in backend.runs.page(50).items)))
+complete_artifact = offering(_live(lambda backend: (a.artifact.id for a in backend.runs.artifacts(None, 50))))
+complete_schedule = offering(
+    _live(lambda backend: (o.name for o in backend.observe().objects if o.kind == "Schedule"))
+)
+
+environment = click.option(
+    "-e",
+    "--env",
+    "env",
+    metavar="ENV",
+    envvar="KFGIT_ENV",
+    shell_complete=offering(_environments),
+    help="The environment; default: KFGIT_ENV, the project's default, or local.",
+)
+environments = click.option(
+    "-e",
+    "--env",
+    "envs",
+    metavar="ENV",
+    multiple=True,
+    allow_from_autoenv=False,
+    shell_complete=offering(_environments),
+    help="Only this environment; may be given several times.",
+)
+named_environment = click.option(
+    "-e",
+    "--env",
+    "env",
+    metavar="ENV",
+    required=True,
+    allow_from_autoenv=False,
+    shell_complete=offering(_environments),
+    help="The environment; must be named.",
+)
 
 
 def output(*formats: str) -> Callable[[F], F]:
-    """`-o FORMAT`; the first is the default."""
-    choice = click.Choice(formats)
-    return click.option("-o", "--output", "output", type=choice, default=formats[0], show_default=True,
-                        envvar="KFGIT_OUTPUT", help="How to show it.")  # fmt: skip
+    """`-o FORMAT`. The first is the default; `human` is a word for it where the first has a name of its own."""
+    words = formats if "human" in formats else ("human", *formats)
+
+    def chosen(context: click.Context, _option: click.Parameter, value: str) -> str:
+        if isinstance(context.obj, Session):
+            context.obj.door.output = value
+        return formats[0] if value == "human" else value
+
+    return click.option(
+        "-o",
+        "--output",
+        "output",
+        type=Choice(*words),
+        default=formats[0],
+        show_default=True,
+        envvar="KFGIT_OUTPUT",
+        is_eager=True,
+        callback=chosen,
+        help="How to show it.",
+    )

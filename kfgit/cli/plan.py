@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
-from kfgit import cron, driver, plan as plans, project
+from kfgit import driver, plan as plans, project
 from kfgit.backend import Backend
 from kfgit.cli import exits, options
+from kfgit.cli.firing import next_times
 from kfgit.cli.session import Session
 from kfgit.driver import Checkout, Repository
 from kfgit.ir import Resource
 from kfgit.plan import Plan, Rules
 from kfgit.render import as_json, plans as show
+from kfgit.render.style import moment
 
 _NEXT = 3
+
+Notes = Mapping[tuple[str, str], Sequence[str]]
 
 
 @click.command("plan")
@@ -27,7 +32,7 @@ _NEXT = 3
 @click.option("--exit-code", is_flag=True, help="Exit with 2 when changes are pending.")
 @options.output("human", "json", "markdown")
 @options.session
-def command(session: Session, env: str | None, out: Path | None, exit_code: bool, output: str) -> int:  # noqa: FBT001 - a flag
+def command(session: Session, /, env: str | None, out: Path | None, output: str, **flags: Any) -> int:
     """Show what apply would do to what is live.
 
     \b
@@ -38,27 +43,26 @@ def command(session: Session, env: str | None, out: Path | None, exit_code: bool
     """
     repository = session.repository()
     checkout = session.checkout(repository, session.environment(repository, env))
+    desired = driver.resources(checkout).value
     with session.backend(repository, checkout) as backend:
-        found = make(repository, checkout, backend)
+        found = make(repository, checkout, desired, backend)
     if out is not None:
         text = json.dumps(as_json.plan(found), indent=2, ensure_ascii=False)
         (session.folder / out).write_text(text + "\n", encoding="utf-8")
-    tell(session, found, checkout, output)
-    return exits.PENDING if exit_code and found.pending else exits.DONE
+    tell(session, found, notes_of(desired), output)
+    return exits.PENDING if flags["exit_code"] and found.pending else exits.DONE
 
 
-def make(repository: Repository, checkout: Checkout, backend: Backend) -> Plan:
+def make(repository: Repository, checkout: Checkout, desired: Sequence[Resource], backend: Backend) -> Plan:
     """The plan for an environment, from what is live now."""
     environment = checkout.project.project.environment
     rules = Rules(environment.prune, environment.protect)
-    commit = project.git_state(repository.root)["sha"]
-    desired = driver.resources(checkout).value
+    commit = project.commit(repository.root)
     return plans.plan(environment.name, environment.target, desired, backend.observe(), rules, commit=commit)
 
 
-def tell(session: Session, found: Plan, checkout: Checkout, output: str) -> None:
+def tell(session: Session, found: Plan, notes: Notes, output: str) -> None:
     """Prints a plan."""
-    notes = notes_of(checkout)
     match output:
         case "json":
             session.json(_with_notes(found, notes))
@@ -68,37 +72,27 @@ def tell(session: Session, found: Plan, checkout: Checkout, output: str) -> None
             session.print(show.human(found, notes, session.out))
 
 
-def _with_notes(found: Plan, notes: dict[tuple[str, str], Sequence[str]]) -> dict[str, object]:
+def _with_notes(found: Plan, notes: Notes) -> dict[str, Any]:
     document = as_json.plan(found)
     for change in document["changes"]:
         change["notes"] += notes.get((change["kind"], change["name"]), ())
     return document
 
 
-def notes_of(checkout: Checkout) -> dict[tuple[str, str], Sequence[str]]:
+def notes_of(desired: Sequence[Resource]) -> Notes:
     """When schedules fire next, and why runs start."""
     found: dict[tuple[str, str], Sequence[str]] = {}
     now = datetime.now(UTC)
-    for resource in driver.resources(checkout).value:
+    for resource in desired:
         if resource.kind == "Schedule":
-            times = next_times(resource, now, _NEXT)
-            shown = ", ".join(at.strftime("%a %Y-%m-%d %H:%M %Z") for at in times) or "never"
-            state = "" if resource.spec["enabled"] else " (disabled)"
-            found["Schedule", resource.name] = (f"fires next{state}: {shown}",)
+            found["Schedule", resource.name] = (_fires(resource, now),)
         elif resource.kind == "Run":
             found["Run", resource.name] = (f"runs {resource.spec['pipeline']} ({resource.spec['trigger']})",)
     return found
 
 
-def next_times(resource: Resource, now: datetime, count: int) -> list[datetime]:
-    """The next fire times of a Schedule, in its own zone."""
-    spec = resource.spec
-    zone = cron.zone_of(spec["timezone"])
-    start = datetime.fromisoformat(spec["start"]) if spec["start"] else None
-    end = datetime.fromisoformat(spec["end"]) if spec["end"] else None
-    after = max(now, start) if start is not None else now
-    if spec["cron"]:
-        times = cron.next_times(cron.parse(spec["cron"]), after, spec["timezone"], count)
-    else:
-        times = cron.next_every(spec["every"], start or now, after, count)
-    return [at.astimezone(zone) for at in times if end is None or at <= end]
+def _fires(resource: Resource, now: datetime) -> str:
+    if not resource.spec["enabled"]:
+        return "disabled: it does not fire"
+    times = next_times(resource.spec, now, _NEXT)
+    return f"fires next: {', '.join(moment(at) for at in times)}" if times else "never fires again"

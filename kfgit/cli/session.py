@@ -1,29 +1,71 @@
-"""What every command needs: where the project is, how to speak, and the way to a target. Settings enter here, once."""
+"""What every command needs: where the project is, how to speak, and the way to a target. Settings enter here, once.
+
+What is heavy is imported by the method that needs it: `kfgit --help` must not pay for it.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import os
-import shutil
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from kfgit import driver, project
-from kfgit.backend import Refused
 from kfgit.cli import exits
-from kfgit.diagnostics import Diagnostic, did_you_mean, has_errors
-from kfgit.driver import Checkout, Repository
-from kfgit.render import diagnostics as show_diagnostics
-from kfgit.render.style import Style
+from kfgit.render.style import Style, clean
 
 if TYPE_CHECKING:
     from kfgit.backends.local.backend import LocalBackend
+    from kfgit.diagnostics import Diagnostic
+    from kfgit.driver import Checkout, Repository
+
+# Below `.kfgit/`, beside the environments.
+_TAKEN = {"secrets", "configmaps"}
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
+
+
+@dataclass(slots=True)
+class Door:
+    """What is said to the one who called: the only thing here that changes. A reader who went away is no fault."""
+
+    output: str = "human"
+    answered: bool = False
+
+    def print(self, text: str) -> None:
+        """A result, on stdout."""
+        self.answered = True
+        _write(sys.stdout, text)
+
+    def json(self, value: Mapping[str, Any]) -> None:
+        """A result for machines, on stdout."""
+        try:
+            text = json.dumps(value, indent=2, ensure_ascii=False, default=str, allow_nan=False)
+        except ValueError:
+            text = json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str)
+        self.print(text)
+
+    def tell(self, text: str) -> None:
+        """Everything else, on stderr."""
+        _write(sys.stderr, text)
+
+    def draw(self, text: str) -> None:
+        """A part of a line on a terminal."""
+        _write(sys.stderr, text, end="")
+
+    def failed(self, code: int, message: str, help_: str | None) -> None:
+        """Why a command ended without a result; machines get it as their result."""
+        self.tell("\n".join([f"kfgit: {clean(message)}", *([f"  {clean(help_)}"] if help_ else [])]))
+        if self.output == "json" and not self.answered:
+            from kfgit.render.as_json import envelope
+
+            self.json(envelope("Error", exitCode=code, message=message, help=help_))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,35 +73,35 @@ class Session:
     """One use of the command line."""
 
     folder: Path
+    door: Door
     out: Style
     err: Style
     quiet: bool = False
     verbose: bool = False
     live: bool = False
-    colour: str = "auto"
+    screen: bool = False
 
     def print(self, text: str) -> None:
         """A result, on stdout."""
-        sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
-        sys.stdout.flush()
+        self.door.print(text)
 
     def json(self, value: Mapping[str, Any]) -> None:
         """A result for machines, on stdout."""
-        self.print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        self.door.json(value)
 
     def say(self, text: str) -> None:
         """Progress, on stderr."""
         if not self.quiet:
-            sys.stderr.write(text if text.endswith("\n") else text + "\n")
-            sys.stderr.flush()
+            self.door.tell(text)
 
     def warn(self, text: str) -> None:
         """What must be heard, on stderr."""
-        sys.stderr.write(text if text.endswith("\n") else text + "\n")
-        sys.stderr.flush()
+        self.door.tell(text)
 
     def repository(self) -> Repository:
         """The project around the folder; ends the command where there is none."""
+        from kfgit import driver, project
+
         root = project.find_root(self.folder)
         if root is None:
             raise click.UsageError(f"no kfgit.yaml in {self.folder} or above it; `kfgit init` makes a project")
@@ -67,30 +109,50 @@ class Session:
 
     def environment(self, repository: Repository, wanted: str | None) -> str:
         """The environment a command works on; ends the command for an unknown one."""
-        name = wanted or repository.default_environment
+        from kfgit import driver
+        from kfgit.diagnostics import did_you_mean
+
+        name = repository.default_environment if wanted is None else wanted
         known = {*repository.environments, driver.LOCAL}
-        if name not in known:
-            raise click.UsageError(f"there is no environment `{name}`; {did_you_mean(name, known, what='environments')}")
-        return name
+        if name in known:
+            return name
+        if ("*", name) in repository.broken or (wanted is None and repository.diagnostics):
+            raise exits.Stop(self.invalid(repository, repository.diagnostics))
+        raise click.UsageError(f"there is no environment `{name}`; {did_you_mean(name, known, what='environments')}")
 
     def checkout(self, repository: Repository, environment: str) -> Checkout:
         """One environment without mistakes; ends the command with 1 where there are any."""
+        from kfgit import driver
+        from kfgit.diagnostics import has_errors
+
         checked = driver.check(repository, environment)
         found = (*repository.diagnostics, *checked.diagnostics)
         if has_errors(found):
-            self.diagnose(found, repository)
-            raise exits.Stop(exits.INVALID)
+            raise exits.Stop(self.invalid(repository, found))
         if not self.quiet:
             self.diagnose(found, repository)
         return checked.value
 
+    def invalid(self, repository: Repository, diagnostics: Sequence[Diagnostic]) -> int:
+        """Tells mistakes, to machines as their result, and returns the exit code for it."""
+        from kfgit.render import diagnostics as show
+
+        self.diagnose(diagnostics, repository)
+        if self.door.output == "json" and not self.door.answered:
+            self.json(show.as_json(diagnostics, len(repository.documents)))
+        return exits.INVALID
+
     def diagnose(self, diagnostics: Sequence[Diagnostic], repository: Repository) -> None:
         """Mistakes, on stderr."""
+        from kfgit.render import diagnostics as show
+
         if diagnostics:
-            self.warn(show_diagnostics.human(diagnostics, self.sources(repository, diagnostics), self.err))
+            self.warn(show.human(diagnostics, self.sources(repository, diagnostics), self.err))
 
     def sources(self, repository: Repository, diagnostics: Sequence[Diagnostic]) -> Mapping[str, bytes]:
         """The text of every file that diagnostics point at."""
+        from kfgit import project
+
         files = dict(repository.files)
         for path in {d.span.file for d in diagnostics} - set(files):
             text = project.python_source(repository.root, path)
@@ -100,19 +162,34 @@ class Session:
 
     @contextmanager
     def backend(self, repository: Repository, checkout: Checkout) -> Iterator[LocalBackend]:
-        """The environment's target, closed at the end."""
+        """The target of an environment that was checked, closed at the end."""
         environment = checkout.project.project.environment
-        if environment.target != "local":
-            raise Refused(f"the target of `{environment.name}` is a cluster, which this version cannot reach yet; "
-                          "validate, render, graph and compile work for it")  # fmt: skip
+        _reachable(environment.name, environment.target)
         with self.local(repository, environment.name, environment.executor) as backend:
+            yield backend
+
+    @contextmanager
+    def target(self, wanted: str | None) -> Iterator[LocalBackend]:
+        """The target of an environment for commands that only look: mistakes in the source do not matter."""
+        from kfgit.cli.standing import standing
+
+        repository = self.repository()
+        name = self.environment(repository, wanted)
+        kind, executor = standing(repository, name)
+        _reachable(name, kind)
+        with self.local(repository, name, executor) as backend:
             yield backend
 
     @contextmanager
     def local(self, repository: Repository, environment: str, executor: str = "auto") -> Iterator[LocalBackend]:
         """The store of a local environment."""
-        from kfgit.backends.local.backend import LocalBackend, LocalSettings  # noqa: PLC0415 - not every command runs
+        from kfgit.backends.local.backend import LocalBackend, LocalSettings
 
+        if environment in _TAKEN or not _NAME.match(environment):
+            why = "keeps something else there" if environment in _TAKEN else "cannot make a folder of that name"
+            raise click.UsageError(
+                f"a local environment cannot be called `{environment}`: kfgit {why}, in .kfgit/; rename it"
+            )
         state = repository.root / ".kfgit"
         settings = LocalSettings(
             state=state / environment,
@@ -129,14 +206,15 @@ class Session:
         finally:
             backend.close()
 
-    @contextmanager
-    def target(self, wanted: str | None) -> Iterator[LocalBackend]:
-        """The target of an environment for commands that only look: mistakes in the source do not matter."""
-        repository = self.repository()
-        name = self.environment(repository, wanted)
-        checkout = driver.check(repository, name).value
-        with self.backend(repository, checkout) as backend:
-            yield backend
+
+def _reachable(name: str, target: str) -> None:
+    from kfgit.backend import Refused
+
+    if target != "local":
+        raise Refused(
+            f"the target of `{name}` is a cluster, which this version cannot reach yet; "
+            "validate, render, graph and compile work for it"
+        )
 
 
 def cache_folder() -> Path:
@@ -147,25 +225,78 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kfgit"
 
 
-def make_session(directory: Path | None, colour: str, *, quiet: bool, verbose: bool) -> Session:
+def make_session(door: Door, directory: Path | None, colour: str, *, quiet: bool, verbose: bool) -> Session:
     """Reads the environment and the terminal."""
-    width = min(max(shutil.get_terminal_size((100, 24)).columns, 60), 160)
     folder = directory or Path.cwd()
     if not folder.is_dir():
         raise click.UsageError(f"there is no folder {folder}")
-    live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be any bytes, terminals any encoding
+    dumb = os.environ.get("TERM") == "dumb"
     return Session(
         folder,
-        Style(_colour(colour, sys.stdout.isatty()), width),
-        Style(_colour(colour, sys.stderr.isatty()), width),
+        door,
+        Style(_coloured(colour, sys.stdout), _width(sys.stdout)),
+        Style(_coloured(colour, sys.stderr), _width(sys.stderr)),
         quiet,
         verbose,
-        live,
-        colour,
+        live=_is_terminal(sys.stderr) and not dumb,
+        screen=_is_terminal(sys.stdout),
     )
 
 
-def _colour(choice: str, terminal: bool) -> bool:  # noqa: FBT001 - what the terminal is
+def _coloured(choice: str, stream: TextIO | None) -> bool:
     if choice != "auto":
         return choice == "always"
-    return terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return _is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _width(stream: TextIO | None) -> int:
+    """The columns of a terminal; 100 elsewhere, unless COLUMNS says otherwise."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isascii() and told.isdigit():
+        columns = int(told[:6])
+    else:
+        try:
+            columns = os.get_terminal_size(stream.fileno()).columns if stream is not None else 100
+        except (OSError, ValueError):
+            columns = 100
+    return min(max(columns, 60), 160) if columns else 100
+
+
+def _write(stream: TextIO | None, text: str, end: str = "\n") -> None:
+    if stream is None or not text:
+        return
+    try:
+        stream.write(text if text.endswith("\n") else text + end)
+        stream.flush()
+    except BrokenPipeError:
+        _leave(stream)
+    except OSError:
+        _leave(stream)
+        raise
+
+
+def _leave(stream: TextIO) -> None:
+    """Nobody reads any more, or nothing can be written: the rest goes nowhere, and the work goes on."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become text."""
+    match value:
+        case float() if not math.isfinite(value):
+            return str(value)
+        case Mapping():
+            return {key: _finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case _:
+            return value

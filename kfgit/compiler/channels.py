@@ -18,6 +18,7 @@ from kfgit.graph.scope import (
     BoundOutput,
     BoundRun,
     Scope,
+    below,
     bind,
     collected_type,
     item_type,
@@ -63,9 +64,14 @@ class FromItem:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FromRun:
-    """Something the run knows about itself."""
+    """Something the run knows about itself, which is a string."""
 
     field: str
+
+    @property
+    def type(self) -> Type | None:
+        """As other channels have it."""
+        return ParameterType("string")
 
 
 Channel: TypeAlias = FromInput | FromNode | FromItem | FromRun
@@ -136,15 +142,13 @@ class Channels:
 
     def _type(self, group: Group, channel: Channel) -> Type | None:
         match channel:
-            case FromNode(node=node, type=type_):
-                common = next(g for g in _outwards(group) if g in _ancestors(node))
-                return _times_collected(type_, common, node)
-            case FromItem(type=type_):
-                return type_ or ParameterType("string")
-            case FromInput(type=type_):
-                return type_
-            case FromRun():
-                return ParameterType("string")
+            case FromNode():
+                common = next(g for g in _outwards(group) if g in _ancestors(channel.node))
+                return _times_collected(channel.type, common, channel.node)
+            case FromItem():
+                return channel.type or ParameterType("string")
+            case FromInput() | FromRun():
+                return channel.type
 
     def select(self, group: Group, channel: FromNode) -> tuple[str, str]:
         """(task of `group`, its output) that gives the channel out."""
@@ -180,7 +184,7 @@ class Channels:
                 assert isinstance(child, Group)
                 channel = self.of(_branch_scope(group, child), value.ref)
                 assert isinstance(channel, FromNode)
-                type_ = type_ or channel.type
+                type_ = type_ or _times_collected(channel.type, child, channel.node, inclusive=True)
                 producer, key = self.select(group, channel)
                 selectors.append((producer, key))
             group.outputs[self.key(group, name)] = (type_, _one_of(type_, selectors))
@@ -225,8 +229,6 @@ class Channels:
 
 
 def _branch_scope(group: Group, child: Group) -> Scope:
-    from kfgit.graph.scope import below  # noqa: PLC0415 - beside its use
-
     assert group.task is not None
     return below(group.scope, group.task)[group.children.index(child)]
 

@@ -1,12 +1,13 @@
-"""Components as the IR has them: interfaces, containers and what Kubernetes adds."""
+"""What runs: containers and importers as the IR has them, and what Kubernetes adds."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from kfgit import lightweight, shell
+from kfgit.compiler.kubelet import Placeholder, escape, written
 from kfgit.graph import quantity
 from kfgit.model import (
     Argument,
@@ -18,69 +19,16 @@ from kfgit.model import (
     EnvValue,
     FieldPath,
     IfPresent,
-    Input,
     ParameterType,
     Python,
     Resources,
     SecretKey,
     Settings,
-    StatusType,
     TextArgument,
-    Type,
 )
-from kfgit.references import InputRef, OutputRef, Ref, Text, show
+from kfgit.references import InputRef, OutputRef, Ref, show
 
-_PARAMETER_TYPES = {
-    "string": "STRING", "int": "NUMBER_INTEGER", "float": "NUMBER_DOUBLE", "bool": "BOOLEAN", "list": "LIST", "dict": "STRUCT",
-}  # fmt: skip
 _GIGABYTE = 1_000_000_000
-
-
-def parameter_type(type_: Type | None) -> str:
-    """The IR's name of a parameter type; string where it is unknown, as the SDK has it."""
-    if isinstance(type_, ParameterType):
-        return _PARAMETER_TYPES[type_.name]
-    return "TASK_FINAL_STATUS" if isinstance(type_, StatusType) else "STRING"
-
-
-def artifact_definition(type_: ArtifactType) -> dict[str, Any]:
-    """An artifact of an interface."""
-    definition: dict[str, Any] = {"artifactType": {"schemaTitle": type_.title, "schemaVersion": type_.version}}
-    if type_.many:
-        definition["isArtifactList"] = True
-    return definition
-
-
-def interface(inputs: Mapping[str, Input]) -> dict[str, Any]:
-    """`inputDefinitions`."""
-    artifacts: dict[str, Any] = {}
-    parameters: dict[str, Any] = {}
-    for name, port in inputs.items():
-        if isinstance(port.type, ArtifactType):
-            definition = artifacts[name] = artifact_definition(port.type)
-        else:
-            definition = parameters[name] = {"parameterType": parameter_type(port.type)}
-            if port.has_default:
-                definition["defaultValue"] = port.default
-        if not port.required:
-            definition["isOptional"] = True
-        if port.description:
-            definition["description"] = port.description
-    return {key: found for key, found in (("artifacts", artifacts), ("parameters", parameters)) if found}
-
-
-def outputs_of_component(component: Component) -> dict[str, Any]:
-    """`outputDefinitions`."""
-    artifacts: dict[str, Any] = {}
-    parameters: dict[str, Any] = {}
-    for name, port in component.outputs.items():
-        if isinstance(port.type, ArtifactType):
-            definition = artifacts[name] = artifact_definition(port.type)
-        else:
-            definition = parameters[name] = {"parameterType": parameter_type(port.type)}
-        if port.description:
-            definition["description"] = port.description
-    return {key: found for key, found in (("artifacts", artifacts), ("parameters", parameters)) if found}
 
 
 def importer(constant: str | None, type_: ArtifactType, metadata: Any, *, reimport: bool) -> dict[str, Any]:
@@ -100,7 +48,7 @@ def container(component: Component, settings: Settings) -> dict[str, Any]:
         case Python() as code:
             spec: dict[str, Any] = {
                 "image": code.base_image,
-                "command": [shell.escape(part) for part in lightweight.command(code.source, code.packages, code.index_urls)],
+                "command": [escape(part) for part in lightweight.command(code.source, code.packages, code.index_urls)],
                 "args": lightweight.arguments(code.function),
             }
         case Container() as given:
@@ -110,7 +58,7 @@ def container(component: Component, settings: Settings) -> dict[str, Any]:
             raise AssertionError(message)
     constants = {name: value for name, value in _environment(component, settings).items() if isinstance(value, str)}
     if constants:
-        spec["env"] = [{"name": name, "value": constants[name]} for name in sorted(constants)]
+        spec["env"] = [{"name": name, "value": escape(constants[name])} for name in sorted(constants)]
     if settings.resources is not None:
         resources = _resources(settings.resources)
         if resources:
@@ -122,17 +70,31 @@ def _given_container(component: Component, given: Container) -> dict[str, Any]:
     spec: dict[str, Any] = {"image": given.image}
     if given.script is not None:
         script = shell.bind(given.script.text)
-        spec["command"] = ["sh", "-ec", shell.escape(script.text), "sh"]
-        values = [_placeholder(component, ref) for ref in script.arguments]
-        args = [*values, *_arguments(component, given.args)]
+        command = ["sh", "-ec", escape(script.text), "sh"]
+        args = [*(_script_value(component, ref) for ref in script.arguments), *_arguments(component, given.args)]
     else:
-        command = _arguments(component, given.command)
-        if command:
-            spec["command"] = command
-        args = _arguments(component, given.args)
+        # A choice is made in arguments only. Both lists make up one command line, so the rest of it may go there.
+        fixed = next((n for n, argument in enumerate(given.command) if _chooses(argument)), len(given.command))
+        command = _arguments(component, given.command[:fixed])
+        args = _arguments(component, (*given.command[fixed:], *given.args))
+    if command:
+        spec["command"] = command
     if args:
         spec["args"] = args
     return spec
+
+
+def _script_value(component: Component, ref: Ref) -> str:
+    """An argument that sets a variable of a script: empty for an input that was not given, which KFP would not start."""
+    placeholder = _placeholder(component, ref)
+    port = component.inputs.get(ref.name) if isinstance(ref, InputRef) else None
+    if port is None or port.required or port.has_default or not isinstance(port.type, ParameterType):
+        return placeholder
+    return _if_present(port.name, [placeholder], [""])
+
+
+def _chooses(argument: Argument) -> bool:
+    return isinstance(argument, IfPresent) or (isinstance(argument, Concat) and any(map(_chooses, argument.items)))
 
 
 def _arguments(component: Component, arguments: Iterable[Argument]) -> list[str]:
@@ -141,26 +103,37 @@ def _arguments(component: Component, arguments: Iterable[Argument]) -> list[str]
 
 def _argument(component: Component, argument: Argument) -> str:
     match argument:
-        case TextArgument(text=text):
-            return _text(component, text)
-        case Concat(items=items):
-            return _concat(component, items)
         case IfPresent(input=name, then=then, otherwise=otherwise):
             return _if_present(name.text, _arguments(component, then), _arguments(component, otherwise))
+        case Concat(items=items):
+            return _concat(component, items)
+        case TextArgument():
+            return written(_pieces(component, argument))
 
 
-def _text(component: Component, text: Text) -> str:
-    return "".join(shell.escape(part) if isinstance(part, str) else _placeholder(component, part) for part in text.parts)
+def _pieces(component: Component, argument: Argument) -> Iterator[str | Placeholder]:
+    """A text without choices."""
+    match argument:
+        case TextArgument(text=text):
+            for part in text.parts:
+                yield part if isinstance(part, str) else Placeholder(_placeholder(component, part))
+        case Concat(items=items):
+            for item in items:
+                yield from _pieces(component, item)
+        case IfPresent():
+            message = "a choice stands in a text"
+            raise AssertionError(message)
 
 
 def _concat(component: Component, items: Sequence[Argument]) -> str:
     """KFP's backend does not know `Concat`, so it is carried out here; a choice inside it chooses between whole texts."""
     for index, item in enumerate(items):
+        if isinstance(item, Concat) and _chooses(item):
+            return _concat(component, (*items[:index], *item.items, *items[index + 1 :]))
         if isinstance(item, IfPresent):
-            before, after = items[:index], items[index + 1 :]
-            chosen = [_concat(component, (*before, *part, *after)) for part in (item.then, item.otherwise)]
+            chosen = [_concat(component, (*items[:index], *part, *items[index + 1 :])) for part in (item.then, item.otherwise)]
             return _if_present(item.input.text, [chosen[0]], [chosen[1]])
-    return "".join(_argument(component, item) for item in items)
+    return written(piece for item in items for piece in _pieces(component, item))
 
 
 def _if_present(name: str, then: list[str], otherwise: list[str]) -> str:

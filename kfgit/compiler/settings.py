@@ -1,8 +1,12 @@
-"""How a task runs in the end: its own keys, else the pipeline's defaults, else what a nested pipeline inherits."""
+"""How a task runs in the end: its own keys, else the pipeline's defaults, else what a nested pipeline inherits.
+
+Only `cache` and `retry` go down into a nested pipeline, and `retry` does so on the server.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from kfgit.model import Name, Project, Resources, Settings, Task
 
@@ -40,3 +44,35 @@ def _with_profile(settings: Settings, project: Project) -> Resources | None:
     own = settings.resources or Resources()
     base = found.resources
     return Resources({**base.requests, **own.requests}, {**base.limits, **own.limits}, own.accelerator or base.accelerator)
+
+
+def inherited_by(settings: Settings, outer: Settings) -> Settings:
+    """What the tasks of a nested pipeline inherit: from its task, else from what is around that."""
+    return Settings(
+        cache=settings.cache if settings.cache is not None else outer.cache,
+        retry=settings.retry if settings.retry is not None else outer.retry,
+    )
+
+
+def caching(settings: Settings) -> dict[str, Any]:
+    """`cachingOptions`, which are empty where nothing is cached."""
+    if settings.cache is False:
+        return {}
+    return {"enableCache": True, **({"cacheKey": settings.cache_key} if settings.cache_key else {})}
+
+
+def retry_policy(settings: Settings, inherited: Settings) -> dict[str, Any]:
+    """`retryPolicy` with all four fields and the SDK's defaults (dsl/structures.py, RetryPolicy); empty for none.
+
+    The backend gives tasks without a policy that of the nested pipeline around them (backend/src/v2/compiler/visitor.go),
+    so there a task that is not retried says so.
+    """
+    retry = settings.retry
+    if retry is None or (retry.max == 0 and inherited.retry is None):
+        return {}
+    return {
+        "maxRetryCount": retry.max,
+        "backoffDuration": f"{retry.backoff or 0}s",
+        "backoffFactor": float(retry.factor if retry.factor is not None else 2),
+        "backoffMaxDuration": f"{retry.max_duration if retry.max_duration is not None else 3600}s",
+    }

@@ -183,37 +183,39 @@ def _cycles(edges: tuple[Edge, ...]) -> Iterator[Diagnostic]:
     """One diagnostic for each circle, shown closed; its edges are related places."""
     upstream: dict[str, list[Edge]] = {}
     for edge in edges:
-        upstream.setdefault(edge.target, []).append(edge)
+        if edge.source == edge.target:
+            yield _cycle_diagnostic([edge])
+        else:
+            upstream.setdefault(edge.target, []).append(edge)
     done: set[str] = set()
+    told: set[str] = set()
     for start in upstream:
-        trail: list[Edge] = []
-        found = _circle(start, upstream, done, trail)
-        if found:
-            yield _cycle_diagnostic(found)
+        for circle in _circles(start, upstream, done):
+            if not told & {edge.target for edge in circle}:
+                yield _cycle_diagnostic(circle)
+            told |= {edge.target for edge in circle}
 
 
-def _circle(start: str, upstream: Mapping[str, list[Edge]], done: set[str], trail: list[Edge]) -> list[Edge] | None:
+def _circles(start: str, upstream: Mapping[str, list[Edge]], done: set[str]) -> Iterator[list[Edge]]:
     """Depth first without recursion: a scope may hold thousands of tasks in a row."""
+    trail: list[Edge] = []
     stack = [(start, iter(upstream.get(start, ())))]
-    on_path = {start}
-    circle: list[Edge] | None = None
+    on_path = {start: 0}
     while stack:
         node, pending = stack[-1]
         edge = next(pending, None) if node not in done else None
         if edge is None:
             done.add(node)
-            on_path.discard(node)
+            on_path.pop(node)
             stack.pop()
             if trail:
                 trail.pop()
         elif edge.source in on_path:
-            nodes = [name for name, _ in stack]
-            circle = circle or [*trail[nodes.index(edge.source) :], edge]
+            yield [*trail[on_path[edge.source] :], edge]
         elif edge.source not in done:
             trail.append(edge)
-            on_path.add(edge.source)
+            on_path[edge.source] = len(stack)
             stack.append((edge.source, iter(upstream.get(edge.source, ()))))
-    return circle
 
 
 def _cycle_diagnostic(circle: list[Edge]) -> Diagnostic:

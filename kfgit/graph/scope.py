@@ -434,18 +434,14 @@ def _switch_outputs(scope: Scope, task: Task, busy: frozenset[Any]) -> Mapping[s
     key = (scope.pipeline.name, scope.path, task.name)
     if key in busy or not isinstance(task.action, Switch):
         return None
-    scopes = below(scope, task)
-    branches = task.action.branches
+    scopes, branches = below(scope, task), task.action.branches
     if not branches or branches[-1].when is not None or branches[-1].bad_condition:
-        return None if branches and branches[-1].bad_condition else {}
-    names = [name for name in branches[0].outputs if all(name in b.outputs for b in branches)]
+        return {}
     types: dict[str, Type | None] = {}
-    for name in names:
-        given = branches[0].outputs[name].value
-        types[name] = type_of(bind(scopes[0], given.ref, busy | {key})) if isinstance(given, Whole) else None
-    if len(names) < max(len(b.outputs) for b in branches):
-        every = {name for b in branches for name in b.outputs}
-        return {**dict.fromkeys(every), **types}
+    for name in branches[0].outputs:
+        if all(name in branch.outputs for branch in branches):
+            given = branches[0].outputs[name].value
+            types[name] = type_of(bind(scopes[0], given.ref, busy | {key})) if isinstance(given, Whole) else None
     return types
 
 

@@ -128,9 +128,6 @@ class TaskChecker:
             return
         inner = self.project.pipelines[name.text]
         self._inputs(scope, task, inner, f"the pipeline `{name.text}`")
-        if task.settings.timeout is not None:
-            span = task.settings.spans.get("timeout", task.span)
-            self.fault("timeout-not-possible", "a timeout is for component tasks", span, "set it on the tasks of the pipeline")
         if inner.on_exit is not None:
             help_ = "KFP knows one exit task, at the root; move it to the outer pipeline"
             self.fault("nested-exit", f"the pipeline `{name.text}` has an exit task and cannot be nested", name.span, help_)
@@ -181,7 +178,10 @@ class TaskChecker:
                     self._survives(bound, port, task, span)
             case Composite(references=refs, span=span):
                 for ref in refs:
-                    self._embedded(scope, ref, span)
+                    if isinstance(port.type, ArtifactType):
+                        self.bound(scope, ref, span)
+                    else:
+                        self._embedded(scope, ref, span)
                 self._composite_fits(value, port)
 
     def _literal(self, value: Literal_, port: Input) -> None:
@@ -237,10 +237,6 @@ class TaskChecker:
         if action.metadata is not None:
             for ref in references_of(action.metadata):
                 self._embedded(scope, ref, action.metadata.span)
-            if isinstance(action.metadata, Literal_) and not isinstance(action.metadata.value, dict):
-                self.fault("bad-import", "metadata is a map", action.metadata.span)
-        for name, span in task.input_spans.items():
-            self.fault("unknown-input", f"an import takes no input `{name}`", span, "write it under `import`")
 
     def _text_value(self, scope: Scope, value: Value, what: str) -> None:
         match value:
@@ -307,27 +303,33 @@ class TaskChecker:
 
     def _switch_outputs(self, scope: Scope, task: Task, switch: Switch) -> None:
         branches = switch.branches
-        every = {name: output for branch in branches for name, output in branch.outputs.items()}
+        every = {name: output for branch in reversed(branches) for name, output in branch.outputs.items()}
         if not every or any(b.bad_condition for b in branches):
             return
         if branches[-1].when is not None:
-            first = next(iter(every.values()))
             help_ = "add a last branch without `when`, which gives out the same names"
-            self.fault("outputs-without-else", f"the switch `{task.name}` gives nothing out when no branch runs", first.span, help_)
+            message = f"the switch `{task.name}` gives nothing out, since it has no else"
+            self.warn("outputs-without-else", message, next(iter(every.values())).span, help_)
             return
-        types = outputs_of(scope, task) or {}
-        scopes = below(scope, task)
-        for inner, branch in zip(scopes, branches, strict=True):
-            for name in every:
-                output = branch.outputs.get(name)
-                if output is None:
-                    self.fault("unequal-outputs", f"this branch of `{task.name}` has no output `{name}`", branch.span, "give the same names out of every branch")
-                    continue
-                have = type_of(bind(inner, output.value.ref)) if isinstance(output.value, Whole) else None
-                wanted = types.get(name)
-                if have is not None and wanted is not None and not compatible(have, wanted):
-                    message = f"`{name}` is {show_type(have)} here and {show_type(wanted)} in the first branch"
-                    self.fault("unequal-outputs", message, output.value.span, "give out the same type")
+        for name, output in every.items():
+            if any(branch.unclear for branch in branches):
+                continue
+            if all(name in branch.outputs for branch in branches):
+                self._same_types(scope, task, switch, name)
+            else:
+                message = f"the other branches of `{task.name}` do not all give out `{name}`, so the switch does not"
+                self.warn("unequal-outputs", message, output.span, "give the same names out of every branch")
+
+    def _same_types(self, scope: Scope, task: Task, switch: Switch, name: str) -> None:
+        wanted: Type | None = None
+        for inner, branch in zip(below(scope, task), switch.branches, strict=True):
+            value = branch.outputs[name].value
+            bound = bind(inner, value.ref) if isinstance(value, Whole) else None
+            have = type_of(bound) if isinstance(bound, BoundOutput) and bound.holder is inner else None
+            wanted = wanted or have
+            if have is not None and wanted is not None and not compatible(have, wanted):
+                message = f"`{name}` is {show_type(have)} here and {show_type(wanted)} in the first branch"
+                self.fault("unequal-outputs", message, value.span, "give out the same type")
 
     def condition(self, scope: Scope, condition: Condition) -> None:
         """A `when`: its references mean something, and its types go together."""
@@ -344,16 +346,13 @@ class TaskChecker:
 
     def _settings(self, scope: Scope, task: Task) -> None:
         settings = task.settings
-        leaf = isinstance(task.action, UseComponent)
-        if not leaf and task.action is not None:
-            for key in ("timeout", "profile", "resources", "env"):
-                if key in settings.spans and not (key == "timeout" and isinstance(task.action, UsePipeline)):
-                    message = f"`{key}` is for component tasks"
-                    self.fault("setting-not-possible", message, settings.spans[key], "set it on the tasks inside")
-            for key in ("retry", "cache"):
-                if key in settings.spans and isinstance(task.action, Loop | Switch):
-                    self.fault("setting-not-possible", f"`{key}` is not for a group of tasks", settings.spans[key], "set it on the tasks inside")
+        for key in ("retry", "cache"):
+            if key in settings.spans and isinstance(task.action, Loop | Switch):
+                message = f"`{key}` is not for a group of tasks"
+                self.fault("setting-not-possible", message, settings.spans[key], "set it on the tasks inside")
         self.settings(settings)
+        if isinstance(task.action, UseComponent) and scope.kind != "exit":
+            self._with_defaults(settings, scope.pipeline.defaults)
         for name in task.after:
             self._after(scope, task, name)
 
@@ -363,10 +362,21 @@ class TaskChecker:
             self._profile(settings.profile)
         if settings.resources is not None:
             self.resources(settings.resources, settings.spans["resources"])
-        retry = settings.retry
-        if retry is not None and retry.max_duration is not None and settings.timeout is not None and settings.timeout > retry.max_duration:
-            message = "one attempt may take longer than all attempts together: `timeout` is more than `retry.maxDuration`"
-            self.warn("retry-shorter-than-timeout", message, settings.spans["retry"], "raise `maxDuration`, or lower the timeout")
+        self._patience(settings, settings, "retry", settings.spans)
+
+    def _with_defaults(self, own: Settings, defaults: Settings) -> None:
+        """What a task says itself, together with a default that it leaves as it is."""
+        if own.timeout is not None and own.retry is None:
+            self._patience(defaults, own, "timeout", own.spans)
+        elif own.retry is not None and own.timeout is None:
+            self._patience(own, defaults, "retry", own.spans)
+
+    def _patience(self, retrying: Settings, timed: Settings, key: str, spans: Mapping[str, Span]) -> None:
+        retry = retrying.retry
+        if retry is None or retry.max_duration is None or timed.timeout is None or timed.timeout <= retry.max_duration:
+            return
+        message = "one attempt may take longer than all attempts together: `timeout` is more than `retry.maxDuration`"
+        self.warn("retry-shorter-than-timeout", message, spans[key], "raise `maxDuration`, or lower the timeout")
 
     def _profile(self, name: Name) -> None:
         environment = self.project.environment
@@ -392,17 +402,17 @@ class TaskChecker:
         """Quantities have units that KFP reads, and requests are within limits."""
         for which, quantities in (("requests", resources.requests), ("limits", resources.limits)):
             for name, text in quantities.items():
-                pattern = _CPU if name == "cpu" else _MEMORY
-                if name in {"cpu", "memory"} and not pattern.match(text):
+                pattern = {"cpu": _CPU, "memory": _MEMORY}.get(name)
+                if pattern is not None and not pattern.match(text):
                     example = "such as `500m` or `2`" if name == "cpu" else "such as `512Mi` or `2Gi`"
-                    self.fault("bad-quantity", f"`{text}` is no quantity of {name}", span, f"write {which}.{name} {example}")
-                elif name == "ephemeralStorage":
-                    self.fault("not-supported", "KFP has no field for ephemeral storage", span, "mount a volume instead")
+                    place = resources.spans.get(f"{which}.{name}", span)
+                    self.fault("bad-quantity", f"`{text}` is no quantity of {name} that KFP reads", place, f"write {example}")
         for name in ("cpu", "memory"):
             low, high = quantity(resources.requests.get(name)), quantity(resources.limits.get(name))
             if low is not None and high is not None and low > high:
                 message = f"the request of {name} ({resources.requests[name]}) is above its limit ({resources.limits[name]})"
-                self.fault("request-above-limit", message, span, "raise the limit, or lower the request")
+                place = resources.spans.get(f"requests.{name}", span)
+                self.fault("request-above-limit", message, place, "raise the limit, or lower the request")
 
     def _after(self, scope: Scope, task: Task, name: Name) -> None:
         if scope.kind == "exit":

@@ -95,7 +95,9 @@ def change(found: Change) -> dict[str, Any]:
     cause: str | None = None
     diff: Sequence[Difference] = ()
     match found:
-        case Create() | Delete():
+        case Create():
+            cause = found.cause
+        case Delete():
             cause = "source"
         case Update() | Replace():
             cause, diff = found.cause, found.diff

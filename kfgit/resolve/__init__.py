@@ -15,6 +15,7 @@ from kfgit.overlay import Located, View
 from kfgit.resolve import objects
 from kfgit.resolve.components import component
 from kfgit.resolve.pipelines import PipelineReader
+from kfgit.resolve.places import check_places
 from kfgit.resolve.python import PythonSources, python_path
 from kfgit.resolve.reader import Reader
 from kfgit.resolve.values import conforms, literal_fault, parse_type, show_type
@@ -63,8 +64,11 @@ def resolve(
     sources: PythonSources,
     broken: frozenset[tuple[str, str]],
     strays: frozenset[Span] = frozenset(),
+    doubled: frozenset[Span] = frozenset(),
 ) -> Checked[Project]:
-    """The model of one environment. `broken` are documents, `strays` keys, that other stages found faulty."""
+    """The model of one environment. `broken` are documents, `strays` and `doubled` keys, that other
+    stages found faulty.
+    """
     reader = Reader()
     by_kind: dict[str, dict[str, Located]] = {}
     for document in view.documents:
@@ -75,10 +79,13 @@ def resolve(
     environment = objects.environment(reader, view.environment, home.node if home else None, home.name_span if home else _NOWHERE)
     profiles = objects.profiles(reader, {name: d.node for name, d in by_kind.get("ResourceProfile", {}).items()})
     faults += reader.faults
+    faulty |= {("ResourceProfile", name) for name in by_kind.get("ResourceProfile", {}) if name not in profiles}
     components, pipelines, schedules, experiments, runs = {}, {}, {}, {}, {}
     for document in view.documents:
-        one = Reader(strays=strays)
+        one = Reader(strays=strays, doubled=doubled)
         name, span, node = document.name, document.name_span, document.node
+        if document.kind not in {"Environment", "Project"}:
+            check_places(one, node.get("spec"))
         match document.kind:
             case "Component":
                 spec = node.get("spec")
@@ -105,7 +112,7 @@ def resolve(
     project = Project(
         project_name, environment, components, pipelines, schedules, experiments, runs, profiles, frozenset(faulty)
     )
-    return Checked(project, tuple(faults))
+    return Checked(project, (*faults, *objects.name_clashes(view.documents, environment.prefix)))
 
 
 def _description(node: Mapping) -> str:

@@ -27,7 +27,7 @@ from kfgit.references import InputRef, OutputRef, Ref, RunRef, Text, WorkspaceRe
 from kfgit.resolve.environment import environment
 from kfgit.resolve.python import PythonSources, inputs_of, outputs_of, python
 from kfgit.resolve.reader import Reader
-from kfgit.resolve.values import literal_fault, text_of, type_of
+from kfgit.resolve.values import literal_fault, show_type, text_of, type_of
 from kfgit.source import Span
 
 
@@ -95,8 +95,26 @@ def input_(reader: Reader, name: str, span: Span, node: Node) -> Input:
         maximum=reader.number(_field(node, "max")),
         pattern=reader.string(_field(node, "pattern")),
     )
+    _check_rules(reader, port, node)
     _check_input(reader, port, default if given else None)
     return port
+
+
+def _check_rules(reader: Reader, port: Input, node: Node) -> None:
+    """`enum`, `min`, `max` and `pattern` go with the type, and with each other."""
+    if not isinstance(node, Mapping) or not isinstance(port.type, ParameterType):
+        return
+    for key, types in (("min", ("int", "float")), ("max", ("int", "float")), ("pattern", ("string",))):
+        if key in node.entries and port.type.name not in types:
+            message = f"`{key}` is for {'strings' if key == 'pattern' else 'numbers'}, and `{port.name}` is {show_type(port.type)}"
+            reader.fault("misplaced-key", message, node.entries[key].key_span, f"remove `{key}`")
+    if port.minimum is not None and port.maximum is not None and port.maximum < port.minimum:
+        message = f"the greatest value of `{port.name}` is below the least"
+        reader.fault("bad-range", message, node.entries["max"].node.span, "exchange `min` and `max`")
+    for item in reader.items(node.get("enum")):
+        fault = literal_fault(reader.plain(item), Input(port.name, port.type, port.span))
+        if fault is not None:
+            reader.fault(fault[0], f"an allowed value of {fault[1]}", item.span, fault[2])
 
 
 def _check_input(reader: Reader, port: Input, default: Node | None) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingOf
+from collections.abc import Iterable, Iterator, Mapping as MappingOf
 from datetime import UTC, datetime
 from typing import Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kfgit import cron
-from kfgit.diagnostics import did_you_mean
-from kfgit.document import Mapping, Node, Scalar, plain
+from kfgit.diagnostics import Diagnostic, Related, did_you_mean
+from kfgit.document import Mapping, Node, Scalar, at, plain
 from kfgit.model import (
     Environment,
     Experiment,
@@ -20,7 +20,8 @@ from kfgit.model import (
     Schedule,
     Trigger,
 )
-from kfgit.resolve.pipelines import accelerator
+from kfgit.overlay import Located
+from kfgit.resolve.pipelines import resources
 from kfgit.resolve.reader import Reader
 from kfgit.source import Span
 
@@ -90,7 +91,9 @@ def _check_times(reader: Reader, spec: Mapping, found: Schedule) -> None:
     zone = spec.get("timezone")
     if zone is not None and not _is_zone(found.timezone):
         reader.fault("unknown-timezone", f"there is no time zone `{found.timezone}`", zone.span, "use an IANA name such as `Europe/Paris`")
-        return
+    every = spec.get("every")
+    if every is not None and found.every == 0:
+        reader.fault("out-of-range", "`every` must be at least one second, not `0s`", every.span, "write a duration such as `2h`")
     times = {}
     for key, text in (("start", found.start), ("end", found.end)):
         node = spec.get(key)
@@ -196,46 +199,76 @@ def environment(reader: Reader, name: str, document: Mapping | None, span: Span)
 
 
 def profiles(reader: Reader, documents: MappingOf[str, Mapping]) -> dict[str, Profile]:
-    """All profiles with what they extend folded in."""
+    """All profiles with what they extend folded in; without those that extend nothing or each other, which is told."""
     found: dict[str, Profile] = {}
-    for name in documents:
-        folded = _folded(reader, name, documents, ())
-        if folded is not None:
-            found[name] = folded
+    told: set[str] = set()
+    for start in documents:
+        chain, missing = _ancestors(start, documents)
+        if missing is None:
+            base: Profile | None = None
+            for name in reversed(chain):
+                base = found[name] if name in found else _folded(reader, name, documents[name], base)
+                found[name] = base
+        elif missing.text in chain:
+            circle = chain[chain.index(missing.text) :]
+            if not told & set(circle):
+                first = _parent(documents[circle[0]]) or missing
+                message = f"profiles extend each other: {' → '.join([*circle, circle[0]])}"
+                reader.fault("profile-cycle", message, first.span, "break the circle")
+            told |= set(circle)
+        elif len(chain) == 1:
+            help_ = did_you_mean(missing.text, documents, what="profiles")
+            reader.fault("unknown-profile", f"there is no ResourceProfile `{missing.text}`", missing.span, help_)
     return found
 
 
-def _folded(reader: Reader, name: str, documents: MappingOf[str, Mapping], seen: tuple[str, ...]) -> Profile | None:
-    document = documents[name]
+def _parent(document: Mapping) -> Name | None:
+    node = at(document, ("spec", "extends"))
+    return Name(node.value, node.span) if isinstance(node, Scalar) and isinstance(node.value, str) else None
+
+
+def _ancestors(start: str, documents: MappingOf[str, Mapping]) -> tuple[list[str], Name | None]:
+    """A profile and what it extends, up to the last; and what the last extends in vain, if anything."""
+    chain = [start]
+    while True:
+        parent = _parent(documents[chain[-1]])
+        if parent is None or parent.text not in documents or parent.text in chain:
+            return chain, parent
+        chain.append(parent.text)
+
+
+def _folded(reader: Reader, name: str, document: Mapping, base: Profile | None) -> Profile:
     spec = reader.mapping(document.get("spec")) or Mapping({}, document.span)
-    parent = reader.name(spec.get("extends"))
-    base: Profile | None = None
-    if parent is not None:
-        if parent.text in (*seen, name):
-            if not seen:
-                cycle = " → ".join([*seen, name, parent.text])
-                reader.fault("profile-cycle", f"profiles extend each other: {cycle}", parent.span, "break the circle")
-            return None
-        if parent.text not in documents:
-            if not seen:
-                reader.fault("unknown-profile", f"there is no ResourceProfile `{parent.text}`", parent.span,
-                             did_you_mean(parent.text, documents, what="profiles"))  # fmt: skip
-            return None
-        base = _folded(reader, parent.text, documents, (*seen, name))
-        if base is None:
-            return None
-    own = Resources(
-        reader.texts(spec.get("requests")) if "requests" in spec.entries else {},
-        reader.texts(spec.get("limits")) if "limits" in spec.entries else {},
-        accelerator(reader, spec.get("accelerator")),
+    own = resources(reader, spec) or Resources()
+    cluster_only = (
+        *(Name(key, spec.entries[key].key_span) for key in _CLUSTER_ONLY if key in spec.entries),
+        *(Name(key, span) for key, span in own.spans.items() if key.endswith(".ephemeralStorage")),
     )
-    cluster_only = tuple(Name(key, spec.entries[key].key_span) for key in _CLUSTER_ONLY if key in spec.entries)
     if base is None:
         return Profile(name, document.span, own, cluster_only)
     merged = Resources(
         {**base.resources.requests, **own.requests},
         {**base.resources.limits, **own.limits},
         own.accelerator or base.resources.accelerator,
+        {**base.resources.spans, **own.spans},
     )
     return Profile(name, document.span, merged, (*base.cluster_only, *cluster_only))
 
+
+def name_clashes(documents: Iterable[Located], prefix: str) -> Iterator[Diagnostic]:
+    """Objects that would have one name on the server, whose database does not tell capital letters from small ones."""
+    seen: dict[tuple[str, str], Located] = {}
+    for document in documents:
+        if document.kind not in {"Pipeline", "Experiment", "Schedule"}:
+            continue
+        given = at(document.node, ("spec", "externalName"))
+        text = given.value if isinstance(given, Scalar) and isinstance(given.value, str) else None
+        first = seen.setdefault((document.kind, (text or prefix + document.name).lower()), document)
+        if first is document:
+            continue
+        other = at(first.node, ("spec", "externalName"))
+        place, there = given or other, first if given is not None else document
+        if place is not None:
+            message = f"the {document.kind} `{there.name}` is called `{text or prefix + document.name}` on the server too"
+            related = (Related("it stands here", there.name_span),)
+            yield Diagnostic("duplicate-name", message, place.span, "choose another `externalName`", related=related)

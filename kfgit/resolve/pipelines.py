@@ -96,9 +96,10 @@ class PipelineReader:
     def task(self, name: str, span: Span, node: Node) -> Task:
         """One task; without an action where that is faulty."""
         reader = self.reader
-        found = reader.mapping(node)
-        if found is None:
+        given_task = reader.mapping(node)
+        if given_task is None:
             return Task(name, None, span, unclear=True)
+        found = reader.without_strays(given_task)
         self._not_yet(found)
         inputs: dict[str, Value] = {}
         for key, entry in reader.entries(found.get("inputs")):
@@ -118,7 +119,7 @@ class PipelineReader:
             self.settings(found),
             reader.string(found.get("displayName")),
             reader.boolean(found.get("ignoreUpstreamFailure")) or False,
-            unclear=reader.is_unclear(found, "inputs", "tasks"),
+            unclear=reader.is_unclear(given_task, "inputs", "tasks"),
         )
 
     def _action(self, name: str, node: Mapping) -> Action | None:
@@ -182,15 +183,18 @@ class PipelineReader:
             if given is not None:
                 outputs[key] = BranchOutput(key, given, entry.key_span)
         unclear = self.reader.is_unclear(found, "tasks", "outputs")
+        if isinstance(found.get("outputs"), Mapping):
+            unclear = unclear or len(outputs) < len(list(self.reader.entries(found.get("outputs"))))
         bad_condition = (when is None and "when" in found.entries) or (unclear and "when" not in found.entries)
         return Branch(when, self.tasks(found.get("tasks")), outputs, found.span, bad_condition, unclear)
 
     def settings(self, node: Node | None) -> Settings:
         """How a task runs, from the task itself or from `defaults`."""
-        found = self.reader.mapping(node)
-        if found is None:
+        given = self.reader.mapping(node)
+        if given is None:
             return Settings()
         reader = self.reader
+        found = reader.without_strays(given)
         cache, key = self._cache(found.get("cache"))
         return Settings(
             cache,
@@ -226,9 +230,14 @@ def resources(reader: Reader, node: Node | None) -> Resources | None:
     found = reader.mapping(node)
     if found is None:
         return None
-    requests = reader.texts(found.get("requests")) if "requests" in found.entries else {}
-    limits = reader.texts(found.get("limits")) if "limits" in found.entries else {}
-    return Resources(requests, limits, accelerator(reader, found.get("accelerator")))
+    amounts = {which: reader.texts(found.get(which)) if which in found.entries else {} for which in ("requests", "limits")}
+    spans = {
+        f"{which}.{name}": entry.node.span
+        for which in amounts
+        if isinstance(found.get(which), Mapping)
+        for name, entry in reader.entries(found.get(which))
+    }
+    return Resources(amounts["requests"], amounts["limits"], accelerator(reader, found.get("accelerator")), spans)
 
 
 def accelerator(reader: Reader, node: Node | None) -> Accelerator | None:

@@ -20,15 +20,25 @@ _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\Z")
 
 @dataclass(slots=True)
 class Reader:
-    """Collects faults while one document is read. `strays` are the keys that have no meaning, which `schema` told."""
+    """Collects faults while one document is read.
+
+    `strays` are keys that have no meaning, `doubled` those that are written twice; both were told.
+    """
 
     faults: list[Diagnostic] = field(default_factory=list)
     broken: bool = False
     strays: frozenset[Span] = frozenset()
+    doubled: frozenset[Span] = frozenset()
 
     def nested(self) -> Reader:
         """A reader for a part whose faults are counted by themselves."""
-        return Reader(strays=self.strays)
+        return Reader(strays=self.strays, doubled=self.doubled)
+
+    def without_strays(self, node: Mapping) -> Mapping:
+        """The map without what has no business in it: that was told by its key, and nobody looks at its value."""
+        if not self.strays:
+            return node
+        return Mapping({key: e for key, e in node.entries.items() if e.key_span not in self.strays}, node.span)
 
     def is_unclear(self, node: Node | None, *maps: str) -> bool:
         """Whether what seems to be missing in a map may only be misspelt: it has a stray key, or no map where one belongs."""
@@ -36,7 +46,9 @@ class Reader:
             return node is not None
         if any(key in node.entries and not isinstance(node.entries[key].node, Mapping) for key in maps):
             return True
-        return bool(self.strays) and any(entry.key_span in self.strays for entry in node.entries.values())
+        if not (self.strays or self.doubled):
+            return False
+        return any(e.key_span in self.strays or e.key_span in self.doubled for e in node.entries.values())
 
     def fault(self, code: str, message: str, span: Span, help_: str | None = None, *related: Related) -> None:
         """Tells an error and marks the document."""

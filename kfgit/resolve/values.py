@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, get_args
 
@@ -106,6 +107,8 @@ def literal_fault(value: Any, port: Input) -> tuple[str, str, str | None] | None
     """(code, message, help) for a literal that an input cannot take."""
     if value is None or not isinstance(port.type, ParameterType):
         return None
+    if not _is_finite(value):
+        return "type-mismatch", f"`{port.name}` cannot be infinity or NaN, which JSON does not have", None
     if not conforms(value, port.type):
         message = f"`{port.name}` must be {show_type(port.type)}, not {_kind(value)}"
         return "type-mismatch", message, _hint(value, port.type)
@@ -120,6 +123,18 @@ def literal_fault(value: Any, port: Input) -> tuple[str, str, str | None] | None
     if port.pattern and isinstance(value, str) and not _matches(port.pattern, value):
         return "value-not-allowed", f"`{port.name}` must match `{port.pattern}`", None
     return None
+
+
+def _is_finite(value: Any) -> bool:
+    match value:
+        case float():
+            return math.isfinite(value)
+        case list():
+            return all(_is_finite(item) for item in value)
+        case dict():
+            return all(_is_finite(item) for item in value.values())
+        case _:
+            return True
 
 
 def _matches(pattern: str, value: str) -> bool:

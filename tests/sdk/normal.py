@@ -255,10 +255,13 @@ class _Shape(NamedTuple):
             label = component["executorLabel"]
             return [component.get("inputDefinitions"), component.get("outputDefinitions"),
                     self.package.executors[label], self.package.platform.get(label)]  # fmt: skip
-        ports = [component.get("inputDefinitions"), component.get("outputDefinitions")]
         tasks = component["dag"]["tasks"]
         names = sorted(_digest(self.task(name, task, {})) for name, task in tasks.items())
-        return [sorted(_anonymous(json.dumps(ports, sort_keys=True)).split("{")), names]
+        return [_ports(component.get("inputDefinitions", {})), _ports(component.get("outputDefinitions", {})), names]
+
+
+def _ports(kinds: Mapping[str, Json]) -> list[str]:
+    return sorted(json.dumps([kind, _anonymous(name), port], sort_keys=True) for kind, ports in kinds.items() for name, port in ports.items())
 
 
 def _shown(name: str, task: Mapping[str, Json]) -> str:

@@ -67,7 +67,7 @@ class LocalBackend:
 
     def observe(self) -> Live:
         """What is live, owned or not."""
-        return Live(changes.observe(self._scope()))
+        return changes.observe(self._scope())
 
     def perform(self, change: Change) -> str:
         """Carries one change of a plan out and returns the object's id; raises `Refused`."""

@@ -18,7 +18,7 @@ from kfgit.backend import Refused
 from kfgit.backends.local import starting
 from kfgit.backends.local.store import Database, ledger, objects, runs
 from kfgit.ir import Resource
-from kfgit.plan import Adopt, Change, Create, Delete, LiveObject, Replace, Unchanged, Update
+from kfgit.plan import Adopt, Change, Create, Delete, Live, LiveObject, Replace, Unchanged, Update
 
 _TABLES = {"Experiment": "experiments", "Pipeline": "pipelines", "Schedule": "schedules", "Run": "runs"}
 
@@ -32,14 +32,18 @@ class Scope:
     environment: str
 
 
-def observe(scope: Scope) -> tuple[LiveObject, ...]:
+def observe(scope: Scope) -> Live:
     """All objects; a Run is live once its document has started one, as the last key that did."""
     with scope.database.read() as db:
         marks = {(mark.kind, mark.id): mark for mark in ledger.marks(db, scope.project)}
         found = [*_experiments(db), *_pipelines(db), *_schedules(db), *_runs(db, marks.values())]
     told = [_owned(live, marks.get((live.kind, live.id))) for live in found]
+    there = {(live.kind, live.id) for live in found}
     # Names of schedules are not unique: who takes the last one of a name gets the project's own.
-    return tuple(sorted(told, key=lambda live: live.owned))
+    return Live(
+        tuple(sorted(told, key=lambda live: live.owned)),
+        vanished=frozenset((mark.kind, mark.name) for key, mark in marks.items() if key not in there),
+    )
 
 
 def perform(scope: Scope, change: Change, at: datetime) -> str:

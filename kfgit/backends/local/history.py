@@ -54,8 +54,12 @@ class LocalRuns:
         return found
 
     def resolve(self, id_or_prefix: str) -> str:
-        """The whole id; raises as `get` does."""
+        """The whole id; `latest` is the newest run. Raises as `get` does."""
         with self.database.read() as db:
+            if id_or_prefix == "latest":
+                newest = runs.page(db, 1).items
+                if newest:
+                    return newest[0].id
             if runs.state(db, id_or_prefix) is not None:
                 return id_or_prefix
             found = runs.ids(db, id_or_prefix, _SHOWN) if id_or_prefix else ()

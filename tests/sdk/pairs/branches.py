@@ -45,6 +45,12 @@ def pipeline(text: str) -> Dataset:
     use(data=data, text=word)
     with dsl.If(word == 'one'):
         use(data=data, text='again')
+    with dsl.ParallelFor(['p', 'q']) as item:
+        with dsl.If(item == 'p'):
+            left = say(text='left')
+        with dsl.Else():
+            right = say(text=item)
+        say(text=dsl.OneOf(left.output, right.output))
     with dsl.If(text == 'a'):
         with dsl.If(side.output == 3):
             three = say(text='three')
@@ -53,10 +59,4 @@ def pipeline(text: str) -> Dataset:
         say(text=dsl.OneOf(three.output, four.output))
     with dsl.Elif(text == 'b'):
         say(text='b')
-    with dsl.ParallelFor(['p', 'q']) as item:
-        with dsl.If(item == 'p'):
-            left = say(text='left')
-        with dsl.Else():
-            right = say(text=item)
-        say(text=dsl.OneOf(left.output, right.output))
     return data

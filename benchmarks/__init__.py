@@ -1,0 +1,1 @@
+"""How fast kfgit is, beside peers and floors that are timed in the same run. See README.md."""

@@ -1,0 +1,209 @@
+"""The repositories that are measured, written from here so that their size is a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+_PROJECT = """\
+apiVersion: kfgit.dev/v1
+kind: Project
+metadata: {name: bench}
+"""
+
+_STEP = """\
+apiVersion: kfgit.dev/v1
+kind: Component
+metadata: {name: step}
+spec:
+  python:
+    function: step
+    source: |
+      def step(number: int) -> int:
+          return number + 1
+"""
+
+_NAP = """\
+apiVersion: kfgit.dev/v1
+kind: Component
+metadata: {name: nap}
+spec:
+  python:
+    function: nap
+    source: |
+      def nap(seconds: int) -> int:
+          import time
+
+          time.sleep(seconds)
+          return seconds
+"""
+
+_TRUE = """\
+apiVersion: kfgit.dev/v1
+kind: Component
+metadata: {name: "yes"}
+spec:
+  container: {image: "alpine:3.20", command: ["true"]}
+"""
+
+_SLEEP = """\
+apiVersion: kfgit.dev/v1
+kind: Component
+metadata: {name: sleep}
+spec:
+  inputs: {seconds: {type: int}}
+  container: {image: "alpine:3.20", command: [sleep, $(inputs.seconds)]}
+"""
+
+
+def chain(root: Path, tasks: int) -> Path:
+    """The pipeline `chain`: python tasks, each of which waits for the number that the one before it gives."""
+    uses = ((f"t{i}", f"{{number: {f'$(tasks.t{i - 1}.outputs.Output)' if i else 0}}}") for i in range(tasks))
+    return _written(root, {"components/step": _STEP, "pipelines/chain": _pipeline("chain", "step", uses)})
+
+
+def naps(root: Path, tasks: int, seconds: int) -> Path:
+    """The pipelines `containers` and `functions`: independent tasks that do nothing for so many seconds."""
+    uses = [(f"t{i}", f"{{seconds: {seconds}}}") for i in range(tasks)]
+    return _written(
+        root,
+        {
+            "components/sleep": _SLEEP,
+            "components/nap": _NAP,
+            "pipelines/containers": _pipeline("containers", "sleep", iter(uses)),
+            "pipelines/functions": _pipeline("functions", "nap", iter(uses)),
+        },
+    )
+
+
+def trues(root: Path, tasks: int) -> Path:
+    """The pipelines `flat`, with so many independent container tasks that do nothing, and `one`."""
+    return _written(
+        root,
+        {
+            "components/yes": _TRUE,
+            "pipelines/flat": _pipeline("flat", "yes", ((f"t{i}", "") for i in range(tasks))),
+            "pipelines/one": _pipeline("one", "yes", iter([("t0", "")])),
+        },
+    )
+
+
+def flat(root: Path, tasks: int) -> Path:
+    """The pipeline `flat`: independent python tasks, what `peers/kfp_compile.py` says in KFP's own language."""
+    uses = ((f"t{i}", f"{{number: {i}}}") for i in range(tasks))
+    return _written(root, {"components/step": _STEP, "pipelines/flat": _pipeline("flat", "step", uses)})
+
+
+def small(root: Path, documents: int) -> Path:
+    """Documents of about 1 KB and 40 lines, half of them components, the rest pipelines that use them."""
+    files = {f"components/part-{i}": _part(i) for i in range(documents // 2)}
+    files |= {f"pipelines/work-{i}": _work(i, 5, documents // 2) for i in range(documents - len(files))}
+    return _written(root, files)
+
+
+def large(root: Path, documents: int) -> Path:
+    """Pipelines of about 6.5 KB and 300 lines, and ten components that they use."""
+    files = {f"components/part-{i}": _part(i) for i in range(10)}
+    files |= {f"pipelines/work-{i}": _work(i, 42, 10) for i in range(documents)}
+    return _written(root, files)
+
+
+def _written(root: Path, files: dict[str, str]) -> Path:
+    (root / "kfgit.yaml").write_text(_PROJECT, encoding="utf-8")
+    for name, text in files.items():
+        path = root / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return root
+
+
+def _pipeline(name: str, component: str, uses: Iterator[tuple[str, str]]) -> str:
+    lines = ["apiVersion: kfgit.dev/v1", "kind: Pipeline", f"metadata: {{name: {name}}}", "spec:", "  tasks:"]
+    for task, inputs in uses:
+        lines += [f"    {task}:", f"      component: {component}", *([f"      inputs: {inputs}"] if inputs else [])]
+    return "\n".join([*lines, ""])
+
+
+def _part(number: int) -> str:
+    return f"""\
+apiVersion: kfgit.dev/v1
+kind: Component
+metadata:
+  name: part-{number}
+  description: The part of a larger work that has the number {number}.
+  labels:
+    team: benchmarks
+    stage: stage-{number % 7}
+spec:
+  inputs:
+    number:
+      type: int
+      default: {number}
+      min: 0
+      description: Where to begin.
+    share:
+      type: float
+      default: 0.5
+      description: How much of it.
+    words:
+      type: list<string>
+      default:
+        - first
+        - second
+        - third
+  outputs:
+    number:
+      type: int
+      description: Where to go on.
+    table:
+      type: Dataset
+      description: What was made on the way.
+  container:
+    image: registry.example.com/parts/part-{number}:1.{number}.0
+    command:
+      - /opt/parts/run
+      - --number
+      - $(inputs.number)
+      - --share
+      - $(inputs.share)
+      - --table
+      - $(outputs.table.path)
+      - --next
+      - $(outputs.number.path)
+    env:
+      LEVEL: info
+      STAGE: stage-{number % 7}
+"""
+
+
+def _work(number: int, tasks: int, parts: int) -> str:
+    head = f"""\
+apiVersion: kfgit.dev/v1
+kind: Pipeline
+metadata:
+  name: work-{number}
+  description: The work that has the number {number}.
+spec:
+  inputs:
+    start:
+      type: int
+      default: {number}
+  defaults:
+    cache: true
+    timeout: 30m
+  tasks:
+"""
+    return head + "".join(_task(i, (number + i) % parts) for i in range(tasks))
+
+
+def _task(number: int, part: int) -> str:
+    begin = f"$(tasks.step-{number - 1}.outputs.number)" if number else "$(inputs.start)"
+    return f"""\
+    step-{number}:
+      component: part-{part}
+      inputs:
+        number: {begin}
+        share: 0.{number + 1}
+      retry:
+        max: 2
+"""

@@ -1,0 +1,85 @@
+"""Where an environment stands, and which mistakes touch a document: both without checking everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from kfgit import overlay
+from kfgit.diagnostics import Diagnostic
+from kfgit.document import Mapping, Node, Scalar, Sequence as Items, at
+from kfgit.driver import Repository
+from kfgit.overlay import Located
+from kfgit.source import Span
+
+
+def standing(repository: Repository, environment: str) -> tuple[str, str]:
+    """The kind of an environment's target and its executor, mistakes elsewhere or not."""
+    documents = overlay.view(repository.documents, environment, repository.git).value.documents
+    found = next((d.node for d in documents if d.kind == "Environment" and d.name == environment), None)
+    return _word(found, "type", "local"), _word(found, "executor", "auto")
+
+
+def _word(node: Node | None, key: str, default: str) -> str:
+    found = at(node, ("spec", "target", key)) if node is not None else None
+    return found.value if isinstance(found, Scalar) and isinstance(found.value, str) else default
+
+
+def touching(
+    documents: Sequence[Located], roots: Iterable[tuple[str, str]], diagnostics: Sequence[Diagnostic]
+) -> tuple[Diagnostic, ...]:
+    """What is wrong with some documents and all that they use; all that is wrong where that names no error."""
+    reached = _reached({(d.kind, d.name): d for d in documents}, roots)
+    places = {(span.file, line) for d in reached for span in _spans(d.node) for line in _lines(span)}
+    files = {"kfgit.yaml"} | {word for d in reached for word in _words(d.node) if word.endswith(".py")}
+    found = tuple(
+        d
+        for d in diagnostics
+        if not places.isdisjoint({(d.span.file, line) for line in _lines(d.span)})
+        or any(d.span.file.endswith(name.removeprefix("./")) for name in files)
+    )
+    return found if any(d.severity == "error" for d in found) else tuple(diagnostics)
+
+
+def _reached(known: dict[tuple[str, str], Located], roots: Iterable[tuple[str, str]]) -> list[Located]:
+    """The documents that are named from `roots` on; a name is any text that a document of the kind has."""
+    found: dict[tuple[str, str], Located] = {}
+    pending = [key for key in roots if key in known]
+    while pending:
+        key = pending.pop()
+        if key not in found:
+            found[key] = known[key]
+            words = set(_words(known[key].node))
+            pending += [other for other in known if other[0] in {"Component", "Pipeline"} and other[1] in words]
+    return list(found.values())
+
+
+def _words(node: Node) -> Iterator[str]:
+    match node:
+        case Scalar(value=str() as text):
+            yield text
+        case Items():
+            for item in node.items:
+                yield from _words(item)
+        case Mapping():
+            for entry in node.entries.values():
+                yield from _words(entry.node)
+        case _:
+            pass
+
+
+def _spans(node: Node) -> Iterator[Span]:
+    yield node.span
+    match node:
+        case Items():
+            for item in node.items:
+                yield from _spans(item)
+        case Mapping():
+            for entry in node.entries.values():
+                yield entry.key_span
+                yield from _spans(entry.node)
+        case Scalar():
+            yield from (origin.span for origin in node.origins)
+
+
+def _lines(span: Span) -> range:
+    return range(span.line, max(span.end_line, span.line) + 1)
