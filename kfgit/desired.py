@@ -34,7 +34,11 @@ def _resource(kind: str, name: str, spec: Mapping[str, Any], package: Package | 
 
 def _experiments(checked: CheckedProject) -> Iterator[Resource]:
     for found in checked.project.experiments.values():
-        yield _resource("Experiment", server_name(checked, found.name, found.external_name), {"description": found.description})
+        yield _resource(
+            "Experiment",
+            server_name(checked, found.name, found.external_name),
+            {"description": found.description},
+        )
 
 
 def _pipelines(checked: CheckedProject, packages: Mapping[str, Package]) -> Iterator[Resource]:
@@ -48,7 +52,8 @@ def _pipelines(checked: CheckedProject, packages: Mapping[str, Package]) -> Iter
         yield _resource("Pipeline", server_name(checked, name, pipeline.external_name), spec, package)
 
 
-def _experiment_name(checked: CheckedProject, name: str | None) -> str:
+def experiment_name(checked: CheckedProject, name: str | None) -> str:
+    """What an experiment is called on the target; one without a document keeps its name."""
     if name is None:
         return DEFAULT_EXPERIMENT
     found = checked.project.experiments.get(name)
@@ -72,7 +77,7 @@ def _schedules(checked: CheckedProject, packages: Mapping[str, Package]) -> Iter
             {
                 "pipeline": _pipeline_name(checked, pipeline),
                 "version": package.digest[:12] if schedule.version == "latest" else schedule.version,
-                "experiment": _experiment_name(checked, schedule.experiment),
+                "experiment": experiment_name(checked, schedule.experiment),
                 **_trigger(schedule),
                 "timezone": schedule.timezone,
                 "start": schedule.start,
@@ -99,7 +104,7 @@ def _runs(checked: CheckedProject, packages: Mapping[str, Package], state: str) 
             continue
         spec = {
             "pipeline": _pipeline_name(checked, pipeline),
-            "experiment": _experiment_name(checked, run.experiment),
+            "experiment": experiment_name(checked, run.experiment),
             "inputs": dict(run.inputs),
             "trigger": run.trigger,
             "key": _key(run, package, state),
@@ -117,4 +122,3 @@ def _key(run: Run, package: Package, state: str) -> str:
             return canonical.digest([state, package.digest, run.inputs])
         case _:
             return "once"
-

@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from kfgit import compiler, document, graph, overlay, project, resolve, schema
+from kfgit import compiler, document, graph, overlay, policies, project, resolve, schema
 from kfgit.diagnostics import Checked, Diagnostic, did_you_mean, has_errors, ordered
 from kfgit.document import Document, Mapping as MappingNode, Scalar, Sequence, at, plain
 from kfgit.graph import CheckedProject
@@ -216,10 +216,18 @@ def _form(found: Located, view: View) -> tuple[Diagnostic, ...]:
 
 
 def _without_cascades(faults: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """At one place an error is enough; a warning about the same text adds nothing."""
+    """What an error is told of needs no hint that it may be misread as well."""
     found = list(faults)
     errors = {fault.span for fault in found if fault.severity == "error"}
-    return [fault for fault in found if fault.severity == "error" or fault.span not in errors]
+    return [fault for fault in found if fault.code not in _HINTS or fault.span not in errors]
+
+
+_HINTS = frozenset({"yaml-1.1", "addition-near-base"})
+
+
+def violations(checkout: Checkout) -> tuple[Diagnostic, ...]:
+    """What the environment's policies say: errors in validate, refusals in plan, apply and run."""
+    return policies.check(checkout.project.project)
 
 
 def validate(repository: Repository, environments: tuple[str, ...]) -> tuple[Diagnostic, ...]:
@@ -227,10 +235,11 @@ def validate(repository: Repository, environments: tuple[str, ...]) -> tuple[Dia
 
     A mistake that several environments share may read differently in each, since its values do.
     """
-    seen: dict[tuple[str, Span], list[tuple[Diagnostic, set[str]]]] = {}
+    seen: dict[tuple[str, str, Span], list[tuple[Diagnostic, set[str]]]] = {}
     for environment in environments:
-        for fault in check(repository, environment).diagnostics:
-            alike = seen.setdefault((fault.code, fault.span), [])
+        checked = check(repository, environment)
+        for fault in (*checked.diagnostics, *violations(checked.value)):
+            alike = seen.setdefault((fault.code, fault.severity, fault.span), [])
             same = next((where for known, where in alike if known.message == fault.message), None)
             other = next((where for _, where in alike if environment not in where), None)
             if same is not None:

@@ -66,20 +66,24 @@ class Resource:
 
 
 class _Dumper(yaml.SafeDumper if not yaml.__with_libyaml__ else yaml.CSafeDumper):  # type: ignore[misc]
-    """PyYAML's dumper, made to quote what YAML 1.2 readers would take for numbers."""
+    """PyYAML's dumper, made to quote what other readers would not take for texts."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
         """Never write anchors: equal parts of a spec are not the same thing."""
         return True
 
 
-_NUMBER_1_2 = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z|0o[0-7]+\Z")
+# What PyYAML, which writes YAML 1.1, leaves bare, and the YAML reader of KFP's server takes for something else: numbers
+# of YAML 1.2 and of Go's notation, also with `_` in them, and `y` and `n` (go-yaml resolve.go).
+_NOT_A_TEXT = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z|[-+]?0[xXoObB][0-9a-fA-F]+\Z|[yYnN]\Z"
+)
 
 
 def _text(dumper: Any, value: str) -> Any:
     if "\n" in value and not any(line.endswith((" ", "\t")) for line in value.split("\n")):
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|")
-    style = "'" if _NUMBER_1_2.match(value) else None
+    style = "'" if _NOT_A_TEXT.match(value.replace("_", "")) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

@@ -127,9 +127,9 @@ class _Reader:
         inputs: list[Port] = []
         outputs: list[Port] = []
         arguments = node.args
-        for extra in (arguments.vararg, arguments.kwarg):
+        for stars, extra in (("*", arguments.vararg), ("**", arguments.kwarg)):
             if extra is not None:
-                self.fault("python-signature", f"`*{extra.arg}` cannot be an input", extra, "name each input")
+                self.fault("python-signature", f"`{stars}{extra.arg}` cannot be an input", extra, "name each input")
         for argument, default in _defaults(arguments):
             self._argument(argument, default, inputs, outputs)
         outputs.extend(self._returns(node.returns))

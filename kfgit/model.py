@@ -161,6 +161,7 @@ class Python:
     index_urls: tuple[str, ...]
     span: Span
     env: Mapping[str, EnvValue] = field(default_factory=dict)
+    image_span: Span | None = None
 
 
 Implementation: TypeAlias = Container | Python
@@ -376,6 +377,7 @@ class Pipeline:
     labels: Mapping[str, str] = field(default_factory=dict)
     whole: bool = True
     unclear: bool = False
+    labels_span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,9 @@ class Plan:
     @property
     def digest(self) -> str:
         """Equal for equal plans: what would be done, to what, from which state."""
-        return canonical.digest([self.environment, self.target, [_fingerprint(change) for change in self.pending]])
+        return canonical.digest(
+            [self.environment, self.target, [_fingerprint(change) for change in self.pending]]
+        )
 
     @property
     def summary(self) -> Mapping[str, int]:
@@ -185,7 +187,11 @@ def _fingerprint(change: Change) -> list[str | None]:
     match change:
         case Create(desired=desired):
             after = desired.digest
-        case Update(desired=desired, live=live) | Replace(desired=desired, live=live) | Adopt(desired=desired, live=live):
+        case (
+            Update(desired=desired, live=live)
+            | Replace(desired=desired, live=live)
+            | Adopt(desired=desired, live=live)
+        ):
             before, after = live.digest, desired.digest
         case Delete(live=live):
             before = live.digest
@@ -195,7 +201,13 @@ def _fingerprint(change: Change) -> list[str | None]:
 
 
 def plan(
-    environment: str, target: str, desired: Sequence[Resource], live: Live, rules: Rules, *, commit: str | None = None
+    environment: str,
+    target: str,
+    desired: Sequence[Resource],
+    live: Live,
+    rules: Rules,
+    *,
+    commit: str | None = None,
 ) -> Plan:
     """The changes that make `live` equal to `desired`: first what is created or changed, then what goes."""
     # Names of schedules are not unique on a server: our own object of a name counts before a stranger's.
@@ -255,11 +267,15 @@ def _prunes(gone: Sequence[LiveObject], rules: Rules) -> Iterator[Change]:
     for live in gone:
         name = f"{live.kind.lower()}/{live.name}"
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in rules.protect):
-            yield Unchanged(live.kind, live.name, ("no document wants it any more; it is protected and stays",))
+            yield Unchanged(
+                live.kind, live.name, ("no document wants it any more; it is protected and stays",)
+            )
         elif rules.prune.get(_PRUNE_KEYS.get(live.kind, ""), "keep") == "delete":
             yield Delete(live)
         elif live.kind != "Run":
-            yield Unchanged(live.kind, live.name, (f"no document wants it any more; {_PRUNE_KEYS[live.kind]} are kept",))
+            yield Unchanged(
+                live.kind, live.name, (f"no document wants it any more; {_PRUNE_KEYS[live.kind]} are kept",)
+            )
 
 
 def difference(before: Any, after: Any, path: str = "") -> Iterator[Difference]:

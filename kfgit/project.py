@@ -76,12 +76,22 @@ class _Reader:
     def folder(self, folder: str) -> Iterator[SourceFile]:
         """The YAML files below a folder of the repository."""
         if not self._inside(self._root / folder):
-            self._fault("path-outside", f"the source `{folder}` is outside the repository", PROJECT_FILE, "name folders of the repository")
+            self._fault(
+                "path-outside",
+                f"the source `{folder}` is outside the repository",
+                PROJECT_FILE,
+                "name folders of the repository",
+            )
             return
         for path in sorted(self._walk(folder)):
             self._count += 1
             if self._count > MAX_FILES:
-                self._fault("too-many-files", f"more than {MAX_FILES:,} YAML files", PROJECT_FILE, "narrow `spec.sources`")
+                self._fault(
+                    "too-many-files",
+                    f"more than {MAX_FILES:,} YAML files",
+                    PROJECT_FILE,
+                    "narrow `spec.sources`",
+                )
                 return
             yield from self.file(path)
 
@@ -92,8 +102,17 @@ class _Reader:
                 if name.startswith(".") or name in _SKIPPED:
                     folders.remove(name)
                 elif Path(here, name).is_symlink():
-                    self._fault("symlink", f"the folder `{name}` is a symbolic link and is not followed", f"{relative}/{name}", "move the folder here")
-            yield from (f"{relative}/{name}" for name in files if name.endswith(_SUFFIXES) and not name.startswith("."))
+                    self._fault(
+                        "symlink",
+                        f"the folder `{name}` is a symbolic link and is not followed",
+                        f"{relative}/{name}",
+                        "move the folder here",
+                    )
+            yield from (
+                f"{relative}/{name}"
+                for name in files
+                if name.endswith(_SUFFIXES) and not name.startswith(".")
+            )
 
     def file(self, path: str) -> Iterator[SourceFile]:
         """One file, if it can be read."""
@@ -106,7 +125,12 @@ class _Reader:
         whole = self._root / path
         try:
             if not self._inside(whole):
-                self._fault("path-outside", "the file is a symbolic link out of the repository", path, "copy the file into the repository")
+                self._fault(
+                    "path-outside",
+                    "the file is a symbolic link out of the repository",
+                    path,
+                    "copy the file into the repository",
+                )
                 return None
             if not stat.S_ISREG(whole.stat().st_mode):
                 self._fault("unreadable-file", "this is no regular file", path, "remove it from the sources")
@@ -115,7 +139,9 @@ class _Reader:
                 return stream.read(MAX_BYTES + 1)
         except (OSError, ValueError) as fault:
             reason = getattr(fault, "strerror", None) or "bad path"
-            self._fault("unreadable-file", f"the file cannot be read: {reason.lower()}", path, "check its permissions")
+            self._fault(
+                "unreadable-file", f"the file cannot be read: {reason.lower()}", path, "check its permissions"
+            )
             return None
 
     def _inside(self, path: Path) -> bool:
@@ -130,7 +156,7 @@ class _Reader:
 
 @lru_cache(maxsize=1)
 def schema_files() -> Mapping[str, Any]:
-    """kfgit's own JSON Schemas: in the package, or beside it in a checkout."""
+    """Kfgit's own JSON Schemas: in the package, or beside it in a checkout."""
     here = Path(__file__).parent
     folder = here / "schemas" if (here / "schemas").is_dir() else here.parent / "schemas"
     return {path.name: json.loads(path.read_bytes()) for path in sorted(folder.glob("*.schema.json"))}
@@ -177,7 +203,9 @@ def _head(git: Path) -> tuple[str | None, str | None]:
         return None, told if _SHA.match(told) else None
     name = told.removeprefix("ref: ")
     sha = _ref(git, name)
-    return name.removeprefix("refs/heads/") if sha is not None and name.startswith("refs/heads/") else None, sha
+    return name.removeprefix("refs/heads/") if sha is not None and name.startswith(
+        "refs/heads/"
+    ) else None, sha
 
 
 def _ref(git: Path, name: str) -> str | None:
@@ -203,7 +231,14 @@ def _common(git: Path) -> Path:
 def _tag(root: Path, git: Path) -> str | None:
     if not _has_tags(_common(git)):
         return None
-    asked = ["git", "for-each-ref", "--points-at=HEAD", "--count=1", "--format=%(refname:lstrip=2)", "refs/tags"]
+    asked = [
+        "git",
+        "for-each-ref",
+        "--points-at=HEAD",
+        "--count=1",
+        "--format=%(refname:lstrip=2)",
+        "refs/tags",
+    ]
     try:
         told = subprocess.run(asked, cwd=root, capture_output=True, check=False, timeout=10)
     except (OSError, subprocess.TimeoutExpired):

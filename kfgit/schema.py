@@ -372,7 +372,10 @@ class _Fault(NamedTuple):
 
 
 def _without_cascades(faults: list[_Fault]) -> Iterator[_Fault]:
-    meant = {(fault.path, key) for fault in faults if fault.error == "unknown-key" for key in fault.keys}
+    unknown = [fault for fault in faults if fault.error == "unknown-key"]
+    meant = {(fault.path, key) for fault in unknown for key in fault.keys}
+    # A key that resembles nothing was meant as one of those that the map needs.
+    meant |= {(f.path, key) for f in faults if f.error == "missing-choice" for u in unknown if (u.path, u.keys) == (f.path, ()) for key in f.keys}
     clashing = {fault.path for fault in faults if fault.error == "exclusive-keys"}
     unclear = clashing | {fault.path for fault in faults if fault.error == "missing-choice"}
     rank = list(_VALUE_ERRORS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kfgit import document, driver, overlay
@@ -16,12 +16,25 @@ class Invalid(AssertionError):
 
 
 def folder(root: Path, environment: str | None = None) -> Mapping[str, Package]:
-    """The packages of a project, by name, as one environment has them."""
-    return _packages(driver.load(root), environment)
+    """The packages of a project on disk, by name, as one environment has them."""
+    return _packages(driver.load(root), environment or driver.LOCAL)
 
 
 def texts(files: Mapping[str, str], root: Path) -> Mapping[str, Package]:
     """The packages of a project that is nowhere on disk; the python files that it names stand below `root`."""
+    return _packages(_repository(files, root), driver.LOCAL)
+
+
+def environments(root: Path) -> Iterator[tuple[str, str, Package]]:
+    """(environment, pipeline, package) of all that is written below `root`."""
+    files = {str(path.relative_to(root)): path.read_text() for path in sorted(root.rglob("*.yaml"))}
+    repository = _repository(files, root)
+    for environment in repository.environments:
+        for name, package in _packages(repository, environment).items():
+            yield environment, name, package
+
+
+def _repository(files: Mapping[str, str], root: Path) -> driver.Repository:
     documents: list[document.Document] = []
     faults: list[Diagnostic] = []
     for path, text in files.items():
@@ -31,11 +44,11 @@ def texts(files: Mapping[str, str], root: Path) -> Mapping[str, Package]:
     located = overlay.locate(documents)
     contents = {path: text.encode() for path, text in files.items()}
     diagnostics = (*faults, *located.diagnostics)
-    return _packages(driver.Repository(root, contents, located.value, diagnostics, frozenset()), None)
+    return driver.Repository(root, contents, located.value, diagnostics, frozenset())
 
 
-def _packages(repository: driver.Repository, environment: str | None) -> Mapping[str, Package]:
-    checked = driver.check(repository, environment or driver.LOCAL)
+def _packages(repository: driver.Repository, environment: str) -> Mapping[str, Package]:
+    checked = driver.check(repository, environment)
     found = [d for d in ordered((*repository.diagnostics, *checked.diagnostics)) if d.severity == "error"]
     if found:
         raise Invalid("\n".join(f"{d.span.file}:{d.span.line}: {d.code}: {d.message}" for d in found))

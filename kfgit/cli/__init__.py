@@ -24,7 +24,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if instruction := os.environ.get(_COMPLETE):
         from click.shell_completion import shell_complete
 
-        return shell_complete(app, {}, "kfgit", _COMPLETE, instruction)
+        return int(shell_complete(app, {}, "kfgit", _COMPLETE, instruction))
     door = Door()
     given = sys.argv[1:] if arguments is None else arguments
     try:
@@ -41,9 +41,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         door.tell("kfgit: interrupted")
         return exits.INTERRUPTED
     except Exception as fault:  # noqa: BLE001 - the last line of defence: no traceback, whatever happens
-        ending = _ending(fault)
-        door.failed(ending.code, ending.message, ending.help)
-        return ending.code
+        told = _ending(fault)
+        door.failed(told.code, told.message, told.help)
+        return told.code
     return result if isinstance(result, int) else exits.DONE
 
 
@@ -74,17 +74,25 @@ def _ending(fault: Exception) -> _Ending:
         case MachineFault():
             return _Ending(exits.MACHINE, str(fault))
         case OSError():
-            where = f": {os.fspath(fault.filename)!s}" if isinstance(fault.filename, str | os.PathLike) else ""
+            where = (
+                f": {os.fspath(fault.filename)!s}" if isinstance(fault.filename, str | os.PathLike) else ""
+            )
             return _Ending(exits.MACHINE, f"{(fault.strerror or str(fault)).lower()}{where}")
         case _:
-            return _Ending(exits.MACHINE, _own_mistake(fault), "please report it; KFGIT_TRACEBACK=1 shows more")
+            return _Ending(
+                exits.MACHINE, _own_mistake(fault), "please report it; KFGIT_TRACEBACK=1 shows more"
+            )
 
 
 def _known(name: str, known: Sequence[str]) -> str | None:
     from kfgit.diagnostics import did_you_mean
 
     # Where all of them begin so, the message has named them.
-    return did_you_mean(name, known, what="known") if known and not all(k.startswith(name) for k in known) else None
+    return (
+        did_you_mean(name, known, what="known")
+        if known and not all(k.startswith(name) for k in known)
+        else None
+    )
 
 
 def _own_mistake(fault: Exception) -> str:

@@ -82,15 +82,25 @@ _SETTINGS = {
     help="Work as if started in DIR.",
 )
 @click.option(
-    "--color", type=Choice("auto", "always", "never"), default="auto", envvar="KFGIT_COLOR", help="When to colour."
+    "--color",
+    type=Choice("auto", "always", "never"),
+    default="auto",
+    envvar="KFGIT_COLOR",
+    help="When to colour.",
 )
 @click.option("-q", "--quiet", is_flag=True, envvar="KFGIT_QUIET", help="Only results, no progress.")
-@click.option("-v", "--verbose", is_flag=True, envvar="KFGIT_VERBOSE", help="Tell more, also of groups of tasks.")
+@click.option(
+    "-v", "--verbose", is_flag=True, envvar="KFGIT_VERBOSE", help="Tell more, also of groups of tasks."
+)
 @click.pass_context
 def app(context: click.Context, /, **options: Any) -> None:
     """The whole command line."""
     if options["quiet"] and options["verbose"]:
         raise click.UsageError("-q and -v together say nothing", context)
     context.obj = make_session(
-        context.obj, options["directory"], options["color"], quiet=options["quiet"], verbose=options["verbose"]
+        context.obj,
+        options["directory"],
+        options["color"],
+        quiet=options["quiet"],
+        verbose=options["verbose"],
     )

@@ -27,14 +27,22 @@ from kfgit.render.style import clean
 if TYPE_CHECKING:
     from kfgit.backends.local.backend import LocalBackend
 
+_MAKE_ONE = "make one with `kfgit plan --out"
+
 
 @click.command("apply")
 @options.environment
-@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="Apply exactly this plan, or stop as stale.")
+@click.option(
+    "--plan", "plan_file", type=click.Path(path_type=Path), help="Apply exactly this plan, or stop as stale."
+)
 @click.option("--yes", is_flag=True, help="Do not ask (local targets never do).")
-@click.option("--wait", is_flag=True, help="Wait for runs that others execute, too; exit with 7 when one fails.")
+@click.option(
+    "--wait", is_flag=True, help="Wait for runs that others execute, too; exit with 7 when one fails."
+)
 @click.option("--no-prune", is_flag=True, help="Delete nothing.")
-@click.option("--confirm", multiple=True, metavar="DIGEST|KIND/NAME", help="Confirm a plan that deletes much.")
+@click.option(
+    "--confirm", multiple=True, metavar="DIGEST|KIND/NAME", help="Confirm a plan that deletes much."
+)
 @options.output("human", "json")
 @options.session
 def command(session: Session, /, env: str | None, plan_file: Path | None, output: str, **flags: Any) -> int:
@@ -57,7 +65,9 @@ def command(session: Session, /, env: str | None, plan_file: Path | None, output
             plan = make(repository, checkout, desired, backend)
             if saved is not None and saved["digest"] != plan.digest:
                 message = f"the plan in {plan_file} is stale: the source or the target has changed since"
-                session.door.failed(exits.STALE, message, f"look again: kfgit plan -e {name} --out {plan_file}")
+                session.door.failed(
+                    exits.STALE, message, f"look again: kfgit plan -e {name} --out {plan_file}"
+                )
                 return exits.STALE
             if flags["no_prune"]:
                 plan = replace(plan, changes=tuple(c for c in plan.changes if not isinstance(c, Delete)))
@@ -82,13 +92,14 @@ def who() -> str:
 def _saved(session: Session, path: Path) -> Mapping[str, str]:
     try:
         found = json.loads((session.folder / path).read_text(encoding="utf-8"))
-        if found["kind"] != "Plan":
-            raise ValueError
-        return {"digest": str(found["digest"]), "environment": str(found["environment"])}
+        saved = {key: str(found[key]) for key in ("kind", "digest", "environment")}
     except (FileNotFoundError, IsADirectoryError) as fault:
         raise click.UsageError(f"there is no file {path}") from fault
     except (ValueError, KeyError, TypeError, RecursionError) as fault:
-        raise click.UsageError(f"{path} is no plan; make one with `kfgit plan --out {path}`") from fault
+        raise click.UsageError(f"{path} is no plan; {_MAKE_ONE} {path}`") from fault
+    if saved["kind"] != "Plan":
+        raise click.UsageError(f"{path} is no plan; {_MAKE_ONE} {path}`")
+    return saved
 
 
 def _wanted(env: str | None, saved: Mapping[str, str] | None) -> str | None:
@@ -117,12 +128,19 @@ def perform(session: Session, plan: Plan, backend: LocalBackend) -> list[ChangeF
         if isinstance(event, ChangeFinished):
             results.append(event)
             session.say(show.result(event, session.err))
-    backend.end_apply(number, {state: sum(r.state == state for r in results) for state in ("done", "failed", "skipped")})
+    backend.end_apply(
+        number, {state: sum(r.state == state for r in results) for state in ("done", "failed", "skipped")}
+    )
     return results
 
 
 def _follow(
-    session: Session, checkout: Checkout, backend: LocalBackend, results: Sequence[ChangeFinished], *, others: bool
+    session: Session,
+    checkout: Checkout,
+    backend: LocalBackend,
+    results: Sequence[ChangeFinished],
+    *,
+    others: bool,
 ) -> list[Followed]:
     """Executes the runs that nobody has begun, also those of an apply that was cut off; waits for others if asked."""
     documents = checkout.project.project.runs

@@ -5,19 +5,22 @@ from __future__ import annotations
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kfgit.backend import MachineFault, Refused
-from kfgit.backends.local.store.artifacts import StoredArtifact
 from kfgit.cli import exits, options
+from kfgit.cli.names import Group
 from kfgit.cli.session import Session
 from kfgit.render import as_json
 from kfgit.render.style import ago, clean, instant, one_line, table
 
+if TYPE_CHECKING:
+    from kfgit.backends.local.store.artifacts import StoredArtifact
 
-@click.group("artifacts")
+
+@click.group("artifacts", cls=Group)
 def command() -> None:
     """List, show and fetch what runs produced.
 
@@ -44,8 +47,10 @@ def _json(stored: StoredArtifact) -> dict[str, Any]:
 
 
 @command.command("list")
-@click.option("--run", metavar="RUN", help="Only those of this run.")
-@click.option("--limit", type=click.IntRange(1), default=30, show_default=True, help="At most so many, newest first.")
+@click.option("--run", metavar="RUN", shell_complete=options.complete_run, help="Only those of this run.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=30, show_default=True, help="At most so many, newest first."
+)
 @options.environment
 @options.output("human", "json")
 @options.session
@@ -62,19 +67,35 @@ def list_(session: Session, run: str | None, limit: int, env: str | None, output
         session.json(as_json.items("Artifact", [_json(each) for each in found]))
         return exits.DONE
     now = datetime.now(UTC)
-    rows = [
-        [each.artifact.id[:8], each.artifact.type.removeprefix("system."), each.task, each.artifact.name, ago(each.created_at, now), each.artifact.uri]
-        for each in found
-    ]
-    if rows:
+    if found:
+        rows = [_row(each, session, now) for each in found]
         session.print(table(rows, ("ID", "TYPE", "TASK", "NAME", "MADE", "WHERE"), session.out))
     else:
-        session.say("no artifacts yet")
+        session.say("no artifacts yet; runs make them")
     return exits.DONE
 
 
+def _row(stored: StoredArtifact, session: Session, now: datetime) -> list[str]:
+    found = stored.artifact
+    type_ = found.type.removeprefix("system.")
+    return [
+        found.id[:8],
+        type_,
+        stored.task,
+        found.name,
+        ago(stored.created_at, now),
+        _near(found.uri, session),
+    ]
+
+
+def _near(uri: str, session: Session) -> str:
+    """A path as one would type it here."""
+    here = f"{session.folder.absolute()}/"
+    return uri.removeprefix(here) if uri.startswith("/") else uri
+
+
 @command.command("show")
-@click.argument("artifact")
+@click.argument("artifact", shell_complete=options.complete_artifact)
 @options.environment
 @options.output("human", "json")
 @options.session
@@ -99,12 +120,12 @@ def show(session: Session, artifact: str, env: str | None, output: str) -> int:
 
 
 @command.command("get")
-@click.argument("artifact")
+@click.argument("artifact", shell_complete=options.complete_artifact)
 @click.option("--out", type=click.Path(path_type=Path), help="Where to put it; default: its name, here.")
 @options.environment
 @options.output("human", "json")
 @options.session
-def get(session: Session, artifact: str, out: Path | None, env: str | None, output: str) -> int:
+def get(session: Session, /, artifact: str, out: Path | None, env: str | None, output: str) -> int:
     """Copy an artifact out of the store.
 
     \b

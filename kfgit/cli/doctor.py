@@ -19,7 +19,7 @@ from kfgit.diagnostics import has_errors
 from kfgit.driver import Repository
 from kfgit.model import SecretKey, Task, UseComponent
 from kfgit.render import as_json
-from kfgit.render.style import clean
+from kfgit.render.style import clean, pad
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def command(session: Session, env: str | None, output: str) -> int:
         style = session.out
         signs = {"ok": style.green("✔"), "note": style.yellow("•"), "problem": style.red("✘")}
         for found in findings:
-            session.print(f"{signs[found.state]} {found.name:<12} {clean(found.message)}")
+            session.print(f"{signs[found.state]} {pad(found.name, 12)} {clean(found.message)}")
             if found.help:
                 session.print(f"  {'':<12} {style.dim(found.help)}")
     return exits.FAILED if any(f.state == "problem" for f in findings) else exits.DONE
@@ -57,7 +57,11 @@ def command(session: Session, env: str | None, output: str) -> int:
 
 def _machine() -> list[_Finding]:
     findings = [
-        _Finding("kfgit", "ok", f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}"),
+        _Finding(
+            "kfgit",
+            "ok",
+            f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+        ),
         _tool("git", "the commit is noted in plans", "install git"),
         _uv(),
         _engine(),
@@ -67,7 +71,14 @@ def _machine() -> list[_Finding]:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free / 1e9
     except OSError as fault:
-        findings.append(_Finding("cache", "problem", f"{folder} cannot be written: {fault.strerror}", "set KFGIT_CACHE to a folder of yours"))
+        findings.append(
+            _Finding(
+                "cache",
+                "problem",
+                f"{folder} cannot be written: {fault.strerror}",
+                "set KFGIT_CACHE to a folder of yours",
+            )
+        )
     else:
         findings.append(_Finding("cache", "ok" if free > 1 else "problem", f"{folder}, {free:.0f} GB free"))
     return findings
@@ -79,12 +90,17 @@ def _tool(name: str, use: str, help_: str) -> _Finding:
 
 
 def _uv() -> _Finding:
-    from kfgit.backends.local.environments import find_uv  # noqa: PLC0415 - only here
+    from kfgit.backends.local.environments import find_uv
 
     path = find_uv()
     if path is not None:
         return _Finding("uv", "ok", str(path))
-    return _Finding("uv", "note", "not found; environments are made by pip, which is slower", f"{sys.executable} -m pip install uv")
+    return _Finding(
+        "uv",
+        "note",
+        "not found; environments are made by pip, which is slower",
+        f"{sys.executable} -m pip install uv",
+    )
 
 
 def _engine() -> _Finding:
@@ -93,26 +109,45 @@ def _engine() -> _Finding:
         if path is None:
             continue
         try:
-            answer = subprocess.run([path, "version", "--format", "{{.Server.Version}}"], capture_output=True, timeout=5, check=False)  # noqa: S603 - a found program
+            answer = subprocess.run(
+                [path, "version", "--format", "{{.Server.Version}}"],
+                capture_output=True,
+                timeout=5,
+                check=False,
+            )
         except (OSError, subprocess.TimeoutExpired):
             continue
         if answer.returncode == 0:
             return _Finding("containers", "ok", f"{name} {answer.stdout.decode('utf-8', 'replace').strip()}")
-    return _Finding("containers", "note", "neither docker nor podman answers; container components run as processes of this machine")
+    return _Finding(
+        "containers",
+        "note",
+        "neither docker nor podman answers; container components run as processes of this machine",
+    )
 
 
 def _project(session: Session, env: str | None) -> list[_Finding]:
     root = project.find_root(session.folder)
     if root is None:
-        return [_Finding("project", "note", f"no kfgit.yaml in {session.folder} or above it", "kfgit init DIR")]
+        return [
+            _Finding("project", "note", f"no kfgit.yaml in {session.folder} or above it", "kfgit init DIR")
+        ]
     repository = driver.load(root)
     name = session.environment(repository, env)
     checked = driver.check(repository, name)
     bad = has_errors((*repository.diagnostics, *checked.diagnostics))
-    found = [_Finding("project", "problem", f"{root} has mistakes in {name}", "kfgit validate") if bad else _Finding("project", "ok", f"{root} ({name})")]
+    found = [
+        _Finding("project", "problem", f"{root} has mistakes in {name}", "kfgit validate")
+        if bad
+        else _Finding("project", "ok", f"{root} ({name})")
+    ]
     if checked.value.project.project.environment.target == "local":
         found += _state(session, repository, name)
-        found += _secrets(repository, checked.value.project.project.pipelines.values(), checked.value.project.project.components)
+        found += _secrets(
+            repository,
+            checked.value.project.project.pipelines.values(),
+            checked.value.project.project.components,
+        )
     return found
 
 
@@ -141,7 +176,14 @@ def _secrets(repository: Repository, pipelines: object, components: object) -> l
     for (name, key), optional in sorted(wanted.items()):
         path = repository.root / ".kfgit" / "secrets" / f"{name}.env"
         if not path.is_file() and not optional:
-            findings.append(_Finding("secret", "problem", f"tasks want `{key}` of the secret `{name}`", f"write {key}=… into {path}"))
+            findings.append(
+                _Finding(
+                    "secret",
+                    "problem",
+                    f"tasks want `{key}` of the secret `{name}`",
+                    f"write {key}=… into {path}",
+                )
+            )
     return findings
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kfgit.cli import exits, options
+from kfgit.cli.names import Group
 from kfgit.cli.session import Session
+from kfgit.plan import LiveObject
 from kfgit.render import as_json
-from kfgit.render.style import table
+from kfgit.render.style import one_line, table
+
+if TYPE_CHECKING:
+    from kfgit.backends.local.backend import LocalBackend
+
+_PAGE = 1000
 
 
-@click.group("experiments")
+@click.group("experiments", cls=Group)
 def command() -> None:
     """List experiments.
 
@@ -33,16 +42,36 @@ def list_(session: Session, env: str | None, output: str) -> int:
     """
     with session.target(env) as backend:
         found = [thing for thing in backend.observe().objects if thing.kind == "Experiment"]
-        runs = backend.runs.all()
-    counts = {thing.name: sum(run.experiment == thing.name for run in runs) for thing in found}
+        counts = {thing.name: _runs(backend, thing.name) for thing in found}
     if output == "json":
         items = [
-            as_json.envelope("Experiment", id=t.id, name=t.name, owned=t.owned, runs=counts[t.name], **dict(t.spec)) for t in found
+            as_json.envelope(
+                "Experiment", id=t.id, name=t.name, owned=t.owned, runs=counts[t.name], **dict(t.spec)
+            )
+            for t in found
         ]
         session.json(as_json.items("Experiment", items))
     elif found:
-        rows = [(t.name, str(counts[t.name]), "yes" if t.owned else "no", str(t.spec.get("description") or "")) for t in found]
-        session.print(table(rows, ("NAME", "RUNS", "OURS", "DESCRIPTION"), session.out))
+        rows = [
+            (t.name, str(counts[t.name]), _owner(t), one_line(t.spec.get("description") or "")) for t in found
+        ]
+        session.print(table(rows, ("NAME", "RUNS", "OWNER", "DESCRIPTION"), session.out))
     else:
-        session.say("no experiments yet")
+        session.say("no experiments yet; runs and `kfgit apply` make them")
     return exits.DONE
+
+
+def _runs(backend: LocalBackend, experiment: str) -> int:
+    """How many runs an experiment has, page by page."""
+    from kfgit.backends.local.store.runs import Filter
+
+    count, place = 0, None
+    while True:
+        page = backend.runs.page(_PAGE, place, Filter(experiment=experiment))
+        count, place = count + len(page.items), page.next
+        if place is None:
+            return count
+
+
+def _owner(thing: LiveObject) -> str:
+    return "ours" if thing.owned else "not ours"

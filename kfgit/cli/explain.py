@@ -13,14 +13,16 @@ from kfgit.backend import NotFound
 from kfgit.cli import exits, options
 from kfgit.cli.session import Session
 from kfgit.render import as_json
-from kfgit.render.style import Style
+from kfgit.render.style import Style, pad, table
 
 
 @click.command("explain")
-@click.argument("subject", metavar="CODE|FIELD", required=False)
+@click.argument(
+    "subject", metavar="[CODE|FIELD]", required=False, shell_complete=options.offering(lambda _: _subjects())
+)
 @options.output("human", "json")
 @options.session
-def command(session: Session, subject: str | None, output: str) -> int:
+def command(session: Session, /, subject: str | None, output: str) -> int:
     """Explain a diagnostic's code, or a field such as `pipeline.spec.tasks`.
 
     Without a subject all codes are listed.
@@ -39,10 +41,14 @@ def command(session: Session, subject: str | None, output: str) -> int:
     kind, *path = subject.split(".")
     kinds = {name.lower(): name for name in driver.schemas().kinds}
     if kind.lower() not in kinds:
-        raise NotFound("code or kind", subject, [*explanations.EXPLANATIONS, *driver.schemas().kinds])
+        raise NotFound("code or kind", subject, _subjects())
     found = _field(schema.strict(driver.schemas(), kinds[kind.lower()]), path, subject)
     _tell(session, subject, found, output)
     return exits.DONE
+
+
+def _subjects() -> list[str]:
+    return [*explanations.EXPLANATIONS, *driver.schemas().kinds]
 
 
 def _list(session: Session, output: str) -> None:
@@ -50,14 +56,16 @@ def _list(session: Session, output: str) -> None:
         items = [{"code": code, "title": found.title} for code, found in explanations.EXPLANATIONS.items()]
         session.json(as_json.items("Code", items))
         return
-    for code, found in explanations.EXPLANATIONS.items():
-        session.print(f"{session.out.bold(code):<30}  {found.title}")
+    rows = [(session.out.bold(code), found.title) for code, found in explanations.EXPLANATIONS.items()]
+    session.print(table(rows))
 
 
 def _code(session: Session, code: str, output: str) -> None:
     if output == "json":
         found = explanations.EXPLANATIONS[code]
-        session.json(as_json.envelope("Explanation", code=code, title=found.title, text=explanations.explain(code)))
+        session.json(
+            as_json.envelope("Explanation", code=code, title=found.title, text=explanations.explain(code))
+        )
     else:
         session.print(str(explanations.explain(code)))
 
@@ -91,7 +99,7 @@ def _parts(node: Any) -> Iterator[Mapping[str, Any]]:
 
 def _tell(session: Session, subject: str, node: Mapping[str, Any], output: str) -> None:
     if output == "json":
-        session.json(as_json.envelope("Field", path=subject, **{"schema": node}))
+        session.json(as_json.envelope("Field", path=subject, schema=node))
         return
     session.print(_text(subject, node, session.out))
 
@@ -107,13 +115,20 @@ def _text(subject: str, node: Mapping[str, Any], style: Style) -> str:
     lines = [style.bold(subject)]
     if facts.get("description"):
         lines += ["", str(facts["description"])]
-    for key, name in (("x-kfgit-form", "form"), ("type", "type"), ("enum", "one of"), ("default", "default"), ("examples", "examples")):
+    for key, name in (
+        ("x-kfgit-form", "form"),
+        ("type", "type"),
+        ("enum", "one of"),
+        ("default", "default"),
+        ("examples", "examples"),
+    ):
         if key in facts:
             value = facts[key] if isinstance(facts[key], str) else json.dumps(facts[key], ensure_ascii=False)
             lines.append(f"{style.dim(name)}: {value}")
     if fields:
         lines += ["", style.dim("fields")]
-        lines += [f"  {name:<24} {_summary(found)}" for name, found in fields.items()]
+        width = max(map(len, fields))
+        lines += [f"  {pad(name, width)}  {_summary(found)}".rstrip() for name, found in fields.items()]
     return "\n".join(lines)
 
 

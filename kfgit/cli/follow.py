@@ -36,7 +36,9 @@ def follow(session: Session, backend: Backend, run_id: str, timeout: float | Non
             view.tell(event)
     run = backend.runs.get(run_id)
     if late.is_set() and run.state == "CANCELED":
-        session.warn(f"kfgit: run {clean(run.name)} took longer than {duration(timeout)} and was canceled, as its `wait` says")
+        session.warn(
+            f"kfgit: run {clean(run.name)} took longer than {duration(timeout)} and was canceled, as its `wait` says"
+        )
         return Followed(run, exits.FAILED)
     return Followed(run, code(run))
 
@@ -56,7 +58,9 @@ def _terminable() -> Iterator[None]:
     def interrupt(_number: int, _frame: Any) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # Under nohup SIGHUP is ignored, and stays so.
+    wanted = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in wanted}
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ from kfgit import driver
 from kfgit.backend import NotFound
 from kfgit.cli import exits, options
 from kfgit.cli.session import Session
+from kfgit.cli.standing import touching
 from kfgit.render import graph as pictures
 from kfgit.render.graph.from_pipeline import graph_of
 
@@ -29,11 +30,13 @@ def command(session: Session, pipeline: str, env: str | None, output: str) -> in
     checked = driver.check(repository, session.environment(repository, env))
     found = checked.value.project
     name = pipeline.removeprefix("pipeline/")
-    if name not in found.project.pipelines:
+    if name not in found.project.pipelines and ("*", name) not in repository.broken:
         raise NotFound("pipeline", name, list(found.project.pipelines))
     if name not in found.pipelines:
-        session.diagnose((*repository.diagnostics, *checked.diagnostics), repository)
-        return exits.INVALID
+        faults = (*repository.diagnostics, *checked.diagnostics)
+        return session.invalid(
+            repository, touching(checked.value.view.documents, [("Pipeline", name)], faults)
+        )
     graph = graph_of(found.pipelines[name])
     match output:
         case "mermaid":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -11,6 +13,7 @@ import click
 from kfgit import project
 from kfgit.backend import Refused
 from kfgit.cli import exits, options
+from kfgit.cli.names import Choice
 from kfgit.cli.session import Session
 from kfgit.render.as_json import envelope
 from kfgit.render.style import clean
@@ -70,12 +73,27 @@ spec:
 """
 
 _GITIGNORE = ".kfgit/\n"
-_EDITOR = {"yaml.schemas": {".vscode/kfgit.schema.json": ["kfgit.yaml", "components/**/*.yaml", "pipelines/**/*.yaml", "environments/**/*.yaml"]}}
+_EDITOR = {
+    "yaml.schemas": {
+        ".vscode/kfgit.schema.json": [
+            "kfgit.yaml",
+            "components/**/*.yaml",
+            "pipelines/**/*.yaml",
+            "environments/**/*.yaml",
+        ]
+    }
+}
 
 
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-@click.option("--template", type=click.Choice(["minimal", "examples"]), default="minimal", show_default=True, help="What to begin with.")
+@click.option(
+    "--template",
+    type=Choice("minimal", "examples"),
+    default="minimal",
+    show_default=True,
+    help="What to begin with.",
+)
 @options.output("human", "json")
 @options.session
 def command(session: Session, folder: Path, template: str, output: str) -> int:
@@ -88,28 +106,33 @@ def command(session: Session, folder: Path, template: str, output: str) -> int:
       kfgit init demo
       kfgit init demo --template examples
     """
-    target = (session.folder / folder).absolute()
+    target = Path(os.path.abspath(session.folder / folder))  # noqa: PTH100 - the name counts, and `..` is no name
+    if target.exists() and not target.is_dir():
+        raise click.UsageError(f"{folder} is a file")
     files = _minimal(target) if template == "minimal" else _examples()
     files[".gitignore"] = _GITIGNORE
     files[".vscode/settings.json"] = json.dumps(_EDITOR, indent=2) + "\n"
     files[".vscode/kfgit.schema.json"] = _schema()
-    there = sorted(path for path in files if (target / path).exists() and path not in {".gitignore", ".vscode/settings.json"})
+    there = sorted(
+        path
+        for path in files
+        if (target / path).exists() and path not in {".gitignore", ".vscode/settings.json"}
+    )
     if there:
         raise Refused(f"{clean(str(target / there[0]))} is there already; nothing was written")
     written = [path for path in files if _write(target / path, files[path])]
     if output == "json":
         session.json(envelope("Init", folder=str(target), files=written))
         return exits.DONE
-    for path in written:
-        session.say(f"  {session.err.green('+')} {clean(str(folder / path))}")
+    session.print("".join(f"  {session.out.green('+')} {clean(str(folder / path))}\n" for path in written))
     name = "hello" if template == "minimal" else "first-steps"
-    where = "" if str(folder) == "." else f"cd {folder} && "
+    where = "" if str(folder) == "." else f"cd {shlex.quote(clean(str(folder)))} && "
     session.say(f"\nNext: {where}kfgit validate && kfgit run {name}")
     return exits.DONE
 
 
 def _schema() -> str:
-    from kfgit import driver, schema  # noqa: PLC0415 - only here
+    from kfgit import driver, schema
 
     return json.dumps(schema.bundled(driver.schemas(), None), indent=1, ensure_ascii=False) + "\n"
 
@@ -142,4 +165,3 @@ def _write(path: Path, text: str) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return True
-

@@ -34,5 +34,7 @@ class Group(click.Group):
             from kfgit.diagnostics import did_you_mean
 
             whole = " ".join([*ctx.command_path.split()[1:], args[0]])
-            raise click.UsageError(f"there is no command `{whole}`; {did_you_mean(args[0], names, what='known')}", ctx)
+            raise click.UsageError(
+                f"there is no command `{whole}`; {did_you_mean(args[0], names, what='known')}", ctx
+            )
         return super().resolve_command(ctx, args)

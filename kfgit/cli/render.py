@@ -10,7 +10,8 @@ from kfgit import driver
 from kfgit.backend import NotFound
 from kfgit.cli import exits, options
 from kfgit.cli.session import Session
-from kfgit.diagnostics import has_errors
+from kfgit.cli.standing import concerning
+from kfgit.diagnostics import Diagnostic, has_errors
 from kfgit.document import plain
 from kfgit.overlay import Located
 from kfgit.render import as_json, documents
@@ -22,7 +23,9 @@ from kfgit.render import as_json, documents
 @click.option("--explain", is_flag=True, help="Say of every value which file and line it comes from.")
 @options.output("yaml", "json")
 @options.session
-def command(session: Session, resources: Sequence[str], env: str | None, explain: bool, output: str) -> int:  # noqa: FBT001 - a flag
+def command(
+    session: Session, /, resources: Sequence[str], env: str | None, output: str, **flags: bool
+) -> int:
     """Show the documents as one environment sees them.
 
     \b
@@ -32,15 +35,19 @@ def command(session: Session, resources: Sequence[str], env: str | None, explain
     """
     repository = session.repository()
     checked = driver.check(repository, session.environment(repository, env))
+    explain = flags["explain"]
     found = _chosen(checked.value.view.documents, resources)
     if output == "json":
         items = [
-            {**plain(d.node), **({"origins": list(documents.origins(d.node))} if explain else {})} for d in found
+            {**plain(d.node), **({"origins": list(documents.origins(d.node))} if explain else {})}
+            for d in found
         ]
         session.json(as_json.items("Document", items))
     else:
         session.print("---\n".join(documents.yaml(d.node, session.out, explain=explain) for d in found))
-    diagnostics = (*repository.diagnostics, *checked.diagnostics)
+    diagnostics: Sequence[Diagnostic] = (*repository.diagnostics, *checked.diagnostics)
+    if resources:
+        diagnostics = concerning(found, diagnostics)
     session.diagnose(diagnostics, repository)
     return exits.INVALID if has_errors(diagnostics) else exits.DONE
 

@@ -3,58 +3,62 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import click
 
-from kfgit import compiler, desired, document, driver
-from kfgit.backend import NotFound, RunRequest
-from kfgit.cli import exits, options
-from kfgit.cli.follow import code, follow
+from kfgit import document, driver
+from kfgit.backend import RunRequest
+from kfgit.cli import exits, options, subject as subjects
+from kfgit.cli.follow import follow
+from kfgit.cli.names import Choice
 from kfgit.cli.session import Session
+from kfgit.cli.standing import standing, touching
+from kfgit.cli.subject import Subject
 from kfgit.diagnostics import did_you_mean
-from kfgit.driver import Checkout, Repository
-from kfgit.graph import CheckedProject
-from kfgit.ir import Package
+from kfgit.driver import Repository
 from kfgit.model import ArtifactType, Input, ParameterType
 from kfgit.render import as_json
-from kfgit.resolve import literal_fault, parse_type, show_type
-from kfgit.source import SourceFile, whole_file
+from kfgit.resolve import literal_fault, show_type
+from kfgit.source import SourceFile
 
-_EXECUTORS = ("auto", "process", "docker", "podman")
-
-
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """What is run, and the inputs it takes."""
-
-    pipeline: str
-    package: Package
-    inputs: Mapping[str, Input]
-    experiment: str = desired.DEFAULT_EXPERIMENT
-    given: Mapping[str, Any] | None = None
-    name: str | None = None
-    timeout: float | None = None
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @click.command("run")
-@click.argument("subject", metavar="PIPELINE|PACKAGE.yaml|run/NAME", shell_complete=options.complete_pipeline)
+@click.argument("subject", metavar="PIPELINE|PACKAGE.yaml|run/NAME", shell_complete=options.complete_runnable)
 @options.environment
-@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="An input; JSON for what is no string.")
-@click.option("--params", "params_file", type=click.Path(path_type=Path), help="A YAML or JSON file with inputs.")
+@click.option(
+    "-p",
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An input; JSON for what is no string.",
+)
+@click.option(
+    "--params", "params_file", type=click.Path(path_type=Path), help="A YAML or JSON file with inputs."
+)
 @click.option("--no-cache", is_flag=True, help="Do everything anew.")
-@click.option("--executor", type=click.Choice(_EXECUTORS), default="auto", show_default=True, help="What runs container components.")
+@click.option(
+    "--executor",
+    type=Choice("auto", "process", "docker", "podman"),
+    default="auto",
+    show_default=True,
+    help="What runs container components; auto: what the environment says.",
+)
 @options.output("human", "json")
 @options.session
-def command(session: Session, subject: str, env: str | None, output: str, **flags: Any) -> int:
+def command(session: Session, /, subject: str, env: str | None, output: str, **flags: Any) -> int:
     """Run a pipeline now and follow it to its end.
 
     VALUE is taken as it is for a string, as JSON for other types, and as a path or URI for an artifact.
+    Exits with 7 when the run fails. Ctrl-C cancels it; its exit task still runs.
 
     \b
     Examples:
@@ -65,94 +69,45 @@ def command(session: Session, subject: str, env: str | None, output: str, **flag
     """
     repository = session.repository()
     environment = session.environment(repository, env)
-    checked = driver.check(repository, environment)
-    found = _find(session, repository, checked.value, subject)
+    found = _find(session, repository, environment, subject)
     if found is None:
-        session.diagnose((*repository.diagnostics, *checked.diagnostics), repository)
         return exits.INVALID
     request = _request(session, found, flags)
-    with session.backend(repository, checked.value) as backend:
+    with session.reached(repository, environment, *standing(repository, environment)) as backend:
         backend.start(request)
-        run = follow(session, backend, request.id, found.timeout)
+        ended = follow(session, backend, request.id, found.timeout)
     if output == "json":
-        session.json(as_json.run(run))
-    return code(run)
+        session.json(as_json.run(ended.run))
+    return ended.code
 
 
-def _find(session: Session, repository: Repository, checkout: Checkout, subject: str) -> _Subject | None:
-    """What is named; None where it is there but has mistakes."""
-    path = session.folder / subject
-    if subject.endswith((".yaml", ".yml", ".json")):
-        return _package(path)
-    project = checkout.project
-    if subject.startswith("run/"):
-        return _run(project, subject.removeprefix("run/"), repository)
-    return _pipeline(project, subject.removeprefix("pipeline/"))
-
-
-def _pipeline(project: CheckedProject, name: str) -> _Subject | None:
-    source = project.project.pipelines.get(name)
-    if source is None:
-        raise NotFound("pipeline", name, list(project.project.pipelines))
-    checked = project.pipelines.get(name)
-    if checked is None:
-        return None
-    server = desired.server_name(project, name, source.external_name)
-    return _Subject(server, compiler.compile_pipeline(checked), source.inputs)
-
-
-def _run(project: CheckedProject, name: str, _repository: Repository) -> _Subject | None:
-    run = project.project.runs.get(name)
-    if run is None:
-        raise NotFound("run", name, list(project.project.runs))
-    found = _pipeline(project, run.pipeline.text)
+def _find(session: Session, repository: Repository, environment: str, text: str) -> Subject | None:
+    """What is named; None after telling what is wrong with it. A package needs nothing of the project to be right."""
+    if subjects.is_package(text):
+        return subjects.package(session.folder / text)
+    checked = driver.check(repository, environment)
+    found = subjects.find(repository, checked.value, text)
     if found is None:
-        return None
-    experiment = run.experiment or desired.DEFAULT_EXPERIMENT
-    return _Subject(found.pipeline, found.package, found.inputs, experiment, run.inputs, name, run.wait_timeout)
-
-
-def _package(path: Path) -> _Subject:
-    """A KFP package as it stands."""
-    try:
-        parsed = document.parse(SourceFile(path.name, path.read_bytes()))
-    except OSError as fault:
-        raise click.UsageError(f"{path} cannot be read: {(fault.strerror or 'bad path').lower()}") from fault
-    documents = [document.plain(found.root) for found in parsed.value]
-    if not parsed.ok:
-        raise click.UsageError(f"{path}: {parsed.diagnostics[0].message} (line {parsed.diagnostics[0].span.line})")
-    specs = [d for d in documents if isinstance(d, dict) and "pipelineInfo" in d and "root" in d]
-    platforms = [d for d in documents if isinstance(d, dict) and "platforms" in d]
-    if len(specs) != 1 or not isinstance(specs[0]["pipelineInfo"], dict):
-        raise click.UsageError(f"{path} is no KFP package: it needs one document with `pipelineInfo` and `root`")
-    spec = specs[0]
-    name = str(spec["pipelineInfo"].get("name") or path.stem)
-    return _Subject(name, Package(name, spec, platforms[0] if platforms else None), _inputs_of(spec))
-
-
-_TYPES = {"STRING": "string", "NUMBER_INTEGER": "int", "NUMBER_DOUBLE": "float", "BOOLEAN": "bool", "LIST": "list", "STRUCT": "dict"}
-
-
-def _inputs_of(spec: Mapping[str, Any]) -> dict[str, Input]:
-    root = spec["root"] if isinstance(spec["root"], dict) else {}
-    definitions = root.get("inputDefinitions") or {}
-    where = whole_file("package")
-    found: dict[str, Input] = {}
-    for name, given in (definitions.get("parameters") or {}).items():
-        optional = bool(given.get("isOptional")) or "defaultValue" in given
-        found[name] = Input(name, parse_type(_TYPES.get(given.get("parameterType"), "string")), where, optional=optional)
-    for name, given in (definitions.get("artifacts") or {}).items():
-        title = (given.get("artifactType") or {}).get("schemaTitle", "system.Artifact")
-        found[name] = Input(name, ArtifactType(title), where, optional=bool(given.get("isOptional")))
+        faults = (*repository.diagnostics, *checked.diagnostics)
+        session.invalid(repository, touching(checked.value.view.documents, [subjects.key(text)], faults))
     return found
 
 
-def _request(session: Session, subject: _Subject, flags: Mapping[str, Any]) -> RunRequest:
-    given = {**(subject.given or {}), **_from_file(session, flags["params_file"])}
-    parameters, artifacts = _split(subject, given, flags["params"], session)
-    missing = [p for p in subject.inputs.values() if p.required and p.name not in parameters and p.name not in artifacts]
+def _request(session: Session, subject: Subject, flags: Mapping[str, Any]) -> RunRequest:
+    parameters: dict[str, Any] = {}
+    artifacts: dict[str, str] = {}
+    for name, given in _inputs(session, subject, flags):
+        port = _port(subject, name)
+        if isinstance(port.type, ArtifactType):
+            artifacts[name] = _uri(given, session)
+            continue
+        value = _checked(port, _value(port, given.text) if isinstance(given, _Text) else given)
+        parameters.pop(name, None)
+        if value is not None:  # KFP takes null for "not given"
+            parameters[name] = value
+    missing = [p for p in subject.inputs.values() if p.required and p.name not in {*parameters, *artifacts}]
     if missing:
-        wanted = ", ".join(f"{port.name} ({show_type(port.type)})" for port in missing)
+        wanted = ", ".join(f"`{port.name}` ({show_type(port.type)})" for port in missing)
         raise click.UsageError(f"`{subject.pipeline}` needs {wanted}; give it with -p {missing[0].name}=…")
     id_ = str(uuid4())
     return RunRequest(
@@ -169,41 +124,49 @@ def _request(session: Session, subject: _Subject, flags: Mapping[str, Any]) -> R
     )
 
 
-def _from_file(session: Session, path: Path | None) -> dict[str, Any]:
+class _Text:
+    """A value as it was typed."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _inputs(session: Session, subject: Subject, flags: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """From the weakest to the strongest: the Run document's, the file's, and what was typed."""
+    yield from (subject.given or {}).items()
+    yield from _from_file(session, flags["params_file"]).items()
+    yield from _typed(flags["params"])
+
+
+def _typed(texts: Sequence[str]) -> Iterator[tuple[str, _Text]]:
+    for text in texts:
+        name, equals, raw = text.partition("=")
+        if not equals:
+            raise click.UsageError(f"`-p {text}` is not NAME=VALUE")
+        yield name, _Text(raw)
+
+
+def _from_file(session: Session, path: Path | None) -> Mapping[str, Any]:
     if path is None:
         return {}
     try:
         parsed = document.parse(SourceFile(str(path), (session.folder / path).read_bytes()))
     except OSError as fault:
         raise click.UsageError(f"{path} cannot be read: {(fault.strerror or 'bad path').lower()}") from fault
-    values = document.plain(parsed.value[0].root) if parsed.value else None
-    if not parsed.ok or not isinstance(values, dict):
-        raise click.UsageError(f"{path} is no map of inputs")
+    if not parsed.ok:
+        raise click.UsageError(
+            f"{path}: {parsed.diagnostics[0].message} (line {parsed.diagnostics[0].span.line})"
+        )
+    values = document.plain(parsed.value[0].root) if len(parsed.value) == 1 else None
+    if not isinstance(values, dict):
+        raise click.UsageError(f"{path} is no map of inputs; write `name: value` lines")
     return values
 
 
-def _split(subject: _Subject, given: Mapping[str, Any], texts: Sequence[str], session: Session) -> tuple[dict[str, Any], dict[str, str]]:
-    parameters: dict[str, Any] = {}
-    artifacts: dict[str, str] = {}
-    for name, value in given.items():
-        port = _port(subject, name)
-        if isinstance(port.type, ArtifactType):
-            artifacts[name] = _uri(str(value), session)
-        else:
-            parameters[name] = _checked(port, value)
-    for text in texts:
-        name, equals, raw = text.partition("=")
-        if not equals:
-            raise click.UsageError(f"`-p {text}` is not NAME=VALUE")
-        port = _port(subject, name)
-        if isinstance(port.type, ArtifactType):
-            artifacts[name] = _uri(raw, session)
-        else:
-            parameters[name] = _checked(port, _value(port, raw))
-    return parameters, artifacts
-
-
-def _port(subject: _Subject, name: str) -> Input:
+def _port(subject: Subject, name: str) -> Input:
     port = subject.inputs.get(name)
     if port is None:
         known = did_you_mean(name, subject.inputs, what="its inputs")
@@ -215,9 +178,21 @@ def _value(port: Input, raw: str) -> Any:
     if not isinstance(port.type, ParameterType) or port.type.name == "string":
         return raw
     try:
-        return json.loads(raw, parse_constant=lambda word: word)
-    except ValueError as fault:
-        raise click.UsageError(f"`{port.name}` is {show_type(port.type)}, and `{raw}` is no JSON of that type") from fault
+        return json.loads(raw, parse_constant=_no_number, parse_float=_number)
+    except (ValueError, RecursionError) as fault:
+        wanted = show_type(port.type)
+        raise click.UsageError(
+            f"`{port.name}` is of type {wanted}, and `{raw}` is no JSON of that type"
+        ) from fault
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(word)
+
+
+def _number(text: str) -> float:
+    found = float(text)
+    return found if math.isfinite(found) else _no_number(text)
 
 
 def _checked(port: Input, value: Any) -> Any:
@@ -227,6 +202,7 @@ def _checked(port: Input, value: Any) -> Any:
     return value
 
 
-def _uri(text: str, session: Session) -> str:
+def _uri(given: object, session: Session) -> str:
     """A URI as it is, a path made absolute."""
-    return text if re.match(r"[a-z][a-z0-9+.-]*://", text) else str((session.folder / text).absolute())
+    text = str(given)
+    return text if _URI.match(text) else str((session.folder / text).absolute())

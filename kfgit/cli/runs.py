@@ -8,16 +8,18 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from kfgit.cli import exits, options
-from kfgit.cli.follow import code, follow
+from kfgit.cli.follow import follow
+from kfgit.cli.names import Group
 from kfgit.cli.session import Session
 from kfgit.render import as_json, runs as show
 from kfgit.render.style import clean
 
-_AGE = re.compile(r"(\d+)([smhdw])\Z")
+_AGE = re.compile(r"([0-9]{1,12})([smhdw])\Z")
+_LONGEST = timedelta(days=365_000)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-@click.group("runs")
+@click.group("runs", cls=Group)
 def command() -> None:
     """List, show, read, cancel and delete runs.
 
@@ -33,7 +35,9 @@ def command() -> None:
 
 @command.command("list")
 @options.environment
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many, newest first.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many, newest first."
+)
 @options.output("human", "json")
 @options.session
 def list_(session: Session, env: str | None, limit: int, output: str) -> int:
@@ -55,7 +59,7 @@ def list_(session: Session, env: str | None, limit: int, output: str) -> int:
 
 
 @command.command("show")
-@click.argument("run")
+@click.argument("run", shell_complete=options.complete_run)
 @options.environment
 @options.output("human", "json")
 @options.session
@@ -76,13 +80,15 @@ def show_(session: Session, run: str, env: str | None, output: str) -> int:
 
 
 @command.command("logs")
-@click.argument("run")
+@click.argument("run", shell_complete=options.complete_run)
 @click.argument("task", required=False)
 @click.option("--attempt", type=click.IntRange(0), help="Which attempt, from 0; default: the last.")
 @options.environment
 @options.output("human", "json")
 @options.session
-def logs(session: Session, run: str, task: str | None, attempt: int | None, env: str | None, output: str) -> int:
+def logs(
+    session: Session, run: str, task: str | None, attempt: int | None, env: str | None, output: str
+) -> int:
     """Print what a task said, or what every task of the run said.
 
     \b
@@ -108,11 +114,11 @@ def logs(session: Session, run: str, task: str | None, attempt: int | None, env:
 
 def _safe(session: Session, text: str) -> str:
     """Logs keep their colours in files; on a terminal nothing of them is obeyed."""
-    return clean(text) if session.out.colour else text
+    return clean(text) if session.screen else text
 
 
 @command.command("watch")
-@click.argument("run")
+@click.argument("run", shell_complete=options.complete_run)
 @options.environment
 @options.output("human", "json")
 @options.session
@@ -126,12 +132,12 @@ def watch(session: Session, run: str, env: str | None, output: str) -> int:
     with session.target(env) as backend:
         found = follow(session, backend, backend.runs.resolve(run))
     if output == "json":
-        session.json(as_json.run(found))
-    return code(found)
+        session.json(as_json.run(found.run))
+    return found.code
 
 
 @command.command("cancel")
-@click.argument("runs", nargs=-1, required=True)
+@click.argument("runs", nargs=-1, required=True, shell_complete=options.complete_run)
 @options.environment
 @options.output("human", "json")
 @options.session
@@ -153,12 +159,14 @@ def cancel(session: Session, runs: tuple[str, ...], env: str | None, output: str
 
 
 @command.command("delete")
-@click.argument("runs", nargs=-1)
+@click.argument("runs", nargs=-1, shell_complete=options.complete_run)
 @click.option("--older-than", metavar="AGE", help="All ended runs older than this, such as 30d.")
 @options.environment
 @options.output("human", "json")
 @options.session
-def delete(session: Session, runs: tuple[str, ...], older_than: str | None, env: str | None, output: str) -> int:
+def delete(
+    session: Session, /, runs: tuple[str, ...], older_than: str | None, env: str | None, output: str
+) -> int:
     """Remove ended runs with their files.
 
     \b
@@ -168,10 +176,10 @@ def delete(session: Session, runs: tuple[str, ...], older_than: str | None, env:
     """
     if bool(runs) == bool(older_than):
         raise click.UsageError("name runs, or give --older-than")
+    limit = datetime.now(UTC) - _age(older_than) if older_than else None
     with session.target(env) as backend:
-        ids = [backend.runs.resolve(run) for run in runs]
-        if older_than:
-            limit = datetime.now(UTC) - _age(older_than)
+        ids = list(dict.fromkeys(backend.runs.resolve(run) for run in runs))
+        if limit is not None:
             ids = [r.id for r in backend.runs.all() if r.finished_at is not None and r.finished_at < limit]
         for id_ in ids:
             backend.runs.delete(id_)
@@ -186,4 +194,7 @@ def _age(text: str) -> timedelta:
     match = _AGE.match(text)
     if match is None:
         raise click.UsageError(f"`{text}` is no age; write 12h, 30d or 2w")
-    return timedelta(**{_UNITS[match.group(2)]: int(match.group(1))})
+    try:
+        return min(timedelta(**{_UNITS[match.group(2)]: int(match.group(1))}), _LONGEST)
+    except OverflowError:
+        return _LONGEST

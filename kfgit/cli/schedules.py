@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,15 +10,17 @@ import click
 
 from kfgit.backend import NotFound
 from kfgit.cli import exits, options
-from kfgit.cli.plan import next_times
+from kfgit.cli.firing import next_times
+from kfgit.cli.names import Group
 from kfgit.cli.session import Session
-from kfgit.ir import Resource
 from kfgit.plan import LiveObject
 from kfgit.render import as_json
-from kfgit.render.style import instant, table
+from kfgit.render.style import Style, clean, every, instant, moment, table
+
+_NONE = "no schedules are live; `kfgit apply` makes those of the repository"
 
 
-@click.group("schedules")
+@click.group("schedules", cls=Group)
 def command() -> None:
     """List schedules and their next fire times.
 
@@ -35,12 +37,15 @@ def _live(session: Session, env: str | None) -> list[LiveObject]:
 
 
 def _times(thing: LiveObject, count: int) -> list[datetime]:
-    return next_times(Resource(thing.kind, thing.name, thing.spec, ""), datetime.now(UTC), count)
+    """When it fires next; a disabled one never does."""
+    return next_times(thing.spec, datetime.now(UTC), count) if thing.spec.get("enabled") else []
 
 
 def _json(thing: LiveObject, count: int) -> dict[str, Any]:
     times = [instant(at) for at in _times(thing, count)]
-    return as_json.envelope("Schedule", id=thing.id, name=thing.name, owned=thing.owned, spec=dict(thing.spec), next=times)
+    return as_json.envelope(
+        "Schedule", id=thing.id, name=thing.name, owned=thing.owned, spec=dict(thing.spec), next=times
+    )
 
 
 @command.command("list")
@@ -58,27 +63,44 @@ def list_(session: Session, env: str | None, output: str) -> int:
     if output == "json":
         session.json(as_json.items("Schedule", [_json(thing, 1) for thing in found]))
     elif found:
-        session.print(table([_row(thing) for thing in found], ("NAME", "PIPELINE", "WHEN", "ENABLED", "NEXT"), session.out))
+        session.print(
+            table(
+                [_row(thing) for thing in found], ("NAME", "PIPELINE", "WHEN", "ENABLED", "NEXT"), session.out
+            )
+        )
     else:
-        session.say("no schedules are live; `kfgit apply` makes those of the repository")
+        session.say(_NONE)
     return exits.DONE
 
 
 def _row(thing: LiveObject) -> Sequence[str]:
     spec = thing.spec
-    when = spec.get("cron") or f"every {spec.get('every')}s"
     times = _times(thing, 1)
-    following = times[0].strftime("%a %Y-%m-%d %H:%M %Z") if times else "never"
-    return thing.name, str(spec.get("pipeline")), f"{when} {spec.get('timezone')}", "yes" if spec.get("enabled") else "no", following
+    following = moment(times[0]) if times else "never"
+    return (
+        thing.name,
+        str(spec.get("pipeline")),
+        _when(spec),
+        "yes" if spec.get("enabled") else "no",
+        following,
+    )
+
+
+def _when(spec: Mapping[str, Any]) -> str:
+    """The trigger as people write it: cron in five fields where the seconds say nothing."""
+    cron = spec.get("cron")
+    if cron is None:
+        return f"every {every(int(spec.get('every') or 0))}"
+    return f"{str(cron).removeprefix('0 ')} {spec.get('timezone')}"
 
 
 @command.command("next")
-@click.argument("schedule", required=False)
+@click.argument("schedule", required=False, shell_complete=options.complete_schedule)
 @click.option("--count", type=click.IntRange(1, 100), default=5, show_default=True, help="How many times.")
 @options.environment
 @options.output("human", "json")
 @options.session
-def next_(session: Session, schedule: str | None, count: int, env: str | None, output: str) -> int:
+def next_(session: Session, /, schedule: str | None, count: int, env: str | None, output: str) -> int:
     """Show when schedules fire next, in their own zone and in yours.
 
     \b
@@ -95,8 +117,21 @@ def next_(session: Session, schedule: str | None, count: int, env: str | None, o
     if output == "json":
         session.json(as_json.items("Schedule", [_json(thing, count) for thing in found]))
         return exits.DONE
+    if not found:
+        session.say(_NONE)
     for thing in found:
-        session.print(session.out.bold(thing.name) + ("" if thing.spec.get("enabled") else "  (disabled)"))
-        rows = [(at.strftime("%a %Y-%m-%d %H:%M:%S %Z"), at.astimezone().strftime("%a %Y-%m-%d %H:%M:%S %Z")) for at in _times(thing, count)]
-        session.print(table([("  " + one, other) for one, other in rows], ("  ITS ZONE", "YOURS"), session.out) if rows else "  never\n")
+        session.print(_upcoming(thing, count, session.out))
     return exits.DONE
+
+
+def _upcoming(thing: LiveObject, count: int, style: Style) -> str:
+    """The times of one schedule; in the reader's zone too where that is another."""
+    head = f"{style.bold(clean(thing.name))}  {style.dim(clean(_when(thing.spec)))}\n"
+    if not thing.spec.get("enabled"):
+        return f"{head}  disabled: it does not fire\n"
+    rows = [(f"  {moment(at)}", moment(at.astimezone())) for at in _times(thing, count)]
+    if not rows:
+        return f"{head}  never again\n"
+    if all(its.strip() == yours for its, yours in rows):
+        return head + table([(its,) for its, _ in rows])
+    return head + table(rows, ("  ITS ZONE", "YOURS"), style)

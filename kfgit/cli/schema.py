@@ -13,10 +13,10 @@ from kfgit.cli.session import Session
 
 
 @click.command("schema")
-@click.argument("kind", required=False)
+@click.argument("kind", required=False, shell_complete=options.offering(lambda _: driver.schemas().kinds))
 @options.output("json")
 @options.session
-def command(session: Session, kind: str | None, output: str) -> int:  # noqa: ARG001 - there is one format
+def command(session: Session, /, kind: str | None, **_format: str) -> int:
     """Print a JSON Schema in one piece: of a KIND, or of all kinds together.
 
     \b
@@ -28,5 +28,7 @@ def command(session: Session, kind: str | None, output: str) -> int:  # noqa: AR
     kinds = {name.lower(): name for name in found.kinds}
     if kind is not None and kind.lower() not in kinds:
         raise NotFound("kind", kind, found.kinds)
-    session.print(json.dumps(schema.bundled(found, kinds[kind.lower()] if kind else None), indent=2, ensure_ascii=False))
+    session.print(
+        json.dumps(schema.bundled(found, kinds[kind.lower()] if kind else None), indent=2, ensure_ascii=False)
+    )
     return exits.DONE

@@ -104,7 +104,9 @@ class Session:
 
         root = project.find_root(self.folder)
         if root is None:
-            raise click.UsageError(f"no kfgit.yaml in {self.folder} or above it; `kfgit init` makes a project")
+            raise click.UsageError(
+                f"no kfgit.yaml in {self.folder} or above it; `kfgit init` makes a project"
+            )
         return driver.load(root)
 
     def environment(self, repository: Repository, wanted: str | None) -> str:
@@ -118,7 +120,9 @@ class Session:
             return name
         if ("*", name) in repository.broken or (wanted is None and repository.diagnostics):
             raise exits.Stop(self.invalid(repository, repository.diagnostics))
-        raise click.UsageError(f"there is no environment `{name}`; {did_you_mean(name, known, what='environments')}")
+        raise click.UsageError(
+            f"there is no environment `{name}`; {did_you_mean(name, known, what='environments')}"
+        )
 
     def checkout(self, repository: Repository, environment: str) -> Checkout:
         """One environment without mistakes; ends the command with 1 where there are any."""
@@ -164,8 +168,7 @@ class Session:
     def backend(self, repository: Repository, checkout: Checkout) -> Iterator[LocalBackend]:
         """The target of an environment that was checked, closed at the end."""
         environment = checkout.project.project.environment
-        _reachable(environment.name, environment.target)
-        with self.local(repository, environment.name, environment.executor) as backend:
+        with self.reached(repository, environment.name, environment.target, environment.executor) as backend:
             yield backend
 
     @contextmanager
@@ -175,18 +178,35 @@ class Session:
 
         repository = self.repository()
         name = self.environment(repository, wanted)
-        kind, executor = standing(repository, name)
-        _reachable(name, kind)
+        with self.reached(repository, name, *standing(repository, name)) as backend:
+            yield backend
+
+    @contextmanager
+    def reached(
+        self, repository: Repository, name: str, target: str, executor: str
+    ) -> Iterator[LocalBackend]:
+        """The target of an environment; ends the command for one that cannot be reached."""
+        from kfgit.backend import Refused
+
+        if target != "local":
+            raise Refused(
+                f"the target of `{name}` is a cluster, which this version cannot reach yet; "
+                "validate, render, graph and compile work for it"
+            )
         with self.local(repository, name, executor) as backend:
             yield backend
 
     @contextmanager
-    def local(self, repository: Repository, environment: str, executor: str = "auto") -> Iterator[LocalBackend]:
+    def local(
+        self, repository: Repository, environment: str, executor: str = "auto"
+    ) -> Iterator[LocalBackend]:
         """The store of a local environment."""
         from kfgit.backends.local.backend import LocalBackend, LocalSettings
 
         if environment in _TAKEN or not _NAME.match(environment):
-            why = "keeps something else there" if environment in _TAKEN else "cannot make a folder of that name"
+            why = (
+                "keeps something else there" if environment in _TAKEN else "cannot make a folder of that name"
+            )
             raise click.UsageError(
                 f"a local environment cannot be called `{environment}`: kfgit {why}, in .kfgit/; rename it"
             )
@@ -207,16 +227,6 @@ class Session:
             backend.close()
 
 
-def _reachable(name: str, target: str) -> None:
-    from kfgit.backend import Refused
-
-    if target != "local":
-        raise Refused(
-            f"the target of `{name}` is a cluster, which this version cannot reach yet; "
-            "validate, render, graph and compile work for it"
-        )
-
-
 def cache_folder() -> Path:
     """Where things that all projects share are kept: `KFGIT_CACHE`, else the XDG cache folder."""
     own = os.environ.get("KFGIT_CACHE")
@@ -232,7 +242,9 @@ def make_session(door: Door, directory: Path | None, colour: str, *, quiet: bool
         raise click.UsageError(f"there is no folder {folder}")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # names of files may be any bytes, terminals any encoding
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # names of files may be any bytes, terminals any encoding
     dumb = os.environ.get("TERM") == "dumb"
     return Session(
         folder,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from kfgit import overlay
-from kfgit.diagnostics import Diagnostic
+from kfgit.diagnostics import Diagnostic, has_errors
 from kfgit.document import Mapping, Node, Scalar, Sequence as Items, at
 from kfgit.driver import Repository
 from kfgit.overlay import Located
@@ -28,16 +28,24 @@ def touching(
     documents: Sequence[Located], roots: Iterable[tuple[str, str]], diagnostics: Sequence[Diagnostic]
 ) -> tuple[Diagnostic, ...]:
     """What is wrong with some documents and all that they use; all that is wrong where that names no error."""
-    reached = _reached({(d.kind, d.name): d for d in documents}, roots)
-    places = {(span.file, line) for d in reached for span in _spans(d.node) for line in _lines(span)}
-    files = {"kfgit.yaml"} | {word for d in reached for word in _words(d.node) if word.endswith(".py")}
-    found = tuple(
+    found = concerning(_reached({(d.kind, d.name): d for d in documents}, roots), diagnostics)
+    return found if has_errors(found) else tuple(diagnostics)
+
+
+def concerning(documents: Iterable[Located], diagnostics: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """What is wrong on the lines of some documents, in the python files they name, and with the project itself."""
+    chosen = list(documents)
+    places = {(span.file, line) for d in chosen for span in _spans(d.node) for line in _lines(span)}
+    files = (
+        "kfgit.yaml",
+        *{word.removeprefix("./") for d in chosen for word in _words(d.node) if word.endswith(".py")},
+    )
+    return tuple(
         d
         for d in diagnostics
-        if not places.isdisjoint({(d.span.file, line) for line in _lines(d.span)})
-        or any(d.span.file.endswith(name.removeprefix("./")) for name in files)
+        if d.span.file.endswith(files)
+        or not places.isdisjoint((d.span.file, line) for line in _lines(d.span))
     )
-    return found if any(d.severity == "error" for d in found) else tuple(diagnostics)
 
 
 def _reached(known: dict[tuple[str, str], Located], roots: Iterable[tuple[str, str]]) -> list[Located]:
@@ -49,7 +57,9 @@ def _reached(known: dict[tuple[str, str], Located], roots: Iterable[tuple[str, s
         if key not in found:
             found[key] = known[key]
             words = set(_words(known[key].node))
-            pending += [other for other in known if other[0] in {"Component", "Pipeline"} and other[1] in words]
+            pending += [
+                other for other in known if other[0] in {"Component", "Pipeline"} and other[1] in words
+            ]
     return list(found.values())
 
 

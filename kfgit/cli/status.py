@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from kfgit import plan as plans
-from kfgit.backends.local.backend import LocalBackend
+from kfgit import driver
 from kfgit.cli import exits, options
 from kfgit.cli.plan import make
 from kfgit.cli.session import Session
+from kfgit.cli.standing import standing
+from kfgit.diagnostics import has_errors
+from kfgit.driver import Checkout, Repository
 from kfgit.events import RunRecord
-from kfgit.plan import Plan
-from kfgit.render import as_json, runs as show_runs
-from kfgit.render.plans import sentence
+from kfgit.plan import LiveObject, Plan
+from kfgit.render import as_json, plans as show_plans, runs as show_runs
 from kfgit.render.style import Style, ago, clean, instant, table
 
+if TYPE_CHECKING:
+    from kfgit.backends.local.backend import LocalBackend
+    from kfgit.backends.local.store.ledger import Apply
+
 _RUNS = 5
+_LOOKED_AT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Status:
+    """`plan` is None while the source has `errors`: then nothing can be compared."""
+
+    environment: str
+    plan: Plan | None
+    errors: int
+    last: Apply | None
+    objects: tuple[LiveObject, ...]
+    runs: tuple[RunRecord, ...]
+    failing: tuple[RunRecord, ...]
 
 
 @click.command("status")
 @options.environment
-@click.option("--exit-code", is_flag=True, help="Exit with 2 when the target differs, with 7 when something is unhealthy.")
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help="Exit with 7 when something is unhealthy, else with 2 when the target differs.",
+)
 @options.output("human", "json")
 @options.session
-def command(session: Session, env: str | None, exit_code: bool, output: str) -> int:  # noqa: FBT001 - a flag
+def command(session: Session, /, env: str | None, output: str, **flags: Any) -> int:
     """Show what is live, drift, health and the last apply.
 
     \b
@@ -34,63 +58,103 @@ def command(session: Session, env: str | None, exit_code: bool, output: str) -> 
       kfgit status -e local --exit-code
     """
     repository = session.repository()
-    checkout = session.checkout(repository, session.environment(repository, env))
-    with session.backend(repository, checkout) as backend:
-        plan = make(repository, checkout, backend)
-        facts = _facts(backend, plan)
+    name = session.environment(repository, env)
+    found = _look(session, repository, name)
     if output == "json":
-        session.json(_json(plan, facts))
+        session.json(_json(found))
     else:
-        session.print(_human(plan, facts, session.out))
-    if not exit_code:
-        return exits.DONE
-    if facts["failing"]:
+        session.print(_human(found, session.out))
+    return _code(found) if flags["exit_code"] else exits.DONE
+
+
+def _code(found: _Status) -> int:
+    if found.failing:
         return exits.FAILED
-    return exits.PENDING if plan.pending else exits.DONE
+    if found.plan is None:
+        return exits.INVALID
+    return exits.PENDING if found.plan.pending else exits.DONE
 
 
-def _facts(backend: LocalBackend, plan: Plan) -> dict[str, Any]:
-    runs = backend.runs.page(_RUNS).items
+def _look(session: Session, repository: Repository, name: str) -> _Status:
+    checked = driver.check(repository, name)
+    faults = (*repository.diagnostics, *checked.diagnostics)
+    if has_errors(faults):
+        with session.reached(repository, name, *standing(repository, name)) as backend:
+            return _facts(name, backend, None, sum(d.severity == "error" for d in faults))
+    with session.backend(repository, checked.value) as backend:
+        return _facts(name, backend, _plan(repository, checked.value, backend), 0)
+
+
+def _plan(repository: Repository, checkout: Checkout, backend: LocalBackend) -> Plan:
+    return make(repository, checkout, driver.resources(checkout).value, backend)
+
+
+def _facts(name: str, backend: LocalBackend, plan: Plan | None, errors: int) -> _Status:
+    """A pipeline is unhealthy while the newest of its runs has failed."""
+    runs = backend.runs.page(_LOOKED_AT).items
     latest: dict[str, RunRecord] = {}
-    for run in backend.runs.page(200).items:
-        latest.setdefault(run.pipeline, run)
-    failing = [run for run in latest.values() if run.state == "FAILED"]
-    return {"last": backend.last_apply(), "runs": runs, "failing": failing, "objects": backend.observe().objects, "plan": plan}
+    for run in runs:
+        if run.state not in {"PENDING", "CANCELED", "SKIPPED"}:
+            latest.setdefault(run.pipeline, run)
+    failing = tuple(run for run in latest.values() if run.state == "FAILED")
+    return _Status(name, plan, errors, backend.last_apply(), backend.observe().objects, runs[:_RUNS], failing)
 
 
-def _json(plan: Plan, facts: dict[str, Any]) -> dict[str, Any]:
-    last = facts["last"]
+def _json(found: _Status) -> dict[str, Any]:
     return as_json.envelope(
         "Status",
-        environment=plan.environment,
-        target=plan.target,
-        inSync=not plan.pending,
-        healthy=not facts["failing"],
-        pending=[as_json.change(change) for change in plan.pending],
-        objects=[{"kind": o.kind, "name": o.name, "id": o.id, "owned": o.owned} for o in facts["objects"]],
-        lastApply=None
-        if last is None
-        else {"commit": last.commit, "digest": last.digest, "who": last.who, "startedAt": instant(last.started_at), "finishedAt": instant(last.finished_at), "result": dict(last.result)},
-        runs=[as_json.run(run) for run in facts["runs"]],
+        environment=found.environment,
+        target="local",
+        errors=found.errors,
+        inSync=None if found.plan is None else not found.plan.pending,
+        healthy=not found.failing,
+        pending=[as_json.change(change) for change in found.plan.pending] if found.plan else [],
+        objects=[{"kind": o.kind, "name": o.name, "id": o.id, "owned": o.owned} for o in found.objects],
+        lastApply=_last(found.last) if found.last else None,
+        unhealthy=[{"run": run.id, "pipeline": run.pipeline, "error": run.error} for run in found.failing],
+        runs=[as_json.run(run) for run in found.runs],
     )
 
 
-def _human(plan: Plan, facts: dict[str, Any], style: Style) -> str:
+def _last(last: Apply) -> dict[str, Any]:
+    return {
+        "commit": last.commit,
+        "digest": last.digest,
+        "who": last.who,
+        "startedAt": instant(last.started_at),
+        "finishedAt": instant(last.finished_at),
+        "result": dict(last.result),
+    }
+
+
+def _human(found: _Status, style: Style) -> str:
     now = datetime.now(UTC)
-    last = facts["last"]
-    lines = [sentence(plan)]
-    lines += [f"  {style.yellow(plans.action(c))} {'/'.join((plans.subject(c)[0].lower(), clean(plans.subject(c)[1])))}" for c in plan.pending]
-    if last is not None:
-        commit = f" of commit {last.commit[:10]}" if last.commit else ""
-        lines.append(f"Last apply: {ago(last.started_at, now)} by {clean(last.who)}{commit}.")
+    if found.plan is None:
+        count = f"{found.errors} mistake" + ("s" if found.errors > 1 else "")
+        text = f"{style.red(count)} in the source, so nothing can be compared; `kfgit validate` tells them.\n"
     else:
-        lines.append("Nothing was applied yet.")
-    for run in facts["failing"]:
-        lines.append(f"{style.red('unhealthy')}: the last run of {clean(run.pipeline)} failed ({run.id[:8]}): {clean(run.error or '')}")
-    objects = [(o.kind.lower(), o.name, "ours" if o.owned else style.dim("foreign")) for o in facts["objects"]]
-    text = "\n".join(lines) + "\n"
-    if objects:
-        text += "\n" + table(objects, ("KIND", "NAME", "OWNER"), style)
-    if facts["runs"]:
-        text += "\n" + show_runs.listing(facts["runs"], now, style)
+        text = show_plans.human(found.plan, {}, style, kept=False)
+    text += _applied(found.last, now, style)
+    for run in found.failing:
+        why = f": {clean(run.error)}" if run.error else ""
+        text += (
+            f"{style.red('unhealthy')}: the last run of {clean(run.pipeline)} failed ({run.id[:8]}){why}\n"
+        )
+    if found.objects:
+        rows = [(o.kind.lower(), o.name, "ours" if o.owned else style.dim("not ours")) for o in found.objects]
+        text += "\n" + table(rows, ("KIND", "NAME", "OWNER"), style)
+    if found.runs:
+        text += "\n" + show_runs.listing(found.runs, now, style)
     return text
+
+
+def _applied(last: Apply | None, now: datetime, style: Style) -> str:
+    if last is None:
+        return "Nothing was applied yet.\n"
+    commit = f", commit {last.commit[:10]}" if last.commit else ""
+    how = ""
+    if last.finished_at is None:
+        how = f"; {style.yellow('it was cut off')}, and `kfgit apply` ends what it began"
+    elif last.result.get("failed"):
+        how = f"; {style.red('a change failed')}"
+    return f"Last apply: {ago(last.started_at, now)} by {clean(last.who)}{commit}{how}.\n"

@@ -32,7 +32,10 @@ def command(session: Session, paths: Sequence[Path], envs: Sequence[str], output
       kfgit validate -o github
     """
     repository = session.repository()
-    names = tuple(session.environment(repository, name) for name in dict.fromkeys(envs)) or repository.environments
+    names = (
+        tuple(session.environment(repository, name) for name in dict.fromkeys(envs))
+        or repository.environments
+    )
     found = driver.validate(repository, names)
     if paths:
         found = _within(found, [_relative(session, repository, path) for path in paths])
@@ -50,12 +53,16 @@ def _relative(session: Session, repository: Repository, path: Path) -> str:
 
 
 def _within(found: Sequence[Diagnostic], paths: Sequence[str]) -> tuple[Diagnostic, ...]:
-    return tuple(
-        d for d in found if any(path == "." or d.span.file == path or d.span.file.startswith(f"{path}/") for path in paths)
-    )
+    return tuple(d for d in found if any(_below(d.span.file, path) for path in paths))
 
 
-def _tell(session: Session, repository: Repository, found: Sequence[Diagnostic], names: Sequence[str], output: str) -> None:
+def _below(file: str, path: str) -> bool:
+    return path in {".", file} or file.startswith(f"{path}/")
+
+
+def _tell(
+    session: Session, repository: Repository, found: Sequence[Diagnostic], names: Sequence[str], output: str
+) -> None:
     documents = len(repository.documents)
     match output:
         case "json":

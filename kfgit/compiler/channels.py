@@ -205,10 +205,9 @@ class Channels:
         match channel:
             case FromInput(name=name):
                 return f"{PREFIX}{name}", ("input", name)
-            case FromNode(node=Leaf(name=task), output=output):
-                return f"{PREFIX}{task}-{output}", ("output", task, output)
-            case FromNode(node=Group() as group, output=output):
-                return self.key(group, output), ("output", group.name, output)
+            case FromNode(node=node, output=output):
+                wanted = f"{PREFIX}{node.name}-{output}" if isinstance(node, Leaf) else self.key(node, output)
+                return wanted, ("output", node.name, output)
             case FromItem(group=group, field=field):
                 base = self._item_name(group)
                 return (f"{base}-subvar-{field}" if field else base), ("item", group.name, field)
@@ -294,7 +293,8 @@ def selector(type_: Type | None, producer: str, key: str) -> dict[str, Any]:
 def _one_of(type_: Type | None, selectors: list[tuple[str, str]]) -> dict[str, Any]:
     if isinstance(type_, ArtifactType):
         return {"artifactSelectors": [{"producerSubtask": p, "outputArtifactKey": k} for p, k in selectors]}
-    return {"valueFromOneof": {"parameterSelectors": [{"producerSubtask": p, "outputParameterKey": k} for p, k in selectors]}}
+    parameters = [{"producerSubtask": p, "outputParameterKey": k} for p, k in selectors]
+    return {"valueFromOneof": {"parameterSelectors": parameters}}
 
 
 def literal_items(group: Group) -> list[Any] | None:

@@ -34,7 +34,8 @@ _GIGABYTE = 1_000_000_000
 def importer(constant: str | None, type_: ArtifactType, metadata: Any, *, reimport: bool) -> dict[str, Any]:
     """An importer executor."""
     uri = {"constant": constant} if constant is not None else {"runtimeParameter": "uri"}
-    spec: dict[str, Any] = {"artifactUri": uri, "typeSchema": {"schemaTitle": type_.title, "schemaVersion": type_.version}}
+    schema = {"schemaTitle": type_.title, "schemaVersion": type_.version}
+    spec: dict[str, Any] = {"artifactUri": uri, "typeSchema": schema}
     if metadata:
         spec["metadata"] = metadata
     if reimport:
@@ -44,18 +45,7 @@ def importer(constant: str | None, type_: ArtifactType, metadata: Any, *, reimpo
 
 def container(component: Component, settings: Settings) -> dict[str, Any]:
     """A container executor."""
-    match component.implementation:
-        case Python() as code:
-            spec: dict[str, Any] = {
-                "image": code.base_image,
-                "command": [escape(part) for part in lightweight.command(code.source, code.packages, code.index_urls)],
-                "args": lightweight.arguments(code.function),
-            }
-        case Container() as given:
-            spec = _given_container(component, given)
-        case None:
-            message = f"the component {component.name} was not checked"
-            raise AssertionError(message)
+    spec = _command_line(component)
     constants = {name: value for name, value in _environment(component, settings).items() if isinstance(value, str)}
     if constants:
         spec["env"] = [{"name": name, "value": escape(constants[name])} for name in sorted(constants)]
@@ -64,6 +54,22 @@ def container(component: Component, settings: Settings) -> dict[str, Any]:
         if resources:
             spec["resources"] = resources
     return spec
+
+
+def _command_line(component: Component) -> dict[str, Any]:
+    match component.implementation:
+        case Python() as code:
+            command = lightweight.command(code.source, code.packages, code.index_urls)
+            return {
+                "image": code.base_image,
+                "command": [escape(part) for part in command],
+                "args": lightweight.arguments(code.function),
+            }
+        case Container() as given:
+            return _given_container(component, given)
+        case None:
+            message = f"the component {component.name} was not checked"
+            raise AssertionError(message)
 
 
 def _given_container(component: Component, given: Container) -> dict[str, Any]:
@@ -85,7 +91,10 @@ def _given_container(component: Component, given: Container) -> dict[str, Any]:
 
 
 def _script_value(component: Component, ref: Ref) -> str:
-    """An argument that sets a variable of a script: empty for an input that was not given, which KFP would not start."""
+    """An argument that sets a variable of a script, empty for an input that was not given.
+
+    KFP's driver fails for a placeholder of an input that has no value.
+    """
     placeholder = _placeholder(component, ref)
     port = component.inputs.get(ref.name) if isinstance(ref, InputRef) else None
     if port is None or port.required or port.has_default or not isinstance(port.type, ParameterType):
@@ -126,13 +135,15 @@ def _pieces(component: Component, argument: Argument) -> Iterator[str | Placehol
 
 
 def _concat(component: Component, items: Sequence[Argument]) -> str:
-    """KFP's backend does not know `Concat`, so it is carried out here; a choice inside it chooses between whole texts."""
+    """KFP's backend knows no `Concat`, so it is carried out here; a choice in it chooses between whole texts."""
     for index, item in enumerate(items):
         if isinstance(item, Concat) and _chooses(item):
             return _concat(component, (*items[:index], *item.items, *items[index + 1 :]))
         if isinstance(item, IfPresent):
-            chosen = [_concat(component, (*items[:index], *part, *items[index + 1 :])) for part in (item.then, item.otherwise)]
-            return _if_present(item.input.text, [chosen[0]], [chosen[1]])
+            before, after = items[:index], items[index + 1 :]
+            then = _concat(component, (*before, *item.then, *after))
+            otherwise = _concat(component, (*before, *item.otherwise, *after))
+            return _if_present(item.input.text, [then], [otherwise])
     return written(piece for item in items for piece in _pieces(component, item))
 
 

@@ -11,7 +11,18 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from kfgit.graph.scope import Path, Scope, below, exit_scope, root_scope
-from kfgit.model import Condition, Literal_, Loop, Pipeline, Project, Switch, Task, Type, UseComponent, UsePipeline
+from kfgit.model import (
+    Condition,
+    Literal_,
+    Loop,
+    Pipeline,
+    Project,
+    Switch,
+    Task,
+    Type,
+    UseComponent,
+    UsePipeline,
+)
 
 Kind = Literal["root", "exit-handler", "condition", "condition-branches", "for-loop"]
 

@@ -8,7 +8,8 @@ from typing import Any
 from kfgit.model import ArtifactType, Component, Input, ParameterType, StatusType, Type
 
 _PARAMETER_TYPES = {
-    "string": "STRING", "int": "NUMBER_INTEGER", "float": "NUMBER_DOUBLE", "bool": "BOOLEAN", "list": "LIST", "dict": "STRUCT",
+    "string": "STRING", "int": "NUMBER_INTEGER", "float": "NUMBER_DOUBLE", "bool": "BOOLEAN",
+    "list": "LIST", "dict": "STRUCT",
 }  # fmt: skip
 
 

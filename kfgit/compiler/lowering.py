@@ -15,7 +15,13 @@ from kfgit import cel, ir
 from kfgit.compiler.channels import Channels, FromItem, FromNode, literal_items, selector
 from kfgit.compiler.executors import container, importer, platform_of
 from kfgit.compiler.groups import Group, Leaf, Names, Node, tree
-from kfgit.compiler.interfaces import by_kind, carried_inputs, component_outputs, declared_inputs, declared_outputs
+from kfgit.compiler.interfaces import (
+    by_kind,
+    carried_inputs,
+    component_outputs,
+    declared_inputs,
+    declared_outputs,
+)
 from kfgit.compiler.settings import caching, effective, inherited_by, retry_policy
 from kfgit.graph.scope import BoundOutput, bind, component_of, root_scope
 from kfgit.model import (

@@ -43,7 +43,8 @@ def _with_profile(settings: Settings, project: Project) -> Resources | None:
         return settings.resources
     own = settings.resources or Resources()
     base = found.resources
-    return Resources({**base.requests, **own.requests}, {**base.limits, **own.limits}, own.accelerator or base.accelerator)
+    requests, limits = {**base.requests, **own.requests}, {**base.limits, **own.limits}
+    return Resources(requests, limits, own.accelerator or base.accelerator)
 
 
 def inherited_by(settings: Settings, outer: Settings) -> Settings:
@@ -64,8 +65,8 @@ def caching(settings: Settings) -> dict[str, Any]:
 def retry_policy(settings: Settings, inherited: Settings) -> dict[str, Any]:
     """`retryPolicy` with all four fields and the SDK's defaults (dsl/structures.py, RetryPolicy); empty for none.
 
-    The backend gives tasks without a policy that of the nested pipeline around them (backend/src/v2/compiler/visitor.go),
-    so there a task that is not retried says so.
+    The backend gives tasks without a policy that of the nested pipeline around them
+    (backend/src/v2/compiler/visitor.go), so there a task that is not retried says so.
     """
     retry = settings.retry
     if retry is None or (retry.max == 0 and inherited.retry is None):

@@ -123,7 +123,14 @@ def apply(found: Plan, results: Sequence[ChangeFinished], runs: Sequence[RunReco
         commit=found.commit,
         digest=found.digest,
         results=[
-            {"action": r.action, "kind": r.kind, "name": r.name, "id": r.id, "state": r.state, "error": r.error}
+            {
+                "action": r.action,
+                "kind": r.kind,
+                "name": r.name,
+                "id": r.id,
+                "state": r.state,
+                "error": r.error,
+            }
             for r in results
         ],
         runs=[run(each) for each in runs],

@@ -20,7 +20,9 @@ def human(diagnostics: Iterable[Diagnostic], files: Mapping[str, bytes], style: 
     return "\n".join(blocks) + ("\n" if blocks else "")
 
 
-def summary(diagnostics: Sequence[Diagnostic], documents: int, environments: Sequence[str], style: Style) -> str:
+def summary(
+    diagnostics: Sequence[Diagnostic], documents: int, environments: Sequence[str], style: Style
+) -> str:
     """One line about all of it."""
     errors = sum(d.severity == "error" for d in diagnostics)
     warnings = len(diagnostics) - errors
@@ -51,7 +53,9 @@ def _block(diagnostic: Diagnostic, files: Mapping[str, bytes], style: Style) -> 
 
 def _notes(diagnostic: Diagnostic) -> list[str]:
     notes = [f"help: {clean(diagnostic.help)}"] if diagnostic.help else []
-    notes += [f"note: {clean(related.message)}: {clean(related.span.start())}" for related in diagnostic.related]
+    notes += [
+        f"note: {clean(related.message)}: {clean(related.span.start())}" for related in diagnostic.related
+    ]
     if diagnostic.environment:
         notes.append(f"in the environment {clean(diagnostic.environment)}")
     return notes
@@ -64,11 +68,15 @@ def _excerpt(source: str, span: Span, margin: str, paint: Any, style: Style) -> 
     marked = clean(source[span.column - 1 : max(last - 1, span.column)].replace("\t", _TAB))
     bar = style.cyan("|")
     caret = paint("^" * max(1, len(marked.rstrip()) or 1))
-    return [f"{margin} {bar}", f"{style.cyan(str(span.line))} {bar} {_cut(shown)}", f"{margin} {bar} {' ' * len(before)}{caret}"]
+    return [
+        f"{margin} {bar}",
+        f"{style.cyan(str(span.line))} {bar} {_cut(shown)}",
+        f"{margin} {bar} {' ' * len(before)}{caret}",
+    ]
 
 
 def _cut(text: str) -> str:
-    return text if len(text) < 240 else text[:239] + "…"  # noqa: PLR2004 - a screen, not a page
+    return text if len(text) < 240 else text[:239] + "…"
 
 
 def _line(files: Mapping[str, bytes], span: Span) -> str | None:
@@ -109,12 +117,12 @@ def _related(related: Related) -> dict[str, Any]:
 
 
 def github(diagnostics: Iterable[Diagnostic]) -> str:
-    """Workflow commands that annotate a pull request
-    (docs.github.com, "Workflow commands for GitHub Actions")."""
+    """Workflow commands that annotate a pull request (docs.github.com, "Workflow commands for GitHub Actions")."""
     lines = []
     for d in diagnostics:
         title = _property(f"{d.code}" + (f" ({d.environment})" if d.environment else ""))
-        place = f"file={_property(d.span.file)},line={d.span.line},endLine={max(d.span.end_line, d.span.line)},col={d.span.column}"
+        end = max(d.span.end_line, d.span.line)
+        place = f"file={_property(d.span.file)},line={d.span.line},endLine={end},col={d.span.column}"
         text = d.message + (f"\n{d.help}" if d.help else "")
         lines.append(f"::{d.severity} {place},title={title}::{_data(text)}\n")
     return "".join(lines)
@@ -158,5 +166,10 @@ def _result(d: Diagnostic) -> dict[str, Any]:
 
 
 def _location(span: Span) -> dict[str, Any]:
-    region = {"startLine": span.line, "startColumn": span.column, "endLine": span.end_line, "endColumn": span.end_column}
+    region = {
+        "startLine": span.line,
+        "startColumn": span.column,
+        "endLine": span.end_line,
+        "endColumn": span.end_column,
+    }
     return {"artifactLocation": {"uri": span.file}, "region": region}

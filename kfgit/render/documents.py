@@ -18,7 +18,10 @@ def yaml(root: Node, style: Style, *, explain: bool = False) -> str:
     """Block YAML in the order of the source; with `explain` a comment says where each value comes from."""
     lines = list(_lines(root, "", explain=explain))
     width = min(max((len(text) for text, where in lines if where), default=0), style.width - 30, 70)
-    shown = (f"{clean(text):<{width}}  {style.dim('# ' + clean(where))}" if where else clean(text) for text, where in lines)
+    shown = (
+        f"{clean(text):<{width}}  {style.dim('# ' + clean(where))}" if where else clean(text)
+        for text, where in lines
+    )
     return "".join(f"{line.rstrip()}\n" for line in shown)
 
 
@@ -27,12 +30,12 @@ def _lines(node: Node, indent: str, *, explain: bool, lead: str = "") -> Iterato
         case Mapping(entries=entries) if entries:
             first = lead
             for key, entry in entries.items():
-                yield from _entry(f"{first if first else indent}{_key(key)}:", entry.node, indent, explain=explain)
+                yield from _entry(f"{first or indent}{_key(key)}:", entry.node, indent, explain=explain)
                 first = ""
         case Sequence(items=items) if items:
             first = lead
             for item in items:
-                yield from _item(first if first else indent, item, indent, explain=explain)
+                yield from _item(first or indent, item, indent, explain=explain)
                 first = ""
         case _:
             yield f"{lead or indent}{_leaf(node)}", _origin(node, explain=explain)
@@ -60,7 +63,11 @@ def _item(lead: str, node: Node, indent: str, *, explain: bool) -> Iterator[tupl
 
 def _can_be_block(text: str) -> bool:
     lines = text.removesuffix("\n").split("\n")
-    return not text.startswith((" ", "\n")) and not text.endswith("\n\n") and all(line == line.rstrip() and line.isprintable() for line in lines)
+    return (
+        not text.startswith((" ", "\n"))
+        and not text.endswith("\n\n")
+        and all(line == line.rstrip() and line.isprintable() for line in lines)
+    )
 
 
 def _key(key: str) -> str:

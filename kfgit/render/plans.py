@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kfgit import plan as plans
-from kfgit.plan import Change, Delete, Difference, Plan, Replace, Unchanged, Update
+from kfgit.events import ChangeFinished
+from kfgit.plan import Change, Create, Delete, Difference, Plan, Replace, Unchanged, Update
 from kfgit.render.style import Style, clean, one_line
 
+Notes = Mapping[tuple[str, str], Sequence[str]]
+
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "adopt": "=", "unchanged": " "}
+_PAST = {
+    "create": "created",
+    "update": "updated",
+    "replace": "replaced",
+    "delete": "deleted",
+    "adopt": "adopted",
+}
 _SHOWN = 8
 
 
-def human(plan: Plan, notes: dict[tuple[str, str], Sequence[str]], style: Style) -> str:
-    """The changes with their fields, and a line that sums them up. `notes` are more lines for single objects."""
+def human(plan: Plan, notes: Notes, style: Style, *, kept: bool = True) -> str:
+    """The changes with their fields, and a line that sums them up. `notes` are more lines for single objects.
+
+    `kept` shows also what is left alone for a reason.
+    """
     lines: list[str] = []
     for change in plan.changes:
         kind, name = plans.subject(change)
         more = (*change.notes, *notes.get((kind, name), ()))
-        if isinstance(change, Unchanged) and not change.notes:
+        if isinstance(change, Unchanged) and not (change.notes and kept):
             continue
         lines.append(_head(change, style))
         lines += [f"      {style.dim(clean(note))}" for note in more]
@@ -30,12 +43,15 @@ def human(plan: Plan, notes: dict[tuple[str, str], Sequence[str]], style: Style)
 
 
 def sentence(plan: Plan) -> str:
-    """`Plan for local: 3 to create, 1 to update; 4 unchanged.`"""
+    """One line: `Plan for local: 3 to create, 1 to update; 4 unchanged.`"""
     counts = plan.summary
     parts = [f"{counts[name]} to {name}" for name in plans.ACTIONS if name != "unchanged" and counts[name]]
-    where = f"{plan.environment} ({plan.target})"
+    target = f" ({clean(plan.target)})" if plan.target not in {plan.environment, "local"} else ""
+    where = clean(plan.environment) + target
     if not parts:
-        return f"Nothing to do in {where}: {counts['unchanged']} objects are as they should be."
+        count = counts["unchanged"]
+        known = {0: "there is nothing", 1: "the one object is as it should be"}
+        return f"Nothing to do in {where}: {known.get(count, f'{count} objects are as they should be')}."
     rest = f"; {counts['unchanged']} unchanged" if counts["unchanged"] else ""
     return f"Plan for {where}: {', '.join(parts)}{rest}."
 
@@ -45,18 +61,35 @@ def _head(change: Change, style: Style) -> str:
     kind, name = plans.subject(change)
     colours = {"create": style.green, "delete": style.red, "unchanged": style.dim}
     paint = colours.get(word, style.yellow)
-    cause = f" {style.dim('(' + change.cause + ')')}" if isinstance(change, Update | Replace) and change.cause != "source" else ""
+    drifted = isinstance(change, Create | Update | Replace) and change.cause == "drift"
+    cause = f" {style.dim('(drift)')}" if drifted else ""
     shown = "keep" if isinstance(change, Unchanged) else word
     return f"  {paint(_SIGNS[word])} {paint(f'{shown:<8}')} {kind.lower()}/{clean(name)}{cause}"
 
 
+def result(event: ChangeFinished, style: Style) -> str:
+    """One line about a change that was carried out, or was not."""
+    signs = {"done": style.green("✔"), "failed": style.red("✘"), "skipped": style.dim("○")}
+    word = _PAST.get(event.action, event.action) if event.state == "done" else event.action
+    error = f": {style.red(clean(event.error))}" if event.error else ""
+    return f"  {signs[event.state]} {word:<8} {event.kind.lower()}/{clean(event.name)}{error}"
+
+
 def _differences(change: Change, style: Style) -> list[str]:
-    diff: Sequence[Difference] = getattr(change, "diff", ())
-    shown = [d for d in diff if d.path != "digest"] or list(diff)
-    lines = [f"      {clean(d.path)}: {style.red(_short(d.before))} → {style.green(_short(d.after))}" for d in shown[:_SHOWN]]
+    shown = _fields(change)
+    lines = [
+        f"      {clean(d.path)}: {style.red(_short(d.before))} → {style.green(_short(d.after))}"
+        for d in shown[:_SHOWN]
+    ]
     if len(shown) > _SHOWN:
         lines.append(style.dim(f"      and {len(shown) - _SHOWN} more fields"))
     return lines
+
+
+def _fields(change: Change) -> Sequence[Difference]:
+    """What differs; a digest only where nothing else tells it."""
+    diff: Sequence[Difference] = getattr(change, "diff", ())
+    return [d for d in diff if d.path != "digest"] or diff
 
 
 def _short(value: Any) -> str:
@@ -65,15 +98,18 @@ def _short(value: Any) -> str:
     return one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), 48)
 
 
-def markdown(plan: Plan, notes: dict[tuple[str, str], Sequence[str]]) -> str:
+def markdown(plan: Plan, notes: Notes) -> str:
     """The same for a pull request."""
     lines = [f"### {_escape(sentence(plan))}", ""]
     if plan.pending:
         lines += ["| | object | what changes |", "|---|---|---|"]
     for change in plan.pending:
         kind, name = plans.subject(change)
-        diff: Sequence[Difference] = getattr(change, "diff", ())
-        fields = [f"`{_code(d.path)}`: `{_code(_short(d.before))}` → `{_code(_short(d.after))}`" for d in diff[:_SHOWN]]
+        diff = _fields(change)
+        fields = [
+            f"`{_code(d.path)}`: `{_code(_short(d.before))}` → `{_code(_short(d.after))}`"
+            for d in diff[:_SHOWN]
+        ]
         more = [_escape(note) for note in (*change.notes, *notes.get((kind, name), ()))]
         if len(diff) > _SHOWN:
             more.append(f"and {len(diff) - _SHOWN} more fields")
@@ -85,7 +121,9 @@ def markdown(plan: Plan, notes: dict[tuple[str, str], Sequence[str]]) -> str:
 def _escape(text: str) -> str:
     plain = clean(text)
     for char in "\\`*_[]<>|@#":
-        plain = plain.replace(char, f"\\{char}" if char not in "<>@" else {"<": "&lt;", ">": "&gt;", "@": "@\u200b"}[char])
+        plain = plain.replace(
+            char, f"\\{char}" if char not in "<>@" else {"<": "&lt;", ">": "&gt;", "@": "@\u200b"}[char]
+        )
     return plain
 
 

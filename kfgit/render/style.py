@@ -8,13 +8,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def clean(text: str) -> str:
-    """The text with control and direction characters shown instead of obeyed; lines stay lines."""
-    return _CONTROL.sub(lambda m: f"\\x{ord(m.group()):02x}" if ord(m.group()) < 256 else f"\\u{ord(m.group()):04x}", text)  # noqa: PLR2004
+    """The text with control and direction characters, and bytes that are no text, shown instead of obeyed.
+
+    Lines stay lines.
+    """
+    return _CONTROL.sub(
+        lambda m: f"\\x{ord(m.group()):02x}" if ord(m.group()) < 256 else f"\\u{ord(m.group()):04x}", text
+    )
 
 
 def one_line(text: object, limit: int = 60) -> str:
@@ -62,7 +69,14 @@ class Style:
 def length(text: str) -> int:
     """Columns on a terminal."""
     bare = _ANSI.sub("", text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in bare)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in bare
+    )
+
+
+def pad(text: str, width: int) -> str:
+    """The text filled up to so many columns, whatever its colours and letters."""
+    return text + " " * (width - length(text))
 
 
 def table(rows: Iterable[Sequence[str]], head: Sequence[str] = (), style: Style | None = None) -> str:
@@ -75,8 +89,7 @@ def table(rows: Iterable[Sequence[str]], head: Sequence[str] = (), style: Style 
     widths = [max(length(row[i]) for row in every) for i in range(len(every[0]))]
 
     def line(row: Sequence[str]) -> str:
-        padded = (cell + " " * (width - length(cell)) for cell, width in zip(row, widths, strict=True))
-        return "  ".join(padded).rstrip()
+        return "  ".join(pad(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
     lines = [line([look.dim(cell) for cell in head])] if head else []
     return "\n".join([*lines, *map(line, body)]) + "\n"
@@ -89,19 +102,33 @@ def clean_cell(text: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`0.4s`, `12s`, `3m 05s`, `2h 10m`."""
+    """`0.4s`, `12s`, `3m 05s`, `2h 10m`, `3d 4h`; a clock that was set back counts as no time."""
     if seconds is None:
         return ""
-    if seconds < 10:  # noqa: PLR2004 - tenths matter below ten seconds
-        return f"{seconds:.1f}s"
+    if seconds < 9.95:
+        return f"{max(seconds, 0.0):.1f}s"
     whole = round(seconds)
-    if whole < 60:  # noqa: PLR2004 - seconds
+    if whole < 60:
         return f"{whole}s"
     minutes, rest = divmod(whole, 60)
-    if minutes < 60:  # noqa: PLR2004 - minutes
+    if minutes < 60:
         return f"{minutes}m {rest:02}s"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes:02}m"
+    return f"{hours}h {minutes:02}m" if hours < 48 else f"{hours // 24}d {hours % 24}h"
+
+
+def every(seconds: int) -> str:
+    """An interval as documents write it: `90s`, `30m`, `2h`, `1h30m`, `1d`."""
+    parts = []
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
+        count, seconds = divmod(seconds, size)
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts) or "0s"
+
+
+def moment(at: datetime) -> str:
+    """A fire time, in the zone it carries: `Mon 2026-11-23 02:00 UTC`."""
+    return at.strftime("%a %Y-%m-%d %H:%M:%S %Z" if at.second else "%a %Y-%m-%d %H:%M %Z")
 
 
 def instant(at: datetime | None) -> str | None:

@@ -76,7 +76,13 @@ def resolve(
     faulty = set(broken)
     faults: list[Diagnostic] = []
     home = by_kind.get("Environment", {}).get(view.environment)
-    environment = objects.environment(reader, view.environment, home.node if home else None, home.name_span if home else _NOWHERE)
+    environment = objects.environment(
+        reader,
+        view.environment,
+        home.node if home else None,
+        home.name_span if home else _NOWHERE,
+        next((d.node for d in by_kind.get("Project", {}).values()), None),
+    )
     profiles = objects.profiles(reader, {name: d.node for name, d in by_kind.get("ResourceProfile", {}).items()})
     faults += reader.faults
     faulty |= {("ResourceProfile", name) for name in by_kind.get("ResourceProfile", {}) if name not in profiles}

@@ -42,8 +42,9 @@ def component(reader: Reader, name: str, spec: Mapping, span: Span, sources: Pyt
     }
     _check_outputs(inner, outputs)
     implementation: Container | Python | None = None
+    spec = inner.without_strays(spec)
     if "python" in spec.entries:
-        found = python(inner, name, spec, sources)
+        found = python(inner, spec, sources)
         unclear = unclear or found is None or not found[1].whole
         if found is not None:
             implementation, function = found

@@ -174,10 +174,17 @@ def experiment(reader: Reader, name: str, document: Mapping, span: Span) -> Expe
     return Experiment(name, span, description, reader.string(spec.get("externalName")))
 
 
-def environment(reader: Reader, name: str, document: Mapping | None, span: Span) -> Environment:
-    """An Environment; without a document it is the one named `local` that always exists."""
+def environment(
+    reader: Reader, name: str, document: Mapping | None, span: Span, project: Mapping | None = None
+) -> Environment:
+    """An Environment; without a document it is the one named `local` that always exists.
+
+    The project's policies hold where the environment says nothing of them.
+    """
+    common = at(project, ("spec", "policies")) if project is not None else None
+    policies = plain(common) if isinstance(common, Mapping) else {}
     if document is None:
-        return Environment(name, span, prune=PRUNE)
+        return Environment(name, span, prune=PRUNE, policies=policies)
     spec = reader.mapping(document.get("spec")) or Mapping({}, span)
     target = reader.mapping(spec.get("target")) or Mapping({}, span)
     development = reader.string(spec.get("mode")) == "development"
@@ -193,7 +200,7 @@ def environment(reader: Reader, name: str, document: Mapping | None, span: Span)
         {key: Name(str(plain(e.node)), e.node.span) for key, e in reader.entries(spec.get("profiles"))},
         {key: "keep" for key in prune} if development else prune,
         reader.strings(spec.get("protect")),
-        reader.plain(spec.get("policies")) or {},
+        {**policies, **(plain(own) if isinstance(own := spec.get("policies"), Mapping) else {})},
         reader.string(target.get("namespace")),
     )
 

@@ -73,6 +73,7 @@ class PipelineReader:
             reader.texts(metadata.get("labels")) if "labels" in metadata.entries else {},
             whole=not reader.broken,
             unclear="package" in spec.entries or reader.is_unclear(document.get("spec"), "inputs", "outputs", "tasks"),
+            labels_span=_labels_span(document),
         )
 
     def _not_yet(self, node: Mapping) -> None:
@@ -219,6 +220,14 @@ class PipelineReader:
             return None
         reader = self.reader
         return Retry(most, reader.duration(found.get("backoff")), reader.number(found.get("factor")), reader.duration(found.get("maxDuration")))
+
+
+def _labels_span(document: Mapping) -> Span | None:
+    """The key that holds the labels, or would."""
+    holder = document.entries.get("metadata")
+    labels = holder.node.entries.get("labels") if holder is not None and isinstance(holder.node, Mapping) else None
+    found = labels or holder
+    return found.key_span if found is not None else None
 
 
 def _unknown(node: Node) -> Value:

@@ -32,10 +32,10 @@ def python_path(document: str, file: str) -> str | None:
     return None if path.startswith("../") or path in {"..", "."} else path
 
 
-def python(reader: Reader, name: str, spec: Mapping, sources: PythonSources) -> tuple[Python, Function] | None:
+def python(reader: Reader, spec: Mapping, sources: PythonSources) -> tuple[Python, Function] | None:
     """The implementation and the function it runs; None where that cannot be read, which is told."""
     code = reader.mapping(spec.get("python"))
-    function = _function(reader, name, code, sources) if code is not None else None
+    function = _function(reader, code, sources) if code is not None else None
     if code is None or function is None:
         reader.broken = True
         return None
@@ -47,35 +47,29 @@ def python(reader: Reader, name: str, spec: Mapping, sources: PythonSources) -> 
         reader.strings(code.get("indexUrls")),
         spec.entries["python"].key_span,
         environment(reader, code.get("env")),
+        code.entries["baseImage"].node.span if "baseImage" in code.entries else None,
     )
     return implementation, function
 
 
-def _function(reader: Reader, name: str, code: Mapping, sources: PythonSources) -> Function | None:
-    wanted = reader.string(code.get("function"))
-    inline = code.get("source")
+def _function(reader: Reader, code: Mapping, sources: PythonSources) -> Function | None:
+    wanted = reader.name(code.get("function"))
+    if wanted is None:
+        return None
+    place, inline = wanted.span, code.get("source")
     if isinstance(inline, Scalar) and isinstance(inline.value, str):
-        wanted = wanted or _only_function(inline.value) or name.replace("-", "_")
-        place = code.entries["function"].node.span if "function" in code.entries else inline.span
-        found, faults = lightweight.read(inline.value, wanted, inline.span.file, place)
+        found, faults = lightweight.read(inline.value, wanted.text, inline.span.file, place)
         faults = tuple(_inside(fault, inline, place) for fault in faults)
         found = replace(found, inputs=_moved(found.inputs, inline), outputs=_moved(found.outputs, inline)) if found else None
     else:
         file = code.get("file")
         content, path = _file(reader, file, sources)
-        if content is None or file is None:
+        if content is None:
             return None
-        wanted = wanted or _only_function(content) or name.replace("-", "_")
-        place = code.entries["function"].node.span if "function" in code.entries else file.span
-        found, faults = lightweight.read(content, wanted, path, place)
+        found, faults = lightweight.read(content, wanted.text, path, place)
     reader.faults += faults
     reader.broken = reader.broken or has_errors(faults)
     return replace(found, whole=not has_errors(faults)) if found is not None else None
-
-
-def _only_function(content: str) -> str | None:
-    names = [line[4:].split("(")[0].strip() for line in content.splitlines() if line.startswith("def ")]
-    return names[0] if len(names) == 1 else None
 
 
 def _inside(fault: Diagnostic, inline: Scalar, place: Span) -> Diagnostic:

@@ -141,7 +141,7 @@ class Project:
         assert code is None or done.returncode == code, (
             f"{args} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
         )
-        assert "Traceback" not in done.stderr, done.stderr
+        assert not any(line.startswith("Traceback") for line in done.stderr.splitlines()), done.stderr
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def run(self, *args: str, code: int = 0) -> Run:

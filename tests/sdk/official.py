@@ -102,10 +102,10 @@ class Sdk:
         answer = self._ask({"do": "compile", "path": str(program)})
         return answer["spec"], answer["platform"] or None
 
-    def load(self, package: str) -> dict[str, Any]:
-        """The pipeline spec that the SDK read from a package's text, printed again. Raises Refused."""
-        spec: dict[str, Any] = self._ask({"do": "load", "text": package})["spec"]
-        return spec
+    def load(self, package: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """Both documents of a package as the SDK read them. Raises Refused."""
+        answer = self._ask({"do": "load", "text": package})
+        return answer["spec"], answer["platform"] or None
 
     def _ask(self, question: dict[str, str]) -> dict[str, Any]:
         ask, hear = self._process.stdin, self._process.stdout

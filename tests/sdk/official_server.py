@@ -1,7 +1,7 @@
 """Runs where KFP's SDK is installed: compiles DSL programs and loads packages, a question and an answer a line.
 
     {"do": "compile", "path": …} → {"spec": …, "platform": …}
-    {"do": "load", "text": …}    → {"spec": …}              or {"error": …}
+    {"do": "load", "text": …}    → the same, or {"error": …}
 """
 
 from __future__ import annotations
@@ -29,9 +29,15 @@ def compiled(path: str) -> dict[str, Any]:
 
 
 def loaded(text: str) -> dict[str, Any]:
-    """What the SDK reads in a package."""
+    """What the SDK reads in a package; the settings of executors are read as kfp-kubernetes has them, too."""
     components: Any = importlib.import_module("kfp.components")
-    return printed(components.load_component_from_text(text))
+    read = printed(components.load_component_from_text(text))
+    json_format: Any = importlib.import_module("google.protobuf.json_format")
+    config: Any = importlib.import_module("kfp.kubernetes.kubernetes_executor_config_pb2")
+    kubernetes = read["platform"].get("platforms", {}).get("kubernetes", {})
+    for executor in kubernetes.get("deploymentSpec", {}).get("executors", {}).values():
+        json_format.ParseDict(executor, config.KubernetesExecutorConfig())
+    return read
 
 
 def printed(component: Any) -> dict[str, Any]:

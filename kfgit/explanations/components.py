@@ -1,0 +1,122 @@
+"""Components. What a task runs."""
+
+from __future__ import annotations
+
+from kfgit.explanations.entry import Explanation
+
+TITLE = "Components"
+
+ENTRIES = {
+    "always-present": Explanation(
+        "a question whose answer is known",
+        "`present` asks whether an optional input was given; this one always is.",
+        wrong="lr: {type: float}   # {if: {present: lr, …}}",
+        right="lr: {type: float, optional: true}",
+    ),
+    "file-not-found": Explanation(
+        "a python file that is not there",
+        "`python.file` is relative to the document that names it.",
+        wrong=(
+            "# pipelines/train.yaml\n"
+            "python: {file: pipelines/src/train.py, function: f}"
+        ),
+        right=(
+            "# pipelines/train.yaml\n"
+            "python: {file: src/train.py, function: f}"
+        ),
+    ),
+    "unknown-function": Explanation(
+        "a function that is not in the file",
+        "`python.function` is a function at the top level of the file.",
+        wrong="python: {file: src/train.py, function: trian}",
+        right="python: {file: src/train.py, function: train}",
+    ),
+    "python-syntax": Explanation(
+        "python that cannot be read",
+        "The file is read with python's own parser, and never executed.",
+        wrong=(
+            "def f(x: int)\n"
+            "    return x"
+        ),
+        right=(
+            "def f(x: int):\n"
+            "    return x"
+        ),
+    ),
+    "python-annotation": Explanation(
+        "a parameter without a type that KFP knows",
+        "KFP takes an interface from annotations: `str int float bool list dict`, "
+        "`Input[Dataset]`, `Output[Model]`, `OutputPath(str)`.",
+        wrong="def train(data, lr: number): …",
+        right="def train(data: Input[Dataset], lr: float): …",
+    ),
+    "python-signature": Explanation(
+        "a signature that KFP cannot call",
+        "Each input is one named parameter, defaults are literals, and the function is a plain "
+        "`def`.",
+        wrong="def train(*args: int, n: int = LIMIT): …",
+        right="def train(n: int = 3): …",
+    ),
+    "python-outer-name": Explanation(
+        "a name that does not travel",
+        "A lightweight component carries the text of one function. Imports and helpers of the "
+        "module around it do not exist where it runs.",
+        wrong=(
+            "import json\n"
+            "def f(x: str) -> str:\n"
+            "    return json.dumps(x)"
+        ),
+        right=(
+            "def f(x: str) -> str:\n"
+            "    import json\n"
+            "    return json.dumps(x)"
+        ),
+    ),
+    "signature-mismatch": Explanation(
+        "inputs or outputs that differ from the function's",
+        "Declared inputs and outputs agree with the signature. Leave them out to take them from "
+        "the annotations.",
+        wrong="inputs: {rate: {type: int}}   # def f(rate: float)",
+        right="inputs: {rate: {type: float}}",
+    ),
+    "argo-placeholder": Explanation(
+        "an Argo placeholder in a v1 component",
+        "KFP v2 does not replace Argo's `{{workflow.…}}` and `{{inputs.…}}`; the text stays as it "
+        "is.",
+        wrong='args: ["{{workflow.uid}}"]',
+        right="args: [{inputValue: run_id}]",
+    ),
+    "bad-placeholder": Explanation(
+        "a placeholder that v1 does not have",
+        "Arguments of a v1 component are texts or one of `inputValue`, `inputPath`, `outputPath`, "
+        "`concat`, `if` and the like.",
+        wrong="args: [{inputVal: x}]",
+        right="args: [{inputValue: x}]",
+    ),
+    "default-left-out": Explanation(
+        "a default that is left out",
+        "KFP v2 has no defaults for artifacts, so the default of this v1 input is not taken over.",
+        wrong='{name: data, type: CSV, default: "gs://x"}',
+        right="{name: data, type: CSV, optional: true}",
+    ),
+    "name-from-file": Explanation(
+        "a v1 component without a name",
+        "A v1 component may leave its name out; kfgit takes the name of the file.",
+        wrong=(
+            "# train.yaml\n"
+            "implementation: {container: …}"
+        ),
+        right=(
+            "# train.yaml\n"
+            "name: train\n"
+            "implementation: {container: …}"
+        ),
+    ),
+    "type-by-use": Explanation(
+        "a v1 type that its use decides",
+        "KFP v1 did not tell parameters from artifacts by type. kfgit looks at how the port is "
+        "used, and says so where the two disagree.",
+        wrong="{name: x, type: Integer}   # read with inputPath",
+        right="{name: x, type: Integer}   # read with inputValue",
+    ),
+}

@@ -1,0 +1,134 @@
+"""Documents and files. Which documents there are."""
+
+from __future__ import annotations
+
+from kfgit.explanations.entry import Explanation
+
+TITLE = "Documents and files"
+
+ENTRIES = {
+    "bad-name": Explanation(
+        "a name that Kubernetes could not use",
+        "`metadata.name` has small letters, digits and `-`, at most 63 characters, and begins and "
+        "ends with a letter or digit. It is the same in every environment, so it holds no "
+        "template.",
+        wrong="metadata: {name: My_Model}",
+        right="metadata: {name: my-model}",
+    ),
+    "missing-name": Explanation(
+        "a document without a name",
+        "Every document has `metadata.name`, by which others refer to it.",
+        wrong=(
+            "kind: Pipeline\n"
+            "spec: {…}"
+        ),
+        right=(
+            "kind: Pipeline\n"
+            "metadata: {name: train}\n"
+            "spec: {…}"
+        ),
+    ),
+    "unknown-kind": Explanation(
+        "a kind that kfgit does not have",
+        "With kfgit's `apiVersion` the kind is one of Component, Pipeline, Schedule, Run, "
+        "Experiment, ResourceProfile, Environment and Project.",
+        wrong=(
+            "apiVersion: kfgit.dev/v1\n"
+            "kind: Pipelin"
+        ),
+        right=(
+            "apiVersion: kfgit.dev/v1\n"
+            "kind: Pipeline"
+        ),
+    ),
+    "wrong-api-version": Explanation(
+        "a wrong or missing apiVersion",
+        "A document with one of kfgit's kinds begins with `apiVersion: kfgit.dev/v1`. Only "
+        "overlays below `environments/NAME/` may leave it out.",
+        wrong="kind: Pipeline",
+        right=(
+            "apiVersion: kfgit.dev/v1\n"
+            "kind: Pipeline"
+        ),
+    ),
+    "foreign-document": Explanation(
+        "a document that is not kfgit's",
+        "The file stands in the sources, but is neither a kfgit document nor a component of KFP "
+        "v1, and nothing refers to it. Move it out of the sources, or begin it as a kfgit "
+        "document.",
+        wrong=(
+            "apiVersion: v1\n"
+            "kind: ConfigMap"
+        ),
+        right=(
+            "apiVersion: kfgit.dev/v1\n"
+            "kind: Pipeline"
+        ),
+    ),
+    "duplicate-document": Explanation(
+        "two documents of one kind and name",
+        "Names are unique for each kind. Below `environments/NAME/` an equal name is an overlay, "
+        "but two overlays of one document are a mistake.",
+        wrong=(
+            "kind: Run, name: smoke\n"
+            "---\n"
+            "kind: Run, name: smoke"
+        ),
+        right=(
+            "kind: Run, name: smoke\n"
+            "---\n"
+            "kind: Run, name: smoke-again"
+        ),
+    ),
+    "duplicate-name": Explanation(
+        "two things with one name",
+        "Two objects would have the same name on the server, whose database does not tell capital "
+        "letters from small ones; or two ports of a v1 component become the same name in KFP. "
+        "Choose another name, or another `externalName`.",
+        wrong="externalName: Train   # and a pipeline named train",
+        right="externalName: Train (old)",
+    ),
+    "missing-project": Explanation(
+        "kfgit.yaml holds no Project",
+        "`kfgit.yaml` at the root is the one Project document; all it needs is a name.",
+        wrong="# an empty kfgit.yaml",
+        right=(
+            "apiVersion: kfgit.dev/v1\n"
+            "kind: Project\n"
+            "metadata: {name: shop}"
+        ),
+    ),
+    "misplaced-project": Explanation(
+        "a Project outside kfgit.yaml",
+        "There is one Project, and it stands in `kfgit.yaml`.",
+        wrong="pipelines/project.yaml",
+        right="kfgit.yaml",
+    ),
+    "path-outside": Explanation(
+        "a path that leads out of the repository",
+        "Nothing outside the repository is ever read, also not through symbolic links. Copy what "
+        "is needed into it.",
+        wrong="python: {file: ../../lib/train.py, function: f}",
+        right="python: {file: src/train.py, function: f}",
+    ),
+    "symlink": Explanation(
+        "a folder that is a symbolic link",
+        "Folders that are symbolic links are not followed, so that what is read is what git "
+        "holds.",
+        wrong="pipelines/shared -> ../other",
+        right="pipelines/shared/",
+    ),
+    "unreadable-file": Explanation(
+        "a file that cannot be read",
+        "The file is no regular file, or its permissions forbid reading it.",
+        wrong="chmod 000 pipelines/train.yaml",
+        right="chmod 644 pipelines/train.yaml",
+    ),
+    "too-many-files": Explanation(
+        "more files than kfgit reads",
+        "A project may have 50,000 YAML files. Narrow `spec.sources` to the folders with kfgit "
+        "documents.",
+        wrong="sources: [.]",
+        right="sources: [components, pipelines, environments]",
+    ),
+}

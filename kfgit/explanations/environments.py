@@ -1,0 +1,88 @@
+"""Environments. Overlays, patches and policies."""
+
+from __future__ import annotations
+
+from kfgit.explanations.entry import Explanation
+
+TITLE = "Environments"
+
+ENTRIES = {
+    "unknown-environment": Explanation(
+        "an environment that does not exist",
+        "The name stands in `kfgit.yaml`, or a document stands below `environments/NAME/`, but no "
+        "Environment has that name. Nothing would ever look at such a document.",
+        wrong="environments: [dev, prdo]",
+        right="environments: [dev, prod]",
+    ),
+    "environment-name": Explanation(
+        "an Environment in the wrong place",
+        "`environments/NAME.yaml`, or a file below `environments/NAME/`, holds the Environment "
+        "NAME.",
+        wrong=(
+            "# environments/prod.yaml\n"
+            "kind: Environment\n"
+            "metadata: {name: production}"
+        ),
+        right=(
+            "# environments/prod.yaml\n"
+            "kind: Environment\n"
+            "metadata: {name: prod}"
+        ),
+    ),
+    "overlay-without-target": Explanation(
+        "an overlay over nothing",
+        "A document of an environment either changes a document of all environments, and then has "
+        "its name, or is new, and then must be complete by itself.",
+        wrong=(
+            "kind: Schedule\n"
+            "metadata: {name: nihgtly}\n"
+            "spec: {enabled: false}"
+        ),
+        right=(
+            "kind: Schedule\n"
+            "metadata: {name: nightly}\n"
+            "spec: {enabled: false}"
+        ),
+    ),
+    "addition-near-base": Explanation(
+        "a new document with almost the name of another",
+        "The document is complete, so it is added, but its name is one letter away from an "
+        "existing one: perhaps it was meant as an overlay.",
+        wrong="metadata: {name: nightl}",
+        right="metadata: {name: nightly}",
+    ),
+    "patch-without-target": Explanation(
+        "a patch that hits nothing",
+        "No document has the name, or the labels, that the patch asks for.",
+        wrong="target: {kind: Pipeline, name: trian}",
+        right="target: {kind: Pipeline, name: train}",
+    ),
+    "patch-failed": Explanation(
+        "a patch that cannot be carried out",
+        "The path of a JSON patch leads nowhere, its test fails, or it would make another "
+        "document of this one. `add` makes what is missing, `replace` and `remove` need what is "
+        "there.",
+        wrong="{op: replace, path: /spec/tasks/nobody, value: {}}",
+        right="{op: add, path: /spec/tasks/extra, value: {component: make}}",
+    ),
+    "policy-pinned-images": Explanation(
+        "an image without a digest",
+        "The policy `pinnedImages` wants images by digest, so that the same commit always runs "
+        "the same bytes.",
+        wrong="image: ghcr.io/acme/train:1",
+        right="image: ghcr.io/acme/train@sha256:…",
+    ),
+    "policy-allowed-registries": Explanation(
+        "an image from a registry that is not allowed",
+        "The policy `allowedRegistries` lists the registries, with or without a path, that images "
+        "may come from. An image without a registry comes from `docker.io/library`.",
+        wrong="image: quay.io/someone/train:1",
+        right="image: ghcr.io/acme/train:1",
+    ),
+    "policy-required-labels": Explanation(
+        "a pipeline without a label that it must have",
+        "The policy `requiredLabels` lists labels of `metadata.labels` that every pipeline has.",
+        wrong="metadata: {name: train}",
+        right="metadata: {name: train, labels: {team: growth}}",
+    ),
+}

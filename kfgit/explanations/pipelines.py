@@ -1,0 +1,217 @@
+"""Pipelines. Tasks, groups and how they run."""
+
+from __future__ import annotations
+
+from kfgit.explanations.entry import Explanation
+
+TITLE = "Pipelines"
+
+ENTRIES = {
+    "cycle": Explanation(
+        "tasks that wait for each other",
+        "References and `after` make edges. Around a circle of them nothing could ever start; the "
+        "message shows it closed, with the place of each edge.",
+        wrong=(
+            "a: {component: use, after: [b]}\n"
+            "b: {component: use, after: [a]}"
+        ),
+        right=(
+            "a: {component: use}\n"
+            "b: {component: use, after: [a]}"
+        ),
+    ),
+    "pipeline-cycle": Explanation(
+        "pipelines that contain each other",
+        "A nested pipeline is a part of the outer one, so none can contain itself.",
+        wrong=(
+            "# pipeline a\n"
+            "tasks: {x: {pipeline: a}}"
+        ),
+        right=(
+            "# pipeline a\n"
+            "tasks: {x: {pipeline: b}}"
+        ),
+    ),
+    "after-into-group": Explanation(
+        "`after` a task inside a group",
+        "From outside, a loop or switch is one thing. Wait for the whole of it.",
+        wrong="late: {component: use, after: [train]}   # train is in sweep",
+        right="late: {component: use, after: [sweep]}",
+    ),
+    "duplicate-task": Explanation(
+        "two branches with a task of one name",
+        "Task names are unique across the branches of a switch, since they share a place in the "
+        "run.",
+        wrong=(
+            "switch:\n"
+            "  - {when: …, tasks: {deploy: …}}\n"
+            "  - {tasks: {deploy: …}}"
+        ),
+        right=(
+            "switch:\n"
+            "  - {when: …, tasks: {deploy-full: …}}\n"
+            "  - {tasks: {deploy-none: …}}"
+        ),
+    ),
+    "unequal-outputs": Explanation(
+        "branches that give out different things",
+        "The outputs of a switch are those that all its branches give out with the same type. "
+        "Others are nobody's outputs.",
+        wrong=(
+            "- {when: …, tasks: …, outputs: {model: …}}\n"
+            "- {tasks: …}"
+        ),
+        right=(
+            "- {when: …, tasks: …, outputs: {model: …}}\n"
+            "- {tasks: …, outputs: {model: …}}"
+        ),
+    ),
+    "outputs-without-else": Explanation(
+        "outputs of a switch without an else",
+        "Without an else it may be that no branch runs, so the switch has no outputs.",
+        wrong="- {when: …, tasks: …, outputs: {model: …}}",
+        right=(
+            "- {when: …, tasks: …, outputs: {model: …}}\n"
+            "- {tasks: …, outputs: {model: …}}"
+        ),
+    ),
+    "bad-condition": Explanation(
+        "a condition that cannot be",
+        "`when` is CEL cut down to comparisons, `&& || !`, `in`, literals and typed references. "
+        "There is no arithmetic, no functions and nothing inside quotes is replaced.",
+        wrong='when: "\'$(inputs.tier)\' == \'gold\'"',
+        right='when: $(inputs.tier) == "gold"',
+    ),
+    "artifact-in-condition": Explanation(
+        "an artifact in a condition",
+        "A condition compares parameters. Let a task read the artifact and give out a number.",
+        wrong='when: $(tasks.a.outputs.model) == "x"',
+        right="when: $(tasks.a.outputs.auc) > 0.9",
+    ),
+    "bad-exit-task": Explanation(
+        "an exit task that cannot be one",
+        "The exit task always runs, whatever happened, so it has no `when`.",
+        wrong='onExit: {component: report, when: "true"}',
+        right="onExit: {component: report}",
+    ),
+    "exit-reads-task": Explanation(
+        "the exit task reads another task",
+        "When the exit task runs, the others may have failed or never begun. It reads pipeline "
+        "inputs and `$(run.status)`.",
+        wrong="onExit: {component: report, inputs: {x: $(tasks.a.outputs.x)}}",
+        right="onExit: {component: report, inputs: {status: $(run.status)}}",
+    ),
+    "status-outside-exit": Explanation(
+        "the final status outside the exit task",
+        "How a run ended is known at its end only, so `TaskFinalStatus` and `$(run.status)` are "
+        "for `onExit`.",
+        wrong=(
+            "tasks:\n"
+            "  a: {component: report, inputs: {status: $(run.status)}}"
+        ),
+        right="onExit: {component: report, inputs: {status: $(run.status)}}",
+    ),
+    "nested-exit": Explanation(
+        "a nested pipeline with an exit task",
+        "KFP knows one exit task, at the root. Move it to the pipeline that is run.",
+        wrong=(
+            "tasks:\n"
+            "  a: {pipeline: has-on-exit}"
+        ),
+        right=(
+            "tasks:\n"
+            "  a: {pipeline: without}\n"
+            "onExit: {component: report}"
+        ),
+    ),
+    "no-fallback": Explanation(
+        "an input that would have no value",
+        "With `ignoreUpstreamFailure` a task runs although its producer failed. An input that it "
+        "read from there needs a default.",
+        wrong="a: {component: need, ignoreUpstreamFailure: true, inputs: {text: $(tasks.b.outputs.text)}}",
+        right=(
+            "# in the component\n"
+            'inputs: {text: {type: string, default: ""}}'
+        ),
+    ),
+    "empty-loop": Explanation(
+        "a loop without items",
+        "The list is empty, so the loop runs nothing. That is allowed, but rarely meant.",
+        wrong="forEach: []",
+        right="forEach: [1, 2]",
+    ),
+    "loop-over-artifacts": Explanation(
+        "a loop over artifacts on a cluster",
+        "KFP's backend cannot loop over a list of artifacts; local targets can.",
+        wrong="forEach: $(tasks.sweep.train.outputs.model.*)",
+        right="forEach: $(inputs.rates)",
+    ),
+    "bad-import": Explanation(
+        "an import of what is no artifact",
+        "`import` brings in one artifact; its type is an artifact type.",
+        wrong='import: {uri: "gs://x", type: float}',
+        right='import: {uri: "gs://x", type: Dataset}',
+    ),
+    "setting-not-possible": Explanation(
+        "a setting that groups do not have",
+        "Loops and switches only hold tasks. How something runs is said of the tasks inside, or "
+        "in `defaults`.",
+        wrong="sweep: {forEach: [1], retry: {max: 2}, tasks: {a: {component: make}}}",
+        right="sweep: {forEach: [1], tasks: {a: {component: make, retry: {max: 2}}}}",
+    ),
+    "retry-shorter-than-timeout": Explanation(
+        "retries that end before one attempt",
+        "`retry.maxDuration` bounds all attempts together, `timeout` each of them. With a longer "
+        "timeout there may be no second attempt.",
+        wrong=(
+            "timeout: 1h\n"
+            "retry: {max: 3, maxDuration: 30m}"
+        ),
+        right=(
+            "timeout: 1h\n"
+            "retry: {max: 3, maxDuration: 4h}"
+        ),
+    ),
+    "unknown-profile": Explanation(
+        "a profile that does not exist",
+        "`profile: NAME` means what the environment's `profiles` says for NAME, else the "
+        "ResourceProfile NAME.",
+        wrong="train: {component: train, profile: gpu-defualt}",
+        right="train: {component: train, profile: gpu-default}",
+    ),
+    "profile-cycle": Explanation(
+        "profiles that extend each other",
+        "A profile takes over what it extends, so the chain must end.",
+        wrong=(
+            "small: {extends: large}\n"
+            "large: {extends: small}"
+        ),
+        right="large: {extends: small}",
+    ),
+    "bad-quantity": Explanation(
+        "a quantity that KFP does not read",
+        "CPU is counted in cores or thousandths (`500m`), memory in whole bytes with a unit "
+        "(`512Mi`).",
+        wrong="memory: 1.5Gi",
+        right="memory: 1536Mi",
+    ),
+    "request-above-limit": Explanation(
+        "a request above its limit",
+        "Kubernetes refuses a container that asks for more than it may have.",
+        wrong=(
+            "requests: {cpu: 4}\n"
+            "limits: {cpu: 2}"
+        ),
+        right=(
+            "requests: {cpu: 2}\n"
+            "limits: {cpu: 4}"
+        ),
+    ),
+    "not-supported": Explanation(
+        "something that cannot be compiled",
+        "The language has it, but this version of kfgit, or KFP itself, cannot express it. It is "
+        "an error, so that nothing is dropped in silence.",
+        wrong="notebook: {file: report.ipynb}",
+        right="python: {file: report.py, function: report}",
+    ),
+}

@@ -1,0 +1,29 @@
+"""Schedules. When pipelines run."""
+
+from __future__ import annotations
+
+from kfgit.explanations.entry import Explanation
+
+TITLE = "Schedules"
+
+ENTRIES = {
+    "bad-cron": Explanation(
+        "a cron that cannot be read or never fires",
+        "Five fields: minute, hour, day of month, month, day of week; or six with seconds first. "
+        "The 31st of February never comes.",
+        wrong='cron: "0 0 31 2 *"',
+        right='cron: "0 2 * * *"',
+    ),
+    "bad-time": Explanation(
+        "a time that cannot be",
+        "Times are RFC 3339 with an offset, and a schedule ends after it starts.",
+        wrong="start: yesterday",
+        right='start: "2026-01-31T08:00:00Z"',
+    ),
+    "unknown-timezone": Explanation(
+        "a time zone that does not exist",
+        "`timezone` is a name of the IANA database.",
+        wrong="timezone: Zurich",
+        right="timezone: Europe/Zurich",
+    ),
+}

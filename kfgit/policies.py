@@ -1,0 +1,114 @@
+"""What an environment wants of the pipelines that run in it, beyond that they are correct.
+
+A policy that blocks is an error in validate and a refusal in plan, apply and run; one that warns is a warning. Looked
+at is what a pipeline uses: an unused component never runs. Left out so far: GPUs, budgets and freezes, which need a plan.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from kfgit.diagnostics import Diagnostic, Severity, ordered
+from kfgit.model import Component, Container, Loop, Pipeline, Project, Python, Switch, Task, UseComponent
+from kfgit.source import Span
+
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
+
+
+class _Rule(NamedTuple):
+    value: Any
+    severity: Severity
+
+
+class _Image(NamedTuple):
+    name: str
+    span: Span
+
+
+def check(project: Project) -> tuple[Diagnostic, ...]:
+    """Every breach of the environment's policies, by place; codes begin with `policy-`."""
+    found: list[Diagnostic] = []
+    images = list(dict.fromkeys(_images(project)))
+    pinned = _rule(project.environment.policies, "pinnedImages")
+    if pinned is not None and pinned.value is True:
+        found += _unpinned(images, pinned.severity)
+    registries = _rule(project.environment.policies, "allowedRegistries")
+    if registries is not None and isinstance(registries.value, list):
+        found += _foreign(images, [str(name) for name in registries.value], registries.severity)
+    labels = _rule(project.environment.policies, "requiredLabels")
+    if labels is not None and isinstance(labels.value, list):
+        found += _unlabelled(project, [str(name) for name in labels.value], labels.severity)
+    return ordered(found)
+
+
+def _rule(policies: Mapping[str, Any], name: str) -> _Rule | None:
+    """A rule, written as its value or as `{value, level}`."""
+    written = policies.get(name)
+    if isinstance(written, Mapping):
+        return _Rule(written.get("value"), "warning" if written.get("level") == "warn" else "error")
+    return _Rule(written, "error") if written is not None else None
+
+
+def _unpinned(images: list[_Image], severity: Severity) -> Iterator[Diagnostic]:
+    for image in images:
+        if not _DIGEST.search(image.name):
+            message = f"the image `{image.name}` has no digest, and this environment wants pinned images"
+            help_ = f"write `{image.name}@sha256:…`"
+            yield Diagnostic("policy-pinned-images", message, image.span, help_, severity)
+
+
+def _foreign(images: list[_Image], allowed: list[str], severity: Severity) -> Iterator[Diagnostic]:
+    for image in images:
+        whole = _with_registry(image.name)
+        if not any(whole == prefix or whole.startswith(f"{prefix.rstrip('/')}/") for prefix in allowed):
+            message = f"the image `{image.name}` comes from a registry that is not allowed here"
+            help_ = f"allowed: {', '.join(f'`{prefix}`' for prefix in allowed)}"
+            yield Diagnostic("policy-allowed-registries", message, image.span, help_, severity)
+
+
+def _with_registry(image: str) -> str:
+    """The image with the registry that container runtimes assume: docker.io, and its `library`."""
+    first, slash, _ = image.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return image
+    return f"docker.io/{image}" if slash else f"docker.io/library/{image}"
+
+
+def _unlabelled(project: Project, wanted: list[str], severity: Severity) -> Iterator[Diagnostic]:
+    for pipeline in project.pipelines.values():
+        for label in wanted:
+            if label not in pipeline.labels:
+                message = f"the pipeline `{pipeline.name}` has no label `{label}`, which this environment wants"
+                help_ = f"add it under `metadata.labels`: `{label}: …`"
+                yield Diagnostic("policy-required-labels", message, pipeline.labels_span or pipeline.span, help_, severity)
+
+
+def _images(project: Project) -> Iterator[_Image]:
+    for pipeline in project.pipelines.values():
+        for component in _components(pipeline, project):
+            match component.implementation:
+                case Container(image=name, image_span=span):
+                    yield _Image(name, span)
+                case Python(base_image=name, image_span=image_span, span=span):
+                    yield _Image(name, image_span or span)
+                case None:
+                    pass
+
+
+def _components(pipeline: Pipeline, project: Project) -> Iterator[Component]:
+    pending: list[Task] = [*pipeline.tasks.values(), *([pipeline.on_exit] if pipeline.on_exit else [])]
+    while pending:
+        task = pending.pop()
+        match task.action:
+            case UseComponent(name=name, inline=inline):
+                found = inline or project.components.get(name.text)
+                if found is not None:
+                    yield found
+            case Loop(tasks=tasks):
+                pending += tasks.values()
+            case Switch(branches=branches):
+                pending += [inner for branch in branches for inner in branch.tasks.values()]
+            case _:
+                pass

@@ -1,0 +1,51 @@
+"""Everything that kfgit compiles is read by KFP's own SDK and protobufs, which refuse what they do not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kfgit import driver
+from kfgit.ir import Package
+from tests import compiling
+from tests.ir_linter import parsed, problems
+from tests.sdk.normal import normal
+from tests.sdk.official import Sdk
+
+ROOT = Path(__file__).parents[2]
+CASES = ROOT / "tests" / "cases" / "compile"
+PAIRS = Path(__file__).with_name("pairs")
+
+
+def of_the_example() -> Iterator[Package]:
+    for environment in driver.load(ROOT).environments:
+        yield from compiling.folder(ROOT, environment).values()
+
+
+def of_a_pair(name: str) -> Iterator[Package]:
+    yield from compiling.texts({f"{name}.yaml": (PAIRS / f"{name}.yaml").read_text()}, PAIRS).values()
+
+
+def of_a_case(name: str) -> Iterator[Package]:
+    yield from (package for _, _, package in compiling.environments(CASES / name / "project"))
+
+
+SOURCES = [
+    ("example", None),
+    *(("pair", path.stem) for path in sorted(PAIRS.glob("*.yaml"))),
+    *(("case", path.name) for path in sorted(CASES.iterdir())),
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), SOURCES)
+def test_it_is_read(kind: str, name: str | None, sdk: Sdk) -> None:
+    packages = {"pair": of_a_pair, "case": of_a_case}
+    found = [*packages[kind](name)] if name else [*of_the_example()]
+    assert found
+    for package in found:
+        parsed(package)
+        spec, platform = sdk.load(package.to_yaml())
+        assert normal(spec, platform) == normal(package.spec, package.platform)
+        assert problems(package) == []
