@@ -75,6 +75,8 @@ def is_template(text: str) -> bool:
 
 def render(text: str, scope: Mapping[str, Any]) -> Rendered | TemplateFault:
     """Renders one scalar. Exactly one `{{ … }}` keeps its value's native type; anything else is a string."""
+    if not is_template(text):
+        return Rendered(text, ())
     import jinja2  # noqa: PLC0415 - 40 ms that only templates need
 
     if len(text) > MAX_TEMPLATE:

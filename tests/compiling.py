@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kfgit import document, driver, overlay
 from kfgit.diagnostics import Diagnostic, ordered
+from kfgit.graph import CheckedPipeline
 from kfgit.ir import Package
 from kfgit.source import SourceFile
 
@@ -23,6 +24,11 @@ def folder(root: Path, environment: str | None = None) -> Mapping[str, Package]:
 def texts(files: Mapping[str, str], root: Path) -> Mapping[str, Package]:
     """The packages of a project that is nowhere on disk; the python files that it names stand below `root`."""
     return _packages(_repository(files, root), driver.LOCAL)
+
+
+def checked(files: Mapping[str, str], root: Path) -> Mapping[str, CheckedPipeline]:
+    """As `texts`, up to what the compiler takes."""
+    return _checked(_repository(files, root), driver.LOCAL).project.pipelines
 
 
 def environments(root: Path) -> Iterator[tuple[str, str, Package]]:
@@ -48,8 +54,12 @@ def _repository(files: Mapping[str, str], root: Path) -> driver.Repository:
 
 
 def _packages(repository: driver.Repository, environment: str) -> Mapping[str, Package]:
-    checked = driver.check(repository, environment)
-    found = [d for d in ordered((*repository.diagnostics, *checked.diagnostics)) if d.severity == "error"]
-    if found:
-        raise Invalid("\n".join(f"{d.span.file}:{d.span.line}: {d.code}: {d.message}" for d in found))
-    return driver.compile_all(checked.value)
+    return driver.compile_all(_checked(repository, environment))
+
+
+def _checked(repository: driver.Repository, environment: str) -> driver.Checkout:
+    found = driver.check(repository, environment)
+    errors = [d for d in ordered((*repository.diagnostics, *found.diagnostics)) if d.severity == "error"]
+    if errors:
+        raise Invalid("\n".join(f"{d.span.file}:{d.span.line}: {d.code}: {d.message}" for d in errors))
+    return found.value

@@ -11,7 +11,9 @@ from tests.sdk import official
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--accept", action="store_true", help="write goldens anew instead of comparing with them")
+    parser.addoption(
+        "--accept", action="store_true", help="write goldens anew instead of comparing with them"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,10 @@ def _ports(component: Json, side: str, kind: str) -> Mapping[str, Json]:
 
 
 def _type(port: Json) -> Json:
-    return port.get("parameterType") or [port["artifactType"]["schemaTitle"], port.get("isArtifactList", False)]
+    return port.get("parameterType") or [
+        port["artifactType"]["schemaTitle"],
+        port.get("isArtifactList", False),
+    ]
 
 
 def _fits(have: Json, wanted: Json) -> bool:
@@ -67,7 +70,9 @@ class _Linter:
         labels = {label_key(name, task) for name, dag in dags.items() for task in dag["dag"]["tasks"]}
         if labels != set(self.package.labels):
             yield f"labels differ from the tasks: {labels ^ set(self.package.labels)}"
-        used = [task["componentRef"]["name"] for dag in dags.values() for task in dag["dag"]["tasks"].values()]
+        used = [
+            task["componentRef"]["name"] for dag in dags.values() for task in dag["dag"]["tasks"].values()
+        ]
         if sorted(used) != sorted(self.components):
             yield f"each component belongs to one task: {sorted(used)} for {sorted(self.components)}"
         yield from self._executors()
@@ -83,7 +88,9 @@ class _Linter:
         if strange:
             yield f"settings for executors that are not there: {strange}"
         for component in self.components.values():
-            for side, kind, name in _IN_TEXT.findall(json.dumps(self.executors.get(component.get("executorLabel")))):
+            for side, kind, name in _IN_TEXT.findall(
+                json.dumps(self.executors.get(component.get("executorLabel")))
+            ):
                 if name not in _ports(component, side[:-1], kind):
                     yield f"{component['executorLabel']} reads {side}.{kind}.{name}, which it has not"
 
@@ -116,7 +123,10 @@ class _Linter:
         for kind, sources in task.get("inputs", {}).items():
             for port, source in sources.items():
                 given[port] = kind
-                yield from (f"{port}: {problem}" for problem in self._input(dag, task, component, (port, kind, source)))
+                yield from (
+                    f"{port}: {problem}"
+                    for problem in self._input(dag, task, component, (port, kind, source))
+                )
         yield from self._required(task, component, given)
         yield from self._texts(task, component, given)
 
@@ -126,7 +136,9 @@ class _Linter:
             for port, definition in _ports(component, "input", kind).items():
                 if given.get(port) != kind and port != item and not definition.get("isOptional"):
                     yield f"the {kind[:-1]} {port} is not given"
-        if item is not None and not any(item in _ports(component, "input", k) for k in ("parameters", "artifacts")):
+        if item is not None and not any(
+            item in _ports(component, "input", k) for k in ("parameters", "artifacts")
+        ):
             yield f"its item {item} is no input"
 
     def _texts(self, task: Json, component: Json, given: Mapping[str, str]) -> Iterator[str]:
@@ -149,7 +161,8 @@ class _Linter:
         port, kind, source = given
         definition = _ports(component, "input", kind).get(port)
         if definition is None:
-            if "dag" in component or not port.startswith("pipelinechannel--"):
+            # What a text given to a task refers to is given beside it, and is no input of the component.
+            if json.dumps(f"{{{{$.inputs.parameters['{port}']}}}}")[1:-1] not in json.dumps(task["inputs"]):
                 yield "no such input"
             definition = {}
         for key, value in source.items():
@@ -162,7 +175,11 @@ class _Linter:
                 yield have
             elif _GIVEN[key] != kind:
                 yield f"{key} among {kind}"
-            elif definition and "parameterExpressionSelector" not in source and not _fits(_type(have), _type(definition)):
+            elif (
+                definition
+                and "parameterExpressionSelector" not in source
+                and not _fits(_type(have), _type(definition))
+            ):
                 yield f"takes {_type(definition)}, gets {_type(have)}"
 
     def _source(self, dag: Json, task: Json, key: str, value: Json) -> Json:
@@ -178,7 +195,9 @@ class _Linter:
 
     def _output(self, producer: Json, kind: str, value: Json) -> Json:
         component = self.components[producer["componentRef"]["name"]]
-        return _ports(component, "output", kind).get(value.get("outputParameterKey") or value.get("outputArtifactKey"))
+        return _ports(component, "output", kind).get(
+            value.get("outputParameterKey") or value.get("outputArtifactKey")
+        )
 
     def _outputs(self, dag: Json) -> Iterator[str]:
         outputs = dag["dag"].get("outputs", {})

@@ -40,6 +40,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, EOFError, click.Abort):
         door.tell("kfgit: interrupted")
         return exits.INTERRUPTED
+    except BrokenPipeError:
+        door.leave()  # click's own texts; ours look after themselves
+        return exits.DONE
     except Exception as fault:  # noqa: BLE001 - the last line of defence: no traceback, whatever happens
         told = _ending(fault)
         door.failed(told.code, told.message, told.help)

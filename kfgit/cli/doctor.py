@@ -109,7 +109,7 @@ def _engine() -> _Finding:
         if path is None:
             continue
         try:
-            answer = subprocess.run(
+            answer = subprocess.run(  # noqa: S603 - a program that was found on the PATH
                 [path, "version", "--format", "{{.Server.Version}}"],
                 capture_output=True,
                 timeout=5,

@@ -94,6 +94,7 @@ class _View:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._live = session.live and not session.quiet
+        self._drawn = False
         self._running: dict[str, None] = {}
         self._told: dict[str, str] = {}
 
@@ -122,8 +123,7 @@ class _View:
         if self._session.door.output == "json":
             self._line(show.ending(run, self._session.err))
             return
-        if self._live:
-            self._session.door.draw(_CLEAR)
+        self._wipe()
         self._session.print(show.ending(run, self._session.out))
 
     def _task(self, event: TaskChanged) -> None:
@@ -138,10 +138,17 @@ class _View:
         self._line(show.progress(event, self._session.err))
 
     def _line(self, text: str) -> None:
-        self._session.say(_CLEAR + text if self._live else text)
+        self._wipe()
+        self._session.say(text)
 
     def _status(self) -> None:
-        if not self._live:
-            return
-        names = one_line(", ".join(self._running), self._session.err.width - 14)
-        self._session.door.draw(_CLEAR + (self._session.err.cyan(f"  ▸ running: {names}") if names else ""))
+        if self._live and self._running:
+            self._wipe()
+            names = one_line(", ".join(self._running), self._session.err.width - 14)
+            self._session.door.draw(self._session.err.cyan(f"  ▸ running: {names}"))
+            self._drawn = True
+
+    def _wipe(self) -> None:
+        if self._drawn:
+            self._session.door.draw(_CLEAR)
+            self._drawn = False

@@ -119,7 +119,8 @@ def output(*formats: str) -> Callable[[F], F]:
     words = formats if "human" in formats else ("human", *formats)
 
     def chosen(context: click.Context, _option: click.Parameter, value: str) -> str:
-        if isinstance(context.obj, Session):
+        asked = context.get_parameter_source("output") is not click.core.ParameterSource.DEFAULT
+        if isinstance(context.obj, Session) and asked:
             context.obj.door.output = value
         return formats[0] if value == "human" else value
 

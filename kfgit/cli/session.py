@@ -59,6 +59,10 @@ class Door:
         """A part of a line on a terminal."""
         _write(sys.stderr, text, end="")
 
+    def leave(self) -> None:
+        """Says nothing more on stdout."""
+        _leave(sys.stdout)
+
     def failed(self, code: int, message: str, help_: str | None) -> None:
         """Why a command ended without a result; machines get it as their result."""
         self.tell("\n".join([f"kfgit: {clean(message)}", *([f"  {clean(help_)}"] if help_ else [])]))

@@ -153,7 +153,9 @@ class Channels:
     def select(self, group: Group, channel: FromNode) -> tuple[str, str]:
         """(task of `group`, its output) that gives the channel out."""
         child = _towards(group, channel.node)
-        key = self.key(channel.node, channel.output) if child is channel.node else self._export(child, channel)
+        key = (
+            self.key(channel.node, channel.output) if child is channel.node else self._export(child, channel)
+        )
         return child.name, key
 
     def _export(self, node: Node, channel: FromNode) -> str:
@@ -301,5 +303,3 @@ def literal_items(group: Group) -> list[Any] | None:
     """The items of a loop over a literal list."""
     items = group.loop.items if group.loop is not None else None
     return items.value if isinstance(items, Literal_) else None
-
-

@@ -46,7 +46,9 @@ def importer(constant: str | None, type_: ArtifactType, metadata: Any, *, reimpo
 def container(component: Component, settings: Settings) -> dict[str, Any]:
     """A container executor."""
     spec = _command_line(component)
-    constants = {name: value for name, value in _environment(component, settings).items() if isinstance(value, str)}
+    constants = {
+        name: value for name, value in _environment(component, settings).items() if isinstance(value, str)
+    }
     if constants:
         spec["env"] = [{"name": name, "value": escape(constants[name])} for name in sorted(constants)]
     if settings.resources is not None:
@@ -77,10 +79,15 @@ def _given_container(component: Component, given: Container) -> dict[str, Any]:
     if given.script is not None:
         script = shell.bind(given.script.text)
         command = ["sh", "-ec", escape(script.text), "sh"]
-        args = [*(_script_value(component, ref) for ref in script.arguments), *_arguments(component, given.args)]
+        args = [
+            *(_script_value(component, ref) for ref in script.arguments),
+            *_arguments(component, given.args),
+        ]
     else:
         # A choice is made in arguments only. Both lists make up one command line, so the rest of it may go there.
-        fixed = next((n for n, argument in enumerate(given.command) if _chooses(argument)), len(given.command))
+        fixed = next(
+            (n for n, argument in enumerate(given.command) if _chooses(argument)), len(given.command)
+        )
         command = _arguments(component, given.command[:fixed])
         args = _arguments(component, (*given.command[fixed:], *given.args))
     if command:
@@ -103,7 +110,9 @@ def _script_value(component: Component, ref: Ref) -> str:
 
 
 def _chooses(argument: Argument) -> bool:
-    return isinstance(argument, IfPresent) or (isinstance(argument, Concat) and any(map(_chooses, argument.items)))
+    return isinstance(argument, IfPresent) or (
+        isinstance(argument, Concat) and any(map(_chooses, argument.items))
+    )
 
 
 def _arguments(component: Component, arguments: Iterable[Argument]) -> list[str]:

@@ -177,4 +177,3 @@ def _exit_name(task: Task) -> str:
             return name.text
         case _:
             return "on-exit"
-

@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 # In the order of kubelet's reader: `$$`; a `$(` that may name a variable; any other `$( … )`; what begins nothing.
-_READ = re.compile(r"(?P<pair>\$\$)|(?P<name>\$(?=\([-._a-zA-Z0-9]+\)))|\$\([^)]*\)|(?P<last>\$\Z)|\$.", re.DOTALL)
+_READ = re.compile(
+    r"(?P<pair>\$\$)|(?P<name>\$(?=\([-._a-zA-Z0-9]+\)))|\$\([^)]*\)|(?P<last>\$\Z)|\$.", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)

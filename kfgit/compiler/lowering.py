@@ -118,8 +118,12 @@ class Lowering:
 
     def _component_task(self, leaf: Leaf, component: Component, spec: Json) -> None:
         in_exit = leaf is self._tree.on_exit
-        settings = effective(leaf.task, self._pipeline.defaults, self._inherited, self._build.project, in_exit=in_exit)
-        label = self._new_component(leaf, spec, declared_inputs(component.inputs), component_outputs(component))
+        settings = effective(
+            leaf.task, self._pipeline.defaults, self._inherited, self._build.project, in_exit=in_exit
+        )
+        label = self._new_component(
+            leaf, spec, declared_inputs(component.inputs), component_outputs(component)
+        )
         self._build.executors[label] = {"container": container(component, settings)}
         platform = platform_of(component, settings)
         if platform:
@@ -162,7 +166,9 @@ class Lowering:
         metadata = self._metadata(leaf, action.metadata, ports, given)
         label = self._new_component(leaf, spec, declared_inputs(ports), declared_outputs({"artifact": type_}))
         constant = action.uri.value if isinstance(action.uri, Literal_) else None
-        self._build.executors[label] = {"importer": importer(constant, type_, metadata, reimport=action.reimport)}
+        self._build.executors[label] = {
+            "importer": importer(constant, type_, metadata, reimport=action.reimport)
+        }
         own = leaf.task.settings
         self._run_as(replace(own, cache=own.cache if own.cache is not None else self._inherited.cache), spec)
         spec["inputs"] = {"parameters": given}
@@ -253,7 +259,10 @@ class Lowering:
         group.inputs[item] = type_
         items = literal_items(group)
         if items is not None:
-            spec["parameterIterator"] = {"itemInput": item, "items": {"raw": json.dumps(items, sort_keys=True)}}
+            spec["parameterIterator"] = {
+                "itemInput": item,
+                "items": {"raw": json.dumps(items, sort_keys=True)},
+            }
         else:
             assert isinstance(group.loop.items, Whole)
             source = self._channels.enter(group, self._channels.of(group.scope, group.loop.items.ref))
@@ -298,7 +307,11 @@ class Lowering:
         leaf, handler = self._tree.on_exit, self._tree.handler
         if leaf is None or handler is None:
             return
-        tasks[leaf.name] = {**self._leaf(leaf), "dependentTasks": [handler.name], "triggerPolicy": dict(_COMPLETED)}
+        tasks[leaf.name] = {
+            **self._leaf(leaf),
+            "dependentTasks": [handler.name],
+            "triggerPolicy": dict(_COMPLETED),
+        }
         self._build.labels[ir.label_key(self._component, leaf.name)] = leaf.label
 
 
@@ -337,7 +350,9 @@ def _ignores_failures(node: Node) -> bool:
     Only where there are upstreams: the backend hangs such a task on them, and one without any would never run
     (backend/src/v2/compiler/argocompiler/dag.go).
     """
-    while isinstance(node, Group) and node.task is None and len(node.children) == 1 and node.kind == "condition":
+    while (
+        isinstance(node, Group) and node.task is None and len(node.children) == 1 and node.kind == "condition"
+    ):
         node = node.children[0]
     return node.task is not None and node.task.ignore_upstream_failure
 
@@ -367,7 +382,8 @@ def _filled(value: Any, name_of: Callable[[Ref], str]) -> Any:
     match value:
         case Text(parts=parts):
             return "".join(
-                part if isinstance(part, str) else f"{{{{$.inputs.parameters['{name_of(part)}']}}}}" for part in parts
+                part if isinstance(part, str) else f"{{{{$.inputs.parameters['{name_of(part)}']}}}}"
+                for part in parts
             )
         case dict():
             return {key: _filled(item, name_of) for key, item in value.items()}

@@ -11,7 +11,9 @@ from typing import Any
 from kfgit.model import Name, Project, Resources, Settings, Task
 
 
-def effective(task: Task, defaults: Settings, inherited: Settings, project: Project, *, in_exit: bool) -> Settings:
+def effective(
+    task: Task, defaults: Settings, inherited: Settings, project: Project, *, in_exit: bool
+) -> Settings:
     """The settings of a component task. A key of its own replaces the default whole; the profile is folded in."""
     own = task.settings
     base = Settings() if in_exit else defaults

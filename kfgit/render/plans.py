@@ -43,7 +43,7 @@ def human(plan: Plan, notes: Notes, style: Style, *, kept: bool = True) -> str:
 
 
 def sentence(plan: Plan) -> str:
-    """One line: `Plan for local: 3 to create, 1 to update; 4 unchanged.`"""
+    """One line: `Plan for local: 3 to create, 1 to update; 4 unchanged`."""
     counts = plan.summary
     parts = [f"{counts[name]} to {name}" for name in plans.ACTIONS if name != "unchanged" and counts[name]]
     target = f" ({clean(plan.target)})" if plan.target not in {plan.environment, "local"} else ""

@@ -87,12 +87,13 @@ def test_usage_and_flags_are_the_programs(path: str, *, accept: bool) -> None:
     text = own(path, page)
     wanted = _USAGE.sub(lambda _: usage(TREE[path]), text, count=1)
     wanted = _TABLE.sub(lambda _: table(TREE[path]), wanted, count=1)
+    if table(TREE[path]) not in wanted:
+        wanted = f"{wanted.rstrip()}\n\n{table(TREE[path])}\n"
     if accept and wanted != text:
         PAGE.write_text(page.replace(text, wanted, 1))
         text = wanted
-    assert text == wanted
+    assert text == wanted, "write it anew: pytest tests/docs --accept"
     assert usage(TREE[path]) in text
-    assert table(TREE[path]) in text
 
 
 def test_exit_codes_are_told() -> None:

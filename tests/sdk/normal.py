@@ -38,7 +38,9 @@ def normal(spec: Mapping[str, Json], platform: Mapping[str, Json] | None) -> Jso
         spec.get("deploymentSpec", {}).get("executors", {}),
         kubernetes.get("deploymentSpec", {}).get("executors", {}),
     )
-    around = {k: v for k, v in spec.items() if k not in {"components", "deploymentSpec", "sdkVersion", "root"}}
+    around = {
+        k: v for k, v in spec.items() if k not in {"components", "deploymentSpec", "sdkVersion", "root"}
+    }
     rest = {k: v for k, v in kubernetes.items() if k != "deploymentSpec"}
     _prune(package.components, spec["root"])
     root, _ = _Dag(package, spec["root"], {}).written()
@@ -70,7 +72,11 @@ def _prune(components: Mapping[str, Json], component: Json) -> None:
         read = json.dumps([list(_read(inner)), task.get("triggerPolicy"), _iterators(task)])
         for kinds in (task.get("inputs", {}), inner.get("inputDefinitions", {})):
             for kind in kinds.values():
-                for name in [n for n in kind if n.startswith(_CHANNEL) and not re.search(rf"['\"]{re.escape(n)}['\"]", read)]:
+                for name in [
+                    n
+                    for n in kind
+                    if n.startswith(_CHANNEL) and not re.search(rf"['\"]{re.escape(n)}['\"]", read)
+                ]:
                     del kind[name]
             for empty in [name for name, kind in kinds.items() if not kind]:
                 del kinds[empty]
@@ -129,7 +135,10 @@ class _Dag:
         """The tasks by what they are and what they are connected with."""
         shape = _Shape(self.package)
         # What stands in the task itself decides first, so that one difference inside a group does not renumber all.
-        shallow = {name: json.dumps(shape.shallow(task, self.inputs), sort_keys=True) for name, task in self.tasks.items()}
+        shallow = {
+            name: json.dumps(shape.shallow(task, self.inputs), sort_keys=True)
+            for name, task in self.tasks.items()
+        }
         prints = {name: _digest(shape.task(name, task, self.inputs)) for name, task in self.tasks.items()}
         for _ in range(min(len(prints), 12)):
             edges = {name: sorted(_edges(task, prints)) for name, task in self.tasks.items()}
@@ -166,7 +175,11 @@ class _Dag:
             if iterator in task:
                 renamed[task[iterator]["itemInput"]] = "item"
         inner, self.outputs[name] = _Dag(self.package, component, renamed).written()
-        result = {key: value for key, value in task.items() if key not in {"componentRef", "inputs", "dependentTasks", "taskInfo"}}
+        result = {
+            key: value
+            for key, value in task.items()
+            if key not in {"componentRef", "inputs", "dependentTasks", "taskInfo"}
+        }
         result = _placeholders(_iterator(result, renamed), renamed)
         return {
             **result,
@@ -223,7 +236,9 @@ class _Shape(NamedTuple):
     package: _Package
 
     def task(self, name: str, task: Mapping[str, Json], inputs: Mapping[str, str]) -> Json:
-        kept = {k: v for k, v in task.items() if k not in {"componentRef", "dependentTasks", "taskInfo", "inputs"}}
+        kept = {
+            k: v for k, v in task.items() if k not in {"componentRef", "dependentTasks", "taskInfo", "inputs"}
+        }
         component = self.package.components[task["componentRef"]["name"]]
         return [
             _anonymous(json.dumps(kept, sort_keys=True)),
@@ -246,7 +261,9 @@ class _Shape(NamedTuple):
                 for old, new in inputs.items():
                     text = text.replace(json.dumps(old), json.dumps(new))
                 for _, producer, output in _producers({"inputs": {"x": {key: source}}}):
-                    text = text.replace(json.dumps(producer), '""').replace(json.dumps(output), json.dumps(_anonymous(output)))
+                    text = text.replace(json.dumps(producer), '""').replace(
+                        json.dumps(output), json.dumps(_anonymous(output))
+                    )
                 found.append(_anonymous(key + text))
         return found
 
@@ -257,11 +274,19 @@ class _Shape(NamedTuple):
                     self.package.executors[label], self.package.platform.get(label)]  # fmt: skip
         tasks = component["dag"]["tasks"]
         names = sorted(_digest(self.task(name, task, {})) for name, task in tasks.items())
-        return [_ports(component.get("inputDefinitions", {})), _ports(component.get("outputDefinitions", {})), names]
+        return [
+            _ports(component.get("inputDefinitions", {})),
+            _ports(component.get("outputDefinitions", {})),
+            names,
+        ]
 
 
 def _ports(kinds: Mapping[str, Json]) -> list[str]:
-    return sorted(json.dumps([kind, _anonymous(name), port], sort_keys=True) for kind, ports in kinds.items() for name, port in ports.items())
+    return sorted(
+        json.dumps([kind, _anonymous(name), port], sort_keys=True)
+        for kind, ports in kinds.items()
+        for name, port in ports.items()
+    )
 
 
 def _shown(name: str, task: Mapping[str, Json]) -> str:
@@ -283,7 +308,9 @@ def _producers(task: Mapping[str, Json]) -> list[tuple[str, str, str]]:
 
 
 def _edges(task: Mapping[str, Json], prints: Mapping[str, str]) -> list[str]:
-    return [_anonymous(key) + prints[producer] + _anonymous(output) for key, producer, output in _producers(task)]
+    return [
+        _anonymous(key) + prints[producer] + _anonymous(output) for key, producer, output in _producers(task)
+    ]
 
 
 def _anonymous(text: str) -> str:
@@ -303,7 +330,9 @@ def _iterator(task: Json, renamed: Mapping[str, str]) -> Json:
 
 def _keys(kinds: Mapping[str, Json], renamed: Mapping[str, str]) -> Json:
     """`{artifacts: {…}, parameters: {…}}` with other keys."""
-    return {kind: {renamed.get(key, key): value for key, value in given.items()} for kind, given in kinds.items()}
+    return {
+        kind: {renamed.get(key, key): value for key, value in given.items()} for kind, given in kinds.items()
+    }
 
 
 def _placeholders(value: Json, renamed: Mapping[str, str]) -> Json:

@@ -1,7 +1,7 @@
 """Runs where KFP's SDK is installed: compiles DSL programs and loads packages, a question and an answer a line.
 
-    {"do": "compile", "path": …} → {"spec": …, "platform": …}
-    {"do": "load", "text": …}    → the same, or {"error": …}
+{"do": "compile", "path": …} → {"spec": …, "platform": …}
+{"do": "load", "text": …}    → the same, or {"error": …}
 """
 
 from __future__ import annotations

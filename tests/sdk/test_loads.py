@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from google.protobuf.json_format import MessageToDict
 
 from kfgit import driver
 from kfgit.ir import Package
@@ -45,7 +46,6 @@ def test_it_is_read(kind: str, name: str | None, sdk: Sdk) -> None:
     found = [*packages[kind](name)] if name else [*of_the_example()]
     assert found
     for package in found:
-        parsed(package)
         spec, platform = sdk.load(package.to_yaml())
-        assert normal(spec, platform) == normal(package.spec, package.platform)
+        assert normal(spec, platform) == normal(MessageToDict(parsed(package)), package.platform)
         assert problems(package) == []

@@ -33,7 +33,9 @@ def lines(spec: object) -> list[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_yaml_compiles_as_the_dsl(name: str, sdk: Sdk) -> None:
-    ours = compiling.texts({f"{name}.yaml": (PAIRS / f"{name}.yaml").read_text()}, PAIRS)[name.replace("_", "-")]
+    ours = compiling.texts({f"{name}.yaml": (PAIRS / f"{name}.yaml").read_text()}, PAIRS)[
+        name.replace("_", "-")
+    ]
     spec, platform = sdk.compile(PAIRS / f"{name}.py")
     mine, theirs = lines(normal(ours.spec, ours.platform)), lines(normal(spec, platform))
     difference = "\n".join(difflib.unified_diff(theirs, mine, "kfp", "kfgit", n=12, lineterm=""))

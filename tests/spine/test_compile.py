@@ -57,7 +57,11 @@ def test_bytes_do_not_depend_on_the_hash_seed() -> None:
     )
     outputs = [
         subprocess.run(
-            [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
         ).stdout
         for seed in ("1", "2")
     ]
@@ -67,7 +71,25 @@ def test_bytes_do_not_depend_on_the_hash_seed() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["y", "N", "1e5", "0x1F", "0X1F", "0o17", "-0o17", "1_0.5e3", "1_000", "no", "~", ".inf", "1:30", "2001-01-01", "<<", "=", ""],
+    [
+        "y",
+        "N",
+        "1e5",
+        "0x1F",
+        "0X1F",
+        "0o17",
+        "-0o17",
+        "1_0.5e3",
+        "1_000",
+        "no",
+        "~",
+        ".inf",
+        "1:30",
+        "2001-01-01",
+        "<<",
+        "=",
+        "",
+    ],
 )
 def test_texts_that_other_readers_take_for_something_else_are_quoted(text: str) -> None:
     written = ir.Package("x", {"key": text, text: 1}).to_yaml()
@@ -75,6 +97,8 @@ def test_texts_that_other_readers_take_for_something_else_are_quoted(text: str) 
     assert f"'{text}': 1" in written
 
 
-@pytest.mark.parametrize("text", ["a\nb\n", "a\n\n\nb", " a\n b", "a \nb", "tab\t\nx", "\n", "é\n😀", "#\n- a", "a\r\nb", "x\n "])
+@pytest.mark.parametrize(
+    "text", ["a\nb\n", "a\n\n\nb", " a\n b", "a \nb", "tab\t\nx", "\n", "é\n😀", "#\n- a", "a\r\nb", "x\n "]
+)
 def test_texts_of_several_lines_are_what_they_were(text: str) -> None:
     assert yaml.safe_load(ir.Package("x", {"key": text}).to_yaml()) == {"key": text}

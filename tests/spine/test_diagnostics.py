@@ -8,15 +8,17 @@ that starts on that very line; `# error[code](text): …` also wants the source 
 
 from __future__ import annotations
 
+import ast
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from kfgit import driver, project
+from kfgit import driver, explanations, project
 from kfgit.diagnostics import Diagnostic
 
 ROOT = Path(__file__).parents[2]
@@ -110,3 +112,115 @@ def test_exactly_what_is_wanted_is_told(case: Path, tmp_path: Path) -> None:
     told = told_of(written(tmp_path, files))
     assert difference(files, told) == []
     assert [d.span for d in told] == sorted(d.span for d in told)
+
+
+def test_thirty_mistakes_are_thirty_messages(tmp_path: Path) -> None:
+    [case] = [case for case in CASES if case.stem == "thirty-mistakes"]
+    assert len(told_of(written(tmp_path, files_of(case)))) == 30
+
+
+def unreadable(root: Path) -> None:
+    (root / "pipelines").mkdir(exist_ok=True)
+    os.mkfifo(root / "pipelines/pipe.yaml")
+
+
+def linked_folder(root: Path) -> None:
+    (root / "elsewhere").mkdir()
+    (root / "pipelines").mkdir(exist_ok=True)
+    (root / "pipelines/shared").symlink_to(root / "elsewhere", target_is_directory=True)
+
+
+def linked_out(root: Path) -> None:
+    outside = root.parent / "outside.yaml"
+    outside.write_text(PROJECT)
+    (root / "pipelines").mkdir(exist_ok=True)
+    (root / "pipelines/out.yaml").symlink_to(outside)
+
+
+def content(text: bytes) -> Callable[[Path], None]:
+    def put(root: Path) -> None:
+        (root / "pipelines").mkdir(exist_ok=True)
+        (root / "pipelines/x.yaml").write_bytes(text)
+
+    return put
+
+
+# What no text file can hold: the code, what makes it so, and where it is told.
+MADE: list[tuple[str, Callable[[Path], None], str]] = [
+    ("yaml-encoding", content(b"a: b\nc: \xe9t\xe9\n"), "pipelines/x.yaml:2:4"),
+    ("yaml-character", content(b"a: b\nc: 'x\x07'\n"), "pipelines/x.yaml:2:6"),
+    ("yaml-too-deep", content(b"a: " + b"[" * 200 + b"]" * 200), "pipelines/x.yaml:1:103"),
+    ("yaml-too-large", content(b"a: " + b"x" * 3_000_000), "pipelines/x.yaml:1:1"),
+    ("yaml-too-large", content(b"a: [" + b"1," * 450_000 + b"]"), "pipelines/x.yaml:1:800001"),
+    ("unreadable-file", unreadable, "pipelines/pipe.yaml:1:1"),
+    ("symlink", linked_folder, "pipelines/shared:1:1"),
+    ("path-outside", linked_out, "pipelines/out.yaml:1:1"),
+]
+
+
+@pytest.mark.parametrize(("code", "make", "place"), MADE, ids=[f"{code}-{n}" for n, (code, _, _) in enumerate(MADE)])
+def test_what_no_text_file_can_hold(code: str, make: Callable[[Path], None], place: str, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    make(written(root, {}))
+    assert [(d.code, d.span.start()) for d in told_of(root)] == [(code, place)]
+
+
+# Told only after reading 50,000 files.
+UNTRIED = {"too-many-files"}
+
+
+def used_in(path: Path) -> Iterator[str]:
+    """The codes in a module: what a teller of diagnostics is called with, and words of that form beside it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and node.args:
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            first = node.args[0]
+            if name in TELLERS and isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield first.value
+
+
+TELLERS = set("Diagnostic fault warn error diagnostic _tell _fault Problem TemplateFault".split())
+FRONT_END = (
+    "document overlay resolve graph packages schema lightweight template references shell policies driver project".split()
+)
+
+
+def front_end() -> Iterator[Path]:
+    for name in FRONT_END:
+        folder = ROOT / "kfgit" / name
+        yield from folder.rglob("*.py") if folder.is_dir() else (folder.with_suffix(".py"),)
+
+
+def test_every_code_that_is_used_is_explained() -> None:
+    used = {code for path in front_end() for code in used_in(path)}
+    assert sorted(used - set(explanations.EXPLANATIONS)) == []
+
+
+def test_every_code_that_is_explained_is_used() -> None:
+    words = {
+        node.value
+        for path in front_end()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    built = {"unknown-component", "unknown-pipeline"}  # f"unknown-{what}"
+    assert sorted(set(explanations.EXPLANATIONS) - words - built) == []
+
+
+def test_every_code_has_a_case() -> None:
+    tried = {wanted.code for case in CASES for wanted in wanted_in(files_of(case))} | {code for code, _, _ in MADE}
+    assert sorted(set(explanations.EXPLANATIONS) - tried - UNTRIED) == []
+    assert sorted(tried - set(explanations.EXPLANATIONS)) == []
+
+
+def test_the_page_of_codes_is_made_from_the_table() -> None:
+    assert (ROOT / "docs/diagnostics.md").read_text(encoding="utf-8") == explanations.as_markdown()
+
+
+def test_a_code_is_explained_with_both_examples() -> None:
+    text = explanations.explain("cycle")
+    assert text is not None
+    assert text.startswith("cycle: ")
+    assert "Wrong:" in text
+    assert "Right:" in text
+    assert explanations.explain("nonsense") is None

@@ -172,6 +172,9 @@ class _Execution:
         for signal in signals:
             if isinstance(signal, Succeeded | Failed):
                 self._attempts.ended(signal.key)
+            if isinstance(signal, Failed) and self._at_once:
+                # It was stopped, maybe without the engine's asking, and that is no failure: see `cut_off`.
+                continue
             state, more = engine.advance(state, signal)
             commands += more
         if state is not before:

@@ -1,0 +1,352 @@
+"""What all commands share: names, flags, variables, streams, and an answer to whatever is thrown at them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from kfgit import __version__
+from kfgit.cli.app import COMMANDS, app
+from tests.cli.conftest import BASE, CLUSTER, HELLO, KFGIT, STAGING, WRONG, Kfgit, MakeProject
+
+ISSUE = """init validate render graph compile plan apply status run runs artifacts schedules experiments schema explain
+    destroy completion doctor""".split()
+
+
+def commands(group: click.Group = app, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        assert found is not None
+        yield (*path, name), found
+        if isinstance(found, click.Group):
+            yield from commands(found, (*path, name))
+
+
+PATHS = [path for path, _ in commands()]
+LEAVES = [path for path, found in commands() if not isinstance(found, click.Group)]
+
+
+def test_every_command_of_the_issue_is_there():
+    assert set(ISSUE) <= set(COMMANDS)
+    assert {("runs", name) for name in "list show logs cancel delete".split()} <= set(PATHS)
+    assert {("artifacts", name) for name in "list show get".split()} <= set(PATHS)
+    assert {("schedules", "list"), ("schedules", "next"), ("experiments", "list")} <= set(PATHS)
+
+
+@pytest.mark.parametrize("path", [(), *PATHS], ids=" ".join)
+def test_help_has_an_example_and_fits(kfgit: Kfgit, path: tuple[str, ...]):
+    told = kfgit(*path, "--help")
+    assert (told.code, told.err) == (0, "")
+    assert "Example" in told.out
+    assert f"kfgit {' '.join(path)}".strip() in told.out.split("Example", 1)[1]
+    assert max(map(len, told.out.splitlines())) <= 100
+    assert kfgit(*path, "-h").out == told.out
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_every_command_can_speak_json(path: tuple[str, ...]):
+    command = dict(commands())[path]
+    (output,) = (option for option in command.params if option.name == "output")
+    assert isinstance(output.type, click.Choice)
+    assert {"human", "json"} <= set(output.type.choices)
+
+
+@pytest.mark.parametrize("flag", ["--version", "-V"])
+def test_version(kfgit: Kfgit, process: Kfgit, flag: str):
+    for use in (kfgit, process):
+        told = use(flag)
+        assert (told.code, told.out, told.err) == (0, f"kfgit {__version__}\n", "")
+
+
+@pytest.mark.parametrize("argv", [(), ("runs",), ("artifacts",), ("schedules",), ("experiments",)], ids=" ".join)
+def test_a_group_alone_shows_its_help(kfgit: Kfgit, argv: tuple[str, ...]):
+    told = kfgit(*argv)
+    assert (told.code, told.err) == (0, "")
+    assert told.out == kfgit(*argv, "--help").out
+
+
+@pytest.mark.parametrize(
+    ("argv", "meant"),
+    [
+        (("aply",), "apply"),
+        (("run", "helo"), "hello"),
+        (("graph", "helo"), "hello"),
+        (("compile", "helo"), "hello"),
+        (("render", "pipeline/helo"), "pipeline/hello"),
+        (("plan", "-e", "stagging"), "staging"),
+        (("validate", "-e", "stagging"), "staging"),
+        (("destroy", "-e", "stagging"), "staging"),
+        (("plan", "--evn", "local"), "--env"),
+        (("plan", "-o", "jsn"), "json"),
+        (("runs", "lst"), "list"),
+        (("schema", "Pipelin"), "Pipeline"),
+        (("explain", "duplicate-kye"), "duplicate-key"),
+        (("explain", "Pipeline.spec.taks"), "Pipeline.spec.tasks"),
+        (("run", "hello", "-p", "nam=x"), "name"),
+        (("run", "hello", "--executor", "proces"), "process"),
+        (("completion", "bahs"), "bash"),
+        (("init", "x", "--template", "minimla"), "minimal"),
+        (("--color", "alway", "validate"), "always"),
+    ],
+    ids=" ".join,
+)
+def test_an_unknown_name_gets_the_nearest(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...], meant: str):
+    root = project({**BASE, "environments/staging.yaml": STAGING})
+    told = kfgit(*argv, cwd=root)
+    assert (told.code, told.out) == (64, "")
+    assert meant in told.err
+
+
+def test_an_unknown_environment_in_the_variable(kfgit: Kfgit, project: MakeProject):
+    told = kfgit("plan", cwd=project(BASE), env={"KFGIT_ENV": "loca"})
+    assert told.code == 64
+    assert "local" in told.err
+
+
+def test_the_project_is_found_upwards_and_by_directory(kfgit: Kfgit, project: MakeProject, tmp_path: Path):
+    root = project(BASE)
+    (root / "components" / "deep").mkdir()
+    assert kfgit("validate", cwd=root / "components" / "deep").code == 0
+    assert kfgit("-C", str(root), "validate", cwd=tmp_path).code == 0
+    assert kfgit("validate", cwd=tmp_path, env={"KFGIT_DIR": str(root)}).code == 0
+    assert kfgit("validate", cwd=tmp_path).code == 64
+    assert kfgit("-C", str(root / "kfgit.yaml"), "validate").code == 64
+    told = kfgit("-C", str(root / "nowhere"), "validate")
+    assert told.code == 64
+    assert "nowhere" in told.err
+
+
+@pytest.mark.parametrize("path", [path for path in LEAVES if path[0] not in {"init", "schema", "explain", "completion", "doctor"}], ids=" ".join)
+def test_without_a_project_the_way_out_is_named(kfgit: Kfgit, tmp_path: Path, path: tuple[str, ...]):
+    needed = {"graph": ["x"], "run": ["x"], "destroy": ["-e", "local"]}.get(path[0], [])
+    if path[0] in {"runs", "artifacts"} and path[1] in {"show", "logs", "watch", "cancel", "delete", "get"}:
+        needed = ["x"]
+    told = kfgit(*path, *needed, cwd=tmp_path)
+    assert (told.code, told.out) == (64, "")
+    assert "kfgit init" in told.err
+
+
+def test_variables_stand_for_flags(kfgit: Kfgit, project: MakeProject):
+    root = project({**BASE, "environments/staging.yaml": STAGING})
+    assert kfgit("plan", cwd=root, env={"KFGIT_ENV": "staging", "KFGIT_OUTPUT": "json"}).json["environment"] == "staging"
+    assert kfgit("plan", "-e", "local", "-o", "json", cwd=root, env={"KFGIT_ENV": "staging"}).json["environment"] == "local"
+    assert kfgit("plan", cwd=root, env={"KFGIT_PLAN_EXIT_CODE": "1"}).code == 2
+    assert kfgit("validate", cwd=root, env={"KFGIT_QUIET": "1"}).out == ""
+    assert kfgit("plan", cwd=root, env={"KFGIT_ENV": ""}).code == 0
+    assert kfgit("plan", cwd=root, env={"KFGIT_OUTPUT": "jsn"}).code == 64
+
+
+def test_validate_is_not_narrowed_and_destroy_not_named_by_a_variable(kfgit: Kfgit, project: MakeProject):
+    root = project({**BASE, "environments/staging.yaml": STAGING, "environments/staging/wrong.yaml": WRONG})
+    for name in ("KFGIT_ENV", "KFGIT_VALIDATE_ENVS"):
+        assert kfgit("validate", cwd=root, env={name: "local"}).code == 1
+    for name in ("KFGIT_ENV", "KFGIT_DESTROY_ENV"):
+        assert kfgit("destroy", cwd=root, env={name: "local"}).code == 64
+
+
+def test_colour(kfgit: Kfgit, project: MakeProject):
+    root = project({**BASE, "pipelines/wrong.yaml": WRONG})
+    assert "\x1b[" not in kfgit("validate", cwd=root).out
+    assert "\x1b[" in kfgit("--color", "always", "validate", cwd=root).out
+    assert "\x1b[" in kfgit("--color", "always", "validate", cwd=root, env={"NO_COLOR": "1"}).out
+    assert "\x1b[" not in kfgit("--color", "never", "validate", cwd=root).out
+    assert "\x1b[" in kfgit("validate", cwd=root, env={"KFGIT_COLOR": "always"}).out
+    assert "\x1b[" not in kfgit("--color", "always", "validate", "-o", "json", cwd=root).out
+
+
+@pytest.mark.parametrize(("variable", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_colour_on_a_terminal(project: MakeProject, variable: dict[str, str], *, coloured: bool):
+    root = project({**BASE, "pipelines/wrong.yaml": WRONG})
+    told = on_terminal("validate", cwd=root, env={"TERM": "xterm", **variable})
+    assert ("\x1b[" in told) == coloured
+
+
+def test_progress_on_a_terminal_is_one_line_that_moves(project: MakeProject):
+    told = on_terminal("run", "hello", cwd=project(BASE), env={"TERM": "xterm", "COLUMNS": "80"})
+    assert "▸ running: greet" in told
+    assert "RUNNING" not in told
+    assert told.rstrip().endswith("the task is a process of this machine\x1b[0m")
+
+
+def test_quiet_and_verbose(kfgit: Kfgit, project: MakeProject):
+    root = project(BASE)
+    quiet = kfgit("-q", "run", "hello", cwd=root)
+    assert (quiet.code, quiet.err) == (0, "")
+    assert "SUCCEEDED" in quiet.out
+    assert "greet" in kfgit("-v", "run", "hello", cwd=root).err
+    assert kfgit("-q", "-v", "run", "hello", cwd=root).code == 64
+    assert kfgit("-q", "plan", "-e", "nope", cwd=root).err
+
+
+def test_a_cluster_cannot_be_reached_yet(kfgit: Kfgit, project: MakeProject):
+    root = project({**BASE, "environments/prod.yaml": CLUSTER})
+    for argv in (("plan",), ("apply",), ("run", "hello"), ("status",), ("destroy",), ("runs", "list")):
+        told = kfgit(*argv, "-e", "prod", cwd=root)
+        assert (told.code, told.out) == (3, "")
+        assert "cluster" in told.err
+    for argv in (("validate",), ("render",), ("graph", "hello"), ("compile", "hello")):
+        assert kfgit(*argv, "-e", "prod", cwd=root).code == 0
+
+
+# --- whatever happens, no traceback
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "\n", "---\n---\n", "[", "a: b: c", "\t", "apiVersion: kfgit.dev/v1\nkind: Project\n", "- 1", "{}", "kind: 3\n", "\x00", "&a [*a]"],
+)
+@pytest.mark.parametrize("argv", [("validate",), ("plan",), ("render",), ("status",), ("run", "hello"), ("runs", "list"), ("doctor",)], ids=" ".join)
+def test_a_broken_project_file(kfgit: Kfgit, project: MakeProject, content: str, argv: tuple[str, ...]):
+    told = kfgit(*argv, cwd=project({**BASE, "kfgit.yaml": content}))
+    assert told.code in {0, 1, 7}
+    assert told.code or argv[0] != "validate"
+
+
+def test_what_is_no_file(kfgit: Kfgit, project: MakeProject):
+    root = project(BASE)
+    (root / "pipelines" / "folder.yaml").mkdir()
+    os.mkfifo(root / "pipelines" / "pipe.yaml")
+    (root / "pipelines" / "dangling.yaml").symlink_to("nowhere")
+    (root / "pipelines" / "outside.yaml").symlink_to("/etc/passwd")
+    (root / "pipelines" / "latin.yaml").write_bytes(b"kind: \xff\xfe")
+    told = kfgit("validate", cwd=root)
+    assert told.code == 1
+    for name in ("pipe.yaml", "dangling.yaml", "outside.yaml", "latin.yaml"):
+        assert name in told.out
+
+
+def test_names_of_files_that_are_no_text(process: Kfgit, project: MakeProject):
+    root = project(BASE)
+    (root / "pipelines" / os.fsdecode(b"caf\xe9.yaml")).write_text("kind: [", encoding="utf-8")
+    for output in ("human", "json", "github", "sarif"):
+        told = process("validate", "-o", output, cwd=root, env={"PYTHONIOENCODING": "utf-8"})
+        assert told.code == 1
+        assert "caf" in told.out
+    assert process("validate", "-o", "json", cwd=root).json["diagnostics"][0]["file"].startswith("pipelines/caf")
+    assert process("validate", cwd=root, env={"PYTHONIOENCODING": "ascii"}).code == 1
+
+
+@pytest.mark.parametrize("weird", [b"\xff\xfe", b"a\x1b[31mb", "\u202e".encode(), b"-", b"--", b"", b"/", b"../..", b"pipeline/", b"run/", b"x" * 5000])
+def test_weird_arguments(process: Kfgit, project: MakeProject, weird: bytes):
+    told = process("run", weird, cwd=project(BASE))
+    assert told.code == 64
+    assert told.out == ""
+    assert "\x1b" not in told.err
+
+
+@pytest.mark.parametrize("weird", ["\udcff", "\x1b[31m", "", " ", "../..", "a/b", "-", "LOCAL"])
+@pytest.mark.parametrize("argv", [("plan",), ("validate",), ("runs", "list"), ("destroy",)], ids=" ".join)
+def test_nonsense_for_an_environment(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...], weird: str):
+    told = kfgit(*argv, "-e", weird, cwd=project(BASE))
+    assert (told.code, told.out) == (64, "")
+    assert "\x1b" not in told.err
+
+
+@pytest.mark.parametrize("name", ["secrets", "configmaps"])
+def test_an_environment_cannot_have_the_name_of_our_folders(kfgit: Kfgit, project: MakeProject, name: str):
+    root = project({**BASE, f"environments/{name}.yaml": STAGING.replace("staging", name)})
+    for argv in (("apply",), ("run", "hello"), ("runs", "list"), ("status",)):
+        told = kfgit(*argv, "-e", name, cwd=root)
+        assert told.code == 64
+        assert "rename" in told.err
+    assert not (root / ".kfgit").exists()
+
+
+def test_an_environment_whose_name_is_a_path_writes_nowhere(kfgit: Kfgit, project: MakeProject, tmp_path: Path):
+    root = project({**BASE, "environments/x.yaml": STAGING.replace("staging", "../../out")})
+    assert kfgit("runs", "list", "-e", "../../out", cwd=root).code in {1, 64}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["project"]
+
+
+@pytest.mark.parametrize("argv", [("plan",), ("apply",), ("run", "hello"), ("status",), ("runs", "list"), ("artifacts", "list"), ("destroy", "-e", "local")], ids=" ".join)
+def test_a_corrupt_state_file(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...]):
+    root = project(BASE)
+    (root / ".kfgit" / "local").mkdir(parents=True)
+    (root / ".kfgit" / "local" / "state.db").write_bytes(b"not a database at all" * 100)
+    told = kfgit(*argv, cwd=root)
+    assert (told.code, told.out) == (8, "")
+    assert "state.db" in told.err
+    assert "move it away" in told.err
+
+
+def test_state_that_cannot_be_written(kfgit: Kfgit, project: MakeProject):
+    root = project(BASE)
+    (root / ".kfgit").write_text("a file where a folder should be", encoding="utf-8")
+    for argv in (("plan",), ("run", "hello"), ("runs", "list")):
+        told = kfgit(*argv, cwd=root)
+        assert (told.code, told.out) == (8, "")
+        assert ".kfgit" in told.err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder(kfgit: Kfgit, project: MakeProject):
+    root = project(BASE)
+    root.chmod(0o555)
+    try:
+        assert kfgit("validate", cwd=root).code == 0
+        assert kfgit("plan", cwd=root).code == 8
+    finally:
+        root.chmod(0o755)
+
+
+@pytest.mark.parametrize("argv", [("validate", "-o", "json"), ("schema",), ("render",), ("run", "hello"), ("--help",)], ids=" ".join)
+def test_a_reader_that_goes_away(project: MakeProject, argv: tuple[str, ...]):
+    script = '"$@" | true; exit "${PIPESTATUS[0]}"'
+    done = subprocess.run(["bash", "-c", script, "bash", *KFGIT, *argv], cwd=project(BASE), capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"Traceback" not in done.stderr
+    assert b"Broken" not in done.stderr
+    assert b"Exception" not in done.stderr
+
+
+def test_the_code_is_right_though_nobody_reads(project: MakeProject):
+    script = '"$@" 2>&1 | true; exit "${PIPESTATUS[0]}"'
+    root = project({**BASE, "pipelines/wrong.yaml": WRONG})
+    done = subprocess.run(["bash", "-c", script, "bash", *KFGIT, "validate"], cwd=root, check=False)
+    assert done.returncode == 1
+
+
+def test_closed_streams_and_a_full_disk(project: MakeProject):
+    root = project(BASE)
+    assert subprocess.run(["bash", "-c", '"$@" >&- 2>&-', "bash", *KFGIT, "validate"], cwd=root, check=False).returncode == 0
+    full = subprocess.run(["bash", "-c", '"$@" >/dev/full', "bash", *KFGIT, "validate"], cwd=root, check=False, capture_output=True)
+    assert full.returncode == 8
+    assert full.stderr == b"kfgit: no space left on device\n"
+
+
+def test_a_mistake_of_our_own_is_told_without_a_traceback(process: Kfgit, project: MakeProject):
+    root = project({**BASE, "pipelines/hello.yaml": HELLO})
+    script = "import sys; from kfgit import project; project.find_root = None; from kfgit.cli import run; sys.exit(run(['validate']))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (8, "")
+    assert "a mistake in kfgit itself: TypeError" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def on_terminal(*argv: str, cwd: Path, env: dict[str, str]) -> str:
+    """What a terminal shows of a command, all of it."""
+    import pty
+
+    shown = bytearray()
+
+    names = [f"{name}={value}" for name, value in env.items()]
+    master, slave = pty.openpty()
+    process = subprocess.Popen(["env", *names, *KFGIT, *argv], cwd=cwd, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    while True:
+        try:
+            if not (data := os.read(master, 4096)):
+                break
+        except OSError:  # Linux says so when the last writer has gone
+            break
+        shown.extend(data)
+    os.close(master)
+    process.wait()
+    return shown.decode().replace("\r\n", "\n")

@@ -1,0 +1,295 @@
+"""The commands that only look: validate, render, graph, compile, schema, explain, init, doctor, completion."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.conftest import BASE, BREAK, CLUSTER, HELLO, PROJECT, STAGING, TYPES, WRONG, Kfgit, MakeProject, Outcome
+
+API = "kfgit.dev/cli/v1"
+DIAGNOSTIC = set("code severity message help file line column endLine endColumn environment related".split())
+
+
+def document(told: Outcome, kind: str) -> dict[str, object]:
+    found = told.json
+    assert (found["apiVersion"], found["kind"]) == (API, kind)
+    return dict(found)
+
+
+def test_validate(kfgit: Kfgit, project: MakeProject):
+    root = project(BASE)
+    told = kfgit("validate", cwd=root)
+    assert (told.code, told.out, told.err) == (0, "ok: 4 documents, 1 environment\n", "")
+    found = document(kfgit("validate", "-o", "json", cwd=root), "Diagnostics")
+    assert found["summary"] == {"documents": 4, "errors": 0, "warnings": 0}
+    assert found["diagnostics"] == []
+
+
+def test_validate_tells_where_and_what_helps(kfgit: Kfgit, project: MakeProject):
+    root = project({**BASE, "pipelines/wrong.yaml": WRONG})
+    told = kfgit("validate", cwd=root)
+    assert (told.code, told.err) == (1, "")
+    for part in ("error[unknown-component]", "pipelines/wrong.yaml:6:22", "did you mean `greet`", "1 error in 5 documents"):
+        assert part in told.out
+    told = kfgit("validate", "-o", "json", cwd=root)
+    (found,) = told.json["diagnostics"]
+    assert set(found) >= DIAGNOSTIC
+    assert (found["file"], found["line"], found["column"], found["environment"]) == ("pipelines/wrong.yaml", 6, 22, None)
+    assert (told.code, told.err) == (1, "")
+    assert kfgit("validate", "-o", "github", cwd=root).out.startswith("::error file=pipelines/wrong.yaml,line=6,")
+    sarif = kfgit("validate", "-o", "sarif", cwd=root).json
+    assert sarif["version"] == "2.1.0"
+    assert sarif["runs"][0]["results"][0]["ruleId"] == "unknown-component"
+
+
+def test_validate_paths_and_environments(kfgit: Kfgit, project: MakeProject):
+    root = project({**BASE, "pipelines/wrong.yaml": WRONG, "environments/staging.yaml": STAGING,
+                    "environments/staging/bad.yaml": BREAK.replace("break", "other").replace("image: alpine:3.20", "imag: x")})  # fmt: skip
+    assert kfgit("validate", "components", cwd=root).code == 0
+    assert kfgit("validate", "wrong.yaml", cwd=root / "pipelines").code == 1
+    assert kfgit("validate", ".", cwd=root / "components").code == 0
+    assert "bad.yaml" not in kfgit("validate", "-e", "local", cwd=root).out
+    assert "bad.yaml" in kfgit("validate", "-e", "staging", cwd=root).out
+    assert "bad.yaml" in kfgit("validate", "-e", "staging", "-e", "local", cwd=root).out
+    assert kfgit("validate", "nowhere.yaml", cwd=root).code == 64
+    assert kfgit("validate", "/etc", cwd=root).code == 64
+
+
+def test_render(kfgit: Kfgit, project: MakeProject):
+    overlay = "kind: Pipeline\nmetadata: {name: hello}\nspec: {description: In staging.}\n"
+    root = project({**BASE, "environments/staging.yaml": STAGING, "environments/staging/hello.yaml": overlay})
+    told = kfgit("render", cwd=root)
+    assert (told.code, told.err) == (0, "")
+    assert {d["kind"] for d in yaml.safe_load_all(told.out)} >= {"Pipeline", "Component", "Environment"}
+    one = kfgit("render", "pipeline/hello", "-e", "staging", cwd=root)
+    assert yaml.safe_load(one.out)["spec"]["description"] == "In staging."
+    assert kfgit("render", "hello", "-e", "staging", cwd=root).out == one.out
+    assert kfgit("render", "Pipeline/hello", "-e", "staging", "-o", "human", cwd=root).out == one.out
+    why = kfgit("render", "pipeline/hello", "-e", "staging", "--explain", cwd=root)
+    assert "# environments/staging/hello.yaml:3" in why.out
+    assert "# pipelines/hello.yaml:5" in why.out
+    assert yaml.safe_load(why.out) == yaml.safe_load(one.out)
+    found = kfgit("render", "pipeline/hello", "-e", "staging", "--explain", "-o", "json", cwd=root).json
+    (item,) = found["items"]
+    assert item["metadata"]["name"] == "hello"
+    assert {"path", "file", "line"} <= set(item["origins"][0])
+
+
+def test_render_tells_only_what_concerns_it(kfgit: Kfgit, project: MakeProject):
+    root = project({**BASE, "pipelines/wrong.yaml": WRONG})
+    told = kfgit("render", "pipeline/hello", cwd=root)
+    assert (told.code, told.err) == (0, "")
+    told = kfgit("render", "pipeline/wrong", "-o", "json", cwd=root)
+    assert told.code == 1
+    assert "unknown-component" in told.err
+    assert told.json["kind"] == "DocumentList"
+    assert kfgit("render", cwd=root).code == 1
+
+
+@pytest.mark.parametrize(
+    ("output", "sign"),
+    [("text", "greet"), ("human", "greet"), ("mermaid", "flowchart"), ("dot", "digraph"), ("svg", "<svg"), ("json", '"Graph"')],
+)
+def test_graph(kfgit: Kfgit, project: MakeProject, output: str, sign: str):
+    root = project({**BASE, "pipelines/wrong.yaml": WRONG})
+    told = kfgit("graph", "hello", "-o", output, cwd=root)
+    assert (told.code, told.err) == (0, "")
+    assert sign in told.out
+    assert kfgit("graph", "pipeline/hello", "-o", output, cwd=root).out == told.out
+
+
+def test_compile(kfgit: Kfgit, project: MakeProject):
+    root = project({**BASE, "components/types.yaml": TYPES, "environments/prod.yaml": CLUSTER})
+    one = kfgit("compile", "hello", cwd=root)
+    assert (one.code, one.err) == (0, "")
+    assert yaml.safe_load(one.out)["pipelineInfo"]["name"] == "hello"
+    assert kfgit("compile", "pipeline/hello", "-e", "prod", cwd=root).out == one.out
+    (package,) = kfgit("compile", "hello", "-o", "json", cwd=root).json["items"]
+    assert (package["name"], package["spec"]) == ("hello", yaml.safe_load(one.out))
+    assert kfgit("compile", cwd=root).code == 64
+    assert kfgit("compile", "--out", "build", cwd=root).code == 0
+    assert (root / "build" / "hello.yaml").read_text() == one.out
+    assert (root / "build" / "typed.yaml").is_file()
+    told = kfgit("compile", "hello", "--out", "one.yaml", "-o", "json", cwd=root)
+    assert told.json["items"][0]["file"].endswith("one.yaml")
+    assert (root / "one.yaml").read_text() == one.out
+    (root / "file").write_text("")
+    assert kfgit("compile", "--out", "file", cwd=root).code == 8
+
+
+@pytest.mark.parametrize("argv", [("graph", "wrong"), ("compile", "wrong"), ("run", "wrong")], ids=" ".join)
+def test_a_pipeline_with_mistakes_gets_its_own_diagnostics(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...]):
+    other = WRONG.replace("wrong", "elsewhere").replace("gret", "nonsense")
+    root = project({**BASE, "pipelines/wrong.yaml": WRONG, "pipelines/other.yaml": other})
+    told = kfgit(*argv, cwd=root)
+    assert (told.code, told.out) == (1, "")
+    assert "pipelines/wrong.yaml:6:22" in told.err
+    assert "other.yaml" not in told.err
+    told = kfgit(*argv, "-o", "json", cwd=root)
+    assert [d["file"] for d in document(told, "Diagnostics")["diagnostics"]] == ["pipelines/wrong.yaml"]  # type: ignore[attr-defined]
+    assert kfgit(argv[0], "hello", cwd=root).code == 0
+
+
+@pytest.mark.parametrize("argv", [("graph", "torn"), ("compile", "torn"), ("run", "torn"), ("run", "run/torn")], ids=" ".join)
+def test_a_file_that_cannot_be_read_is_no_unknown_name(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...]):
+    root = project({**BASE, "pipelines/torn.yaml": HELLO.replace("hello", "torn") + "  x: [\n"})
+    told = kfgit(*argv, cwd=root)
+    assert (told.code, told.out) == (1, "")
+    assert "pipelines/torn.yaml" in told.err
+
+
+def test_a_mistake_in_a_component_concerns_its_pipelines(kfgit: Kfgit, project: MakeProject):
+    root = project({**BASE, "components/greet.yaml": BASE["components/greet.yaml"].replace("type: string}", "type: strin}")})
+    told = kfgit("run", "hello", cwd=root)
+    assert told.code == 1
+    assert "components/greet.yaml" in told.err
+
+
+@pytest.mark.parametrize("argv", [("plan",), ("apply",)], ids=" ".join)
+def test_an_invalid_source_is_told_to_people_and_machines(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...]):
+    root = project({**BASE, "pipelines/wrong.yaml": WRONG})
+    told = kfgit(*argv, cwd=root)
+    assert (told.code, told.out) == (1, "")
+    assert "error[unknown-component]" in told.err
+    told = kfgit(*argv, "-o", "json", cwd=root)
+    assert told.code == 1
+    assert document(told, "Diagnostics")["summary"] == {"documents": 5, "errors": 1, "warnings": 0}
+
+
+def test_warnings_do_not_spoil_json(kfgit: Kfgit, project: MakeProject):
+    root = project({**BASE, "components/types.yaml": TYPES})
+    told = kfgit("plan", "-o", "json", cwd=root)
+    assert told.code == 0
+    assert "warning[yaml-1.1]" in told.err
+    document(told, "Plan")
+    assert kfgit("-q", "plan", "-o", "json", cwd=root).err == ""
+
+
+def test_every_failure_is_json_for_who_asked_for_it(kfgit: Kfgit, project: MakeProject):
+    root = project({**BASE, "environments/prod.yaml": CLUSTER})
+    for argv, code in ((("plan", "-e", "nope"), 64), (("apply", "-e", "prod"), 3), (("runs", "show", "x"), 64)):
+        told = kfgit(*argv, "-o", "json", cwd=root)
+        found = document(told, "Error")
+        assert (told.code, found["exitCode"]) == (code, code)
+        assert str(found["message"]) in told.err
+
+
+def test_schema(kfgit: Kfgit):
+    whole = kfgit("schema")
+    assert whole.code == 0
+    assert whole.json["$schema"].endswith("2020-12/schema")
+    assert kfgit("schema", "-o", "json").out == whole.out
+    assert kfgit("schema", "pipeline").json == kfgit("schema", "Pipeline").json != whole.json
+
+
+def test_explain(kfgit: Kfgit):
+    told = kfgit("explain", "duplicate-key")
+    assert (told.code, told.err) == (0, "")
+    assert "duplicate-key" in told.out
+    assert document(kfgit("explain", "duplicate-key", "-o", "json"), "Explanation")["code"] == "duplicate-key"
+    assert "How often" in kfgit("explain", "pipeline.spec.tasks.train.retry.max").out
+    assert document(kfgit("explain", "Pipeline.spec.tasks", "-o", "json"), "Field")["path"] == "Pipeline.spec.tasks"
+    codes = [item["code"] for item in document(kfgit("explain", "-o", "json"), "CodeList")["items"]]  # type: ignore[attr-defined]
+    assert "duplicate-key" in codes
+    lines = kfgit("explain").out.splitlines()
+    assert len(lines) == len(codes)
+    coloured = kfgit("--color", "always", "explain").out.replace("\x1b[1m", "").replace("\x1b[0m", "")
+    assert coloured.splitlines() == lines
+    for wrong in ("", ".", "Pipeline.", "nothing", "Pipeline..spec", "\udcff"):
+        assert kfgit("explain", wrong).code == 64
+
+
+@pytest.mark.parametrize("template", ["minimal", "examples"])
+def test_init(kfgit: Kfgit, tmp_path: Path, template: str):
+    told = kfgit("init", "demo", "--template", template)
+    assert told.code == 0
+    assert "kfgit.yaml" in told.out
+    assert "cd demo" in told.err
+    root = tmp_path / "demo"
+    assert kfgit("validate", cwd=root).out.startswith("ok: ")
+    again = kfgit("init", "demo", "--template", template)
+    assert (again.code, again.out) == (3, "")
+    assert "nothing was written" in again.err
+
+
+def test_init_here_runs(kfgit: Kfgit, tmp_path: Path):
+    (tmp_path / "My Project").mkdir()
+    (tmp_path / "My Project" / ".gitignore").write_text("mine\n")
+    root = tmp_path / "My Project"
+    told = kfgit("init", "-o", "json", cwd=root)
+    found = document(told, "Init")
+    assert "kfgit.yaml" in found["files"]  # type: ignore[operator]
+    assert (root / ".gitignore").read_text() == "mine\n"
+    assert "name: my-project" in (root / "kfgit.yaml").read_text()
+    ended = kfgit("run", "hello", "--executor", "process", "-p", "name=Ada", cwd=root)
+    assert ended.code == 0
+    assert "text = Hello, Hello, Ada!!" in ended.out
+    (tmp_path / "file").write_text("")
+    assert kfgit("init", "file").code == 64
+
+
+def test_doctor(kfgit: Kfgit, project: MakeProject, tmp_path: Path):
+    assert document(kfgit("doctor", "-o", "json"), "Doctor")["findings"]
+    secret = BREAK.replace("    image:", "    env: {TOKEN: {secret: vault, key: token}}\n    image:")
+    root = project({**BASE, "components/secret.yaml": secret})
+    told = kfgit("doctor", cwd=root)
+    assert told.code == 7
+    assert "token=…" in told.out
+    (root / ".kfgit" / "secrets").mkdir(parents=True)
+    (root / ".kfgit" / "secrets" / "vault.env").write_text("token=hunter2\n")
+    told = kfgit("doctor", cwd=root)
+    assert (told.code, told.err) == (0, "")
+    assert "hunter2" not in told.out
+    (root / "pipelines" / "wrong.yaml").write_text(WRONG)
+    assert kfgit("doctor", cwd=root).code == 7
+    (tmp_path / "cache-file").write_text("")
+    assert kfgit("doctor", cwd=root, env={"KFGIT_CACHE": str(tmp_path / "cache-file")}).code == 7
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(kfgit: Kfgit, shell: str):
+    told = kfgit("completion", shell)
+    assert (told.code, told.err) == (0, "")
+    assert "_KFGIT_COMPLETE" in told.out
+    assert document(kfgit("completion", shell, "-o", "json"), "Completion")["script"]
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("kfgit ", {"validate", "apply", "runs"}),
+        ("kfgit runs ", {"list", "logs"}),
+        ("kfgit plan -e ", {"local", "staging"}),
+        ("kfgit plan -o ", {"human", "json", "markdown"}),
+        ("kfgit run ", {"hello", "run/smoke"}),
+        ("kfgit graph he", {"hello"}),
+        ("kfgit render p", {"pipeline/hello", "project/demo"}),
+        ("kfgit schema Sch", {"Schedule"}),
+        ("kfgit explain duplicate-k", {"duplicate-key"}),
+    ],
+)
+def test_completion_knows_names(process: Kfgit, project: MakeProject, line: str, offered: set[str]):
+    run = "apiVersion: kfgit.dev/v1\nkind: Run\nmetadata: {name: smoke}\nspec: {pipeline: hello}\n"
+    root = project({**BASE, "environments/staging.yaml": STAGING, "pipelines/run.yaml": run})
+    words = line.split(" ")
+    asked = {"_KFGIT_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    told = process(cwd=root, env=asked)
+    assert offered <= {answer.partition(",")[2] for answer in told.out.splitlines()}
+    elsewhere = {**asked, "COMP_WORDS": line.replace("kfgit ", f"kfgit -C {root} ", 1), "COMP_CWORD": str(len(words) + 1)}
+    assert process(cwd=root.parent, env=elsewhere).out == told.out
+
+
+def test_completion_is_silent_about_what_is_broken(process: Kfgit, project: MakeProject, tmp_path: Path):
+    asked = {"_KFGIT_COMPLETE": "bash_complete", "COMP_WORDS": "kfgit runs show ", "COMP_CWORD": "3"}
+    root = project({**BASE, "kfgit.yaml": "[", ".kfgit/local/state.db": "broken " * 1000})
+    for folder in (root, tmp_path):
+        assert process(cwd=folder, env=asked).out == ""
+    assert not (tmp_path / ".kfgit").exists()
+
+
+def test_the_project_of_the_tests_is_what_it_says(kfgit: Kfgit, project: MakeProject):
+    assert json.loads(kfgit("render", "project/demo", "-o", "json", cwd=project(BASE)).out)["items"][0] == yaml.safe_load(PROJECT)
