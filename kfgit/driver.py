@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,11 @@ from kfgit.overlay import Located, View
 from kfgit.source import SourceFile, Span, whole_file
 
 LOCAL = "local"
+# A template that may ask for the commit; `git.` in a comment or a URL does not.
+_WANTS_GIT = re.compile(rb"\{[{%][^}]*\bgit\b")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Repository:
     """Everything that was read, before any environment looks at it."""
 
@@ -35,7 +37,7 @@ class Repository:
     diagnostics: tuple[Diagnostic, ...]
     broken: frozenset[tuple[str, str]]
 
-    @cached_property
+    @property
     def project(self) -> Located | None:
         """The document of `kfgit.yaml`."""
         return next((d for d in self.documents if d.kind == "Project"), None)
@@ -45,7 +47,7 @@ class Repository:
         """The project's name; that of its folder where none is written."""
         return self.project.name if self.project is not None else self.root.name
 
-    @cached_property
+    @property
     def environments(self) -> tuple[str, ...]:
         """The environments somebody wrote, in the project's order; `local` alone where nobody did."""
         written = {d.name for d in self.documents if d.kind == "Environment"}
@@ -62,10 +64,10 @@ class Repository:
         found = at(self.project.node, ("spec", key)) if self.project is not None else None
         return [str(plain(item)) for item in found.items] if isinstance(found, Sequence) else []
 
-    @cached_property
+    @property
     def git(self) -> Mapping[str, Any]:
-        """The commit that is checked out; asked for only where a template may want it."""
-        if not any(b"git." in content or b"git[" in content for content in self.files.values()):
+        """The commit that is checked out, asked for only where a template may want it."""
+        if not any(_WANTS_GIT.search(content) for content in self.files.values()):
             return {}
         return project.git_state(self.root)
 

@@ -51,7 +51,7 @@ def read(root: Path, sources: tuple[str, ...] | None = None) -> Tree:
     """All YAML below the project's sources, in the order of paths."""
     reader = _Reader(root.resolve())
     files = [*reader.file(PROJECT_FILE)]
-    for folder in dict.fromkeys(sources or DEFAULT_SOURCES):
+    for folder in dict.fromkeys(DEFAULT_SOURCES if sources is None else sources):
         files += reader.folder(folder)
     return Tree(root, tuple(dict.fromkeys(files)), tuple(reader.diagnostics))
 

@@ -1,6 +1,6 @@
 """What a server expects of IR and no schema says: every name leads somewhere, and to the right type.
 
-Written apart from the compiler, from `pipeline_spec.proto` and KFP's driver. `problems` returns sentences; none is well.
+Written apart from the compiler, from `pipeline_spec.proto` and KFP's driver. `problems` returns sentences.
 """
 
 from __future__ import annotations

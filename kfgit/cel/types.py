@@ -65,7 +65,7 @@ def variable(name: str) -> Type:
     return Type("var", name=name)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Unifier:
     """What the type variables of one expression turned out to be. Lives as long as one check."""
 

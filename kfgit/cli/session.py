@@ -31,7 +31,7 @@ _TAKEN = {"secrets", "configmaps"}
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Door:
     """What is said to the one who called: the only thing here that changes. A reader who went away is no fault."""
 

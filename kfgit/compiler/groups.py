@@ -80,7 +80,7 @@ class Names:
         return name
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Tree:
     """A pipeline as groups. `nodes` finds what a path of the source became."""
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from kfgit import cel, ir
 from kfgit.compiler.channels import Channels, FromItem, FromNode, literal_items, selector
+from kfgit.compiler.conditions import types_from_use
 from kfgit.compiler.executors import container, importer, platform_of
 from kfgit.compiler.groups import Group, Leaf, Names, Node, tree
 from kfgit.compiler.interfaces import (
@@ -32,6 +33,7 @@ from kfgit.model import (
     Import,
     Input,
     Literal_,
+    ParameterName,
     ParameterType,
     Pipeline,
     Project,
@@ -244,12 +246,14 @@ class Lowering:
     def _printed(self, group: Group, condition: Condition) -> str:
         scope = group.when_scope
         assert scope is not None
-        names: dict[str, str] = {}
-        types: dict[str, str | None] = {}
-        for text, ref in condition.references.items():
-            channel = self._channels.of(scope, ref)
-            names[text] = self._channels.enter(group, channel)
-            types[text] = channel.type.name if isinstance(channel.type, ParameterType) else None
+        channels = {text: self._channels.of(scope, ref) for text, ref in condition.references.items()}
+        types = {text: _parameter_name(channel.type) for text, channel in channels.items()}
+        for text, type_ in types_from_use(condition.expression, types).items():
+            channel = channels[text]
+            if isinstance(channel, FromItem) and channel.field is not None:
+                types[text] = type_
+                channels[text] = replace(channel, type=ParameterType(type_))
+        names = {text: self._channels.enter(group, channel) for text, channel in channels.items()}
         return cel.to_cel(condition.expression, lambda leaf: names[leaf.text], lambda leaf: types[leaf.text])
 
     def _iterate(self, group: Group, spec: Json) -> None:
@@ -355,6 +359,10 @@ def _ignores_failures(node: Node) -> bool:
     ):
         node = node.children[0]
     return node.task is not None and node.task.ignore_upstream_failure
+
+
+def _parameter_name(type_: Type | None) -> ParameterName | None:
+    return type_.name if isinstance(type_, ParameterType) else None
 
 
 def _group_name(group: Group) -> str:

@@ -65,10 +65,14 @@ def sources(*folders: Path) -> Iterator[tuple[str, ast.Module]]:
 
 
 def lacks(decorator: ast.expr, name: str) -> list[str]:
-    """What a dataclass should have: slots, and frozen unless it is a worker private to its module (`_Reader`)."""
+    """What a dataclass should have: slots, and frozen, unless it is no value but a worker.
+
+    A worker has an identity (`eq=False`) or is private to its module (`_Reader`).
+    """
     arguments = decorator.keywords if isinstance(decorator, ast.Call) else []
-    given = {k.arg for k in arguments if isinstance(k.value, ast.Constant) and k.value.value is True}
-    return sorted(({"slots"} if name.startswith("_") else {"slots", "frozen"}) - given)
+    said = {k.arg: k.value.value for k in arguments if isinstance(k.value, ast.Constant)}
+    worker = name.startswith("_") or said.get("eq") is False
+    return sorted(({"slots"} if worker else {"slots", "frozen"}) - {key for key, on in said.items() if on is True})
 
 
 def imports(tree: ast.Module) -> Iterator[str]:

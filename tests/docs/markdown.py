@@ -9,10 +9,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 # Written by hand; `docs/diagnostics.md` is made from the program and has its own test.
-PAGES = tuple(
-    path
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md")
-    if path.name != "diagnostics.md"
+PAGES = (
+    ROOT / "README.md",
+    *(path for path in sorted((ROOT / "docs").glob("*.md")) if path.name != "diagnostics.md"),
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
 )
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -37,7 +38,9 @@ class Fence:
 def fences(page: Path) -> Iterator[Fence]:
     text = page.read_text()
     for found in _FENCE.finditer(text):
-        yield Fence(page, text.count("\n", 0, found.start()) + 2, found[1], found[2], _section(text, found.start()))
+        yield Fence(
+            page, text.count("\n", 0, found.start()) + 2, found[1], found[2], _section(text, found.start())
+        )
 
 
 def prose(page: Path) -> str:
@@ -68,5 +71,5 @@ def sections(page: Path, level: int) -> dict[str, str]:
 
 def _section(text: str, position: int) -> str:
     plain = _FENCE.sub(lambda fence: re.sub(r"[^\n]", "x", fence[0]), text)
-    before = [m[2] for m in _HEADING.finditer(plain) if len(m[1]) <= 2 and m.start() < position]  # noqa: PLR2004
+    before = [m[2] for m in _HEADING.finditer(plain) if len(m[1]) <= 2 and m.start() < position]
     return before[-1] if before else ""

@@ -21,7 +21,9 @@ _USAGE = re.compile(r"```text\nkfgit.*?\n```\n", re.DOTALL)
 _TABLE = re.compile(r"\| flag \| value \| meaning \|\n(?:\|.*\n)+")
 
 
-def tree(command: click.Command, name: str, parent: click.Context | None) -> Iterator[tuple[str, click.Context]]:
+def tree(
+    command: click.Command, name: str, parent: click.Context | None
+) -> Iterator[tuple[str, click.Context]]:
     context = click.Context(command, info_name=name, parent=parent)
     yield context.command_path, context
     if isinstance(command, click.Group):
@@ -77,7 +79,9 @@ def own(path: str, page: str) -> str:
 
 
 def test_every_command_has_its_section() -> None:
-    told = [name.strip("`") for level in (2, 3) for name in sections(PAGE, level) if name.startswith("`kfgit")]
+    told = [
+        name.strip("`") for level in (2, 3) for name in sections(PAGE, level) if name.startswith("`kfgit")
+    ]
     assert sorted(told) == sorted(TREE)
 
 

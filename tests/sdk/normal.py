@@ -213,7 +213,7 @@ class _Dag:
     def _renamed_outputs(self, outputs: Json) -> Json:
         match outputs:
             case {"producerSubtask": producer, **rest}:
-                keys = {k: self._output(producer, v) for k, v in rest.items()}
+                keys = {key: self._output(str(producer), str(made)) for key, made in rest.items()}
                 return {"producerSubtask": self.names[producer], **keys}
             case dict():
                 return {key: self._renamed_outputs(value) for key, value in outputs.items()}

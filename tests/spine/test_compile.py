@@ -32,7 +32,7 @@ def golden(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_project_compiles_to_what_is_expected(name: str, accept: bool) -> None:
+def test_a_project_compiles_to_what_is_expected(name: str, *, accept: bool) -> None:
     folder = CASES / name / "expected"
     found = golden(name)
     if accept:

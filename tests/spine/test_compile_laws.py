@@ -20,7 +20,7 @@ from tests import compiling
 from tests.ir_linter import problems
 
 HERE = Path(__file__).parent
-COMPONENT = {
+COMPONENT: dict[str, Any] = {
     "apiVersion": "kfgit.dev/v1",
     "kind": "Component",
     "metadata": {"name": "c"},
@@ -36,7 +36,7 @@ COMPONENT = {
         "container": {"image": "c", "script": "echo $(inputs.text) > $(outputs.said.path)"},
     },
 }
-INNER = {
+INNER: dict[str, Any] = {
     "apiVersion": "kfgit.dev/v1",
     "kind": "Pipeline",
     "metadata": {"name": "inner"},
@@ -195,7 +195,7 @@ class Author:
         return {"switch": branches}, outputs
 
     def pipeline(self) -> dict[str, Any]:
-        inputs = {
+        inputs: dict[str, Any] = {
             "word": {"type": "string"},
             "n": {"type": "int", "default": 1},
             "words": {"type": "list<string>"},

@@ -15,7 +15,8 @@ from jsonschema import Draft202012Validator
 
 from kfgit.diagnostics import Diagnostic
 from kfgit.document import Entry, Mapping, Origin, Scalar, parse, plain
-from kfgit.schema import Schemas, _flow, bundled, strict, validate
+from kfgit.schema import Schemas, bundled, strict, validate
+from kfgit.schema.words import flow as _flow
 from kfgit.source import SourceFile, Span
 
 FOLDER = Path(__file__).parents[2] / "schemas"

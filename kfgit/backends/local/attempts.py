@@ -22,7 +22,7 @@ from kfgit.events import Event, Preparing
 _STOPPED = "stopped"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Attempt:
     """The newest attempt of a task."""
 

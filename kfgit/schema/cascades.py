@@ -1,0 +1,52 @@
+"""One mistake is one diagnostic: what merely follows from another one is not told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from kfgit.diagnostics import Diagnostic
+from kfgit.schema.case import Case, Path
+from kfgit.schema.keys import KEY_ERRORS
+from kfgit.schema.values import VALUE_ERRORS
+
+
+class Fault(NamedTuple):
+    """A diagnostic, and what tells a cascade: its error, its path, and the keys that it is about."""
+
+    diagnostic: Diagnostic
+    error: str
+    path: Path
+    keys: tuple[str, ...] = ()
+
+
+def without_cascades(faults: list[Fault]) -> Iterator[Fault]:
+    unknown = [fault for fault in faults if fault.error == "unknown-key"]
+    meant = {(fault.path, key) for fault in unknown for key in fault.keys}
+    # A key that resembles nothing was meant as one of those that the map needs.
+    meant |= {(f.path, key) for f in faults if f.error == "missing-choice" for u in unknown if (u.path, u.keys) == (f.path, ()) for key in f.keys}
+    clashing = {fault.path for fault in faults if fault.error == "exclusive-keys"}
+    unclear = clashing | {fault.path for fault in faults if fault.error == "missing-choice"}
+    rank = list(VALUE_ERRORS)
+    values: dict[Path, Fault] = {}
+    for fault in faults:
+        if fault.error in VALUE_ERRORS:
+            first = values.setdefault(fault.path, fault)
+            values[fault.path] = min(first, fault, key=lambda f: rank.index(f.error))
+        elif not _follows(fault, meant, unclear if fault.error == "misplaced-key" else clashing):
+            yield fault
+    yield from values.values()
+
+
+def _follows(fault: Fault, meant: set[tuple[Path, str]], broken: set[Path]) -> bool:
+    """Whether a missing or misplaced key is only what another mistake at the same map looks like."""
+    if not fault.error.startswith("mis"):
+        return False
+    return fault.path in broken or any((fault.path, key) in meant for key in fault.keys)
+
+
+def fault_of(name: str, case: Case) -> Fault:
+    if name in KEY_ERRORS:
+        diagnostic, keys = KEY_ERRORS[name](case)
+        return Fault(diagnostic, name, case.path, keys)
+    return Fault(VALUE_ERRORS[name](case), name, case.path)

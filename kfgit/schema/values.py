@@ -1,0 +1,117 @@
+"""Sentences about values: of the wrong type or form, or outside a range."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from kfgit.diagnostics import Diagnostic
+from kfgit.document import Scalar
+from kfgit.schema.bundles import Schema
+from kfgit.schema.case import Case
+from kfgit.schema.words import SHORT, close, flow, found, joined, mended, short
+
+
+def _tell_type(case: Case) -> Diagnostic:
+    types: list[str] = [case.rule] if isinstance(case.rule, str) else case.rule
+    expected = case.form or " or ".join(_EXPECTED[name] for name in types)
+    message = f"{case.subject} must be {expected}, not {found(case.value)}"
+    return case.diagnostic("wrong-type", message, _type_help(case, types))
+
+
+def _type_help(case: Case, types: list[str]) -> str | None:
+    node = case.node()
+    if isinstance(node, Scalar) and node.origins:
+        return "a scalar that is exactly one `{{ … }}` has the type of its value, anything else is a string"
+    if case.value is None:
+        return "write a value, or remove the key"
+    if isinstance(case.value, str):
+        return _string_help(case.value, types) or case.schema.get("x-kfgit-help") or _example(case)
+    return case.schema.get("x-kfgit-help") or _quote_help(case, types) or _example(case)
+
+
+def _string_help(value: str, types: list[str]) -> str | None:
+    """The way out for a string where something else belongs."""
+    if "boolean" in types and value.lower() in _WORDS:
+        return f"write `{_WORDS[value.lower()]}`"
+    if {"integer", "number"} & set(types) and _NUMERIC.match(value):
+        return f"write `{value}` without quotes"
+    return f"write a list: `[{flow(value)}]`" if types == ["array"] and len(value) < SHORT else None
+
+
+def _quote_help(case: Case, types: list[str]) -> str | None:
+    """The way out for a number or boolean where a string belongs; a float's own text is lost."""
+    if not isinstance(case.value, (bool, int, float)) or "string" not in types:
+        return None
+    if isinstance(case.value, float):
+        return "put it in quotes"
+    text = flow(case.value)
+    return f'quote it: `"{text}"`' if re.search(case.schema.get("pattern", ""), text) else None
+
+
+def _example(case: Case) -> str | None:
+    examples = case.schema.get("examples")
+    if not examples or not case.path or isinstance(case.path[-1], int):
+        return None
+    return f"for example `{case.path[-1]}: {flow(examples[0])}`"
+
+
+def _tell_value(case: Case) -> Diagnostic:
+    allowed: list[str] = [case.schema["const"]] if "const" in case.schema else case.rule
+    listed = joined([item or '""' for item in allowed], "or")
+    if not isinstance(case.value, str):
+        return case.diagnostic("wrong-type", f"{case.subject} must be {listed}, not {found(case.value)}")
+    meant = allowed[0] if len(allowed) == 1 else close(case.value, allowed)
+    message = f"{case.subject} must be {listed}, not `{short(case.value)}`"
+    return case.diagnostic("bad-value", message, f"did you mean `{meant}`?" if meant else None)
+
+
+def _tell_pattern(case: Case) -> Diagnostic:
+    message = f"{case.subject} must be {case.form}, not `{short(case.value)}`"
+    help_ = mended(case.value, case.schema) or case.schema.get("x-kfgit-help") or _example(case)
+    return case.diagnostic("bad-format", message, help_)
+
+
+def _tell_least(case: Case) -> Diagnostic:
+    message = f"{case.subject} must be at least {case.rule}, not {case.value}"
+    return case.diagnostic("out-of-range", message, _range_help(case.schema))
+
+
+def _tell_most(case: Case) -> Diagnostic:
+    message = f"{case.subject} must be at most {case.rule}, not {case.value}"
+    return case.diagnostic("out-of-range", message, _range_help(case.schema))
+
+
+def _range_help(schema: Schema) -> str:
+    least, most = schema.get("minimum"), schema.get("maximum")
+    return f"write a number from {least} to {most}" if most is not None else f"write {least} or more"
+
+
+def _tell_empty(case: Case) -> Diagnostic:
+    return case.diagnostic("empty", f"{case.subject} may not be empty", _example(case) or "write a value")
+
+
+# Of several errors at one value the first of these is told.
+VALUE_ERRORS: dict[str, Callable[[Case], Diagnostic]] = {
+    "type": _tell_type,
+    "const": _tell_value,
+    "enum": _tell_value,
+    "minLength": _tell_empty,
+    "minItems": _tell_empty,
+    "minProperties": _tell_empty,
+    "pattern": _tell_pattern,
+    "minimum": _tell_least,
+    "maximum": _tell_most,
+}
+
+_EXPECTED = {
+    "string": "a string",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "`true` or `false`",
+    "array": "a list",
+    "object": "a map",
+}
+_WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_WORDS |= {"true": "true", "false": "false"}
+_NUMERIC = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?\Z")
