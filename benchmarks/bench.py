@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import median
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from benchmarks import sdk
 
@@ -34,19 +34,22 @@ class Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """The seconds of one subject, in the order in which they were taken."""
+    """The seconds of one subject.
 
-    seconds: tuple[float, ...]
+    `least` is what the program needs, since others can only take from it; `middle`, the median, what one usually waits.
+    """
 
-    @property
-    def least(self) -> float:
-        """The best that was seen: what the program needs; the rest is what others took from it."""
-        return min(self.seconds)
+    least: float
+    middle: float
 
-    @property
-    def middle(self) -> float:
-        """What one usually waits."""
-        return median(self.seconds)
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Self:
+        """What is told of one subject's runs."""
+        return cls(min(seconds), median(seconds))
+
+    def beyond(self, base: Samples, times: int) -> Samples:
+        """One of so many equal parts of what this takes longer than `base`."""
+        return Samples(max(self.least - base.least, 0.0) / times, max(self.middle - base.middle, 0.0) / times)
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ class Bench:
             for trial in trials:
                 for figure, seconds in trial().items():
                     taken.setdefault(figure, []).append(seconds)
-        return {figure: Samples(tuple(seconds[1:])) for figure, seconds in taken.items()}
+        return {figure: Samples.of(seconds[1:]) for figure, seconds in taken.items()}
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:

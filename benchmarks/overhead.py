@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from benchmarks import projects
 from benchmarks.bench import Bench
@@ -21,17 +21,17 @@ def measure(bench: Bench) -> Iterator[Row]:
     root = projects.trues(bench.folder("overhead"), _TASKS)
     run = (*bench.kfgit, "run", "--no-cache", "--executor", "process")
 
-    def engine() -> Mapping[str, float]:
-        one = bench.seconds(*run, "one", cwd=root)
-        many = bench.seconds(*run, "flat", cwd=root)
-        return {"one": one, "many": many, "each": max(many - one, 0.0) / (_TASKS - 1)}
-
-    def floor() -> Mapping[str, float]:
-        nothing = bench.seconds(sys.executable, "-c", "import subprocess")
-        many = bench.seconds(sys.executable, "-c", _FLOOR)
-        return {"nothing": nothing, "loop": many, "process": max(many - nothing, 0.0) / _TASKS}
-
-    taken = bench.interleaved("overhead", [engine, floor], 3)
-    yield Row("1 container task", taken["one"], "python -c 'import subprocess'", taken["nothing"])
-    yield Row(f"{_TASKS} container tasks `true`", taken["many"], "subprocess.run in a loop", taken["loop"])
-    yield Row("… each", taken["each"], "… each", taken["process"])
+    taken = bench.interleaved(
+        "overhead",
+        [
+            lambda: {"one": bench.seconds(*run, "one", cwd=root)},
+            lambda: {"many": bench.seconds(*run, "flat", cwd=root)},
+            lambda: {"nothing": bench.seconds(sys.executable, "-c", "import subprocess")},
+            lambda: {"loop": bench.seconds(sys.executable, "-c", _FLOOR)},
+        ],
+        5,
+    )
+    one, many, nothing, loop = (taken[name] for name in ("one", "many", "nothing", "loop"))
+    yield Row("1 container task", one, "python -c 'import subprocess'", nothing)
+    yield Row(f"{_TASKS} container tasks `true`", many, "subprocess.run in a loop", loop)
+    yield Row("… each", many.beyond(one, _TASKS - 1), "… each", loop.beyond(nothing, _TASKS))

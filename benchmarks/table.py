@@ -61,7 +61,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row.other is None:
         other, ratio = "not measured", ""
     else:
-        other, ratio = _times(row.other), f"{row.kfgit.least / row.other.least:.2f}×"
+        other, ratio = _times(row.other), f"{row.kfgit.least / row.other.least:.2f}×" if row.other.least else ""
     aim = f"{row.aim.text}: {'met' if row.aim.met else 'MISSED'}" if row.aim is not None else ""
     return row.what, _times(row.kfgit), row.beside, other, ratio, aim
 

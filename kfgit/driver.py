@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from kfgit import compiler, document, graph, overlay, policies, project, resolve, schema
 from kfgit.diagnostics import Checked, Diagnostic, did_you_mean, has_errors, ordered
@@ -23,6 +23,9 @@ from kfgit.overlay import Located, View
 from kfgit.source import SourceFile, Span, whole_file
 
 LOCAL = "local"
+
+# A document's node, kept so that its id stays its own, and the schema's word on it.
+Forms: TypeAlias = dict[int, tuple[MappingNode, tuple[Diagnostic, ...]]]
 # A template that may ask for the commit; `git.` in a comment or a URL does not.
 _WANTS_GIT = re.compile(rb"\{[{%][^}]*\bgit\b")
 
@@ -36,6 +39,8 @@ class Repository:
     documents: tuple[Located, ...]
     diagnostics: tuple[Diagnostic, ...]
     broken: frozenset[tuple[str, str]]
+    # What the schemas say of documents, so that each is asked about once; it follows from the documents alone.
+    forms: Forms = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def project(self) -> Located | None:
@@ -83,7 +88,7 @@ class Checkout:
 
 @lru_cache(maxsize=1)
 def schemas() -> schema.Schemas:
-    """kfgit's own schemas."""
+    """Kfgit's own schemas."""
     return schema.Schemas.load(project.schema_files())
 
 
@@ -125,17 +130,33 @@ def _project_faults(repository: Repository) -> list[Diagnostic]:
     if found is None:
         if project.PROJECT_FILE in repository.files and not has_errors(repository.diagnostics):
             help_ = "begin it with `apiVersion: kfgit.dev/v1`, `kind: Project` and `metadata: {name: …}`"
-            return [Diagnostic("missing-project", "`kfgit.yaml` holds no Project", whole_file(project.PROJECT_FILE), help_)]
+            return [
+                Diagnostic(
+                    "missing-project",
+                    "`kfgit.yaml` holds no Project",
+                    whole_file(project.PROJECT_FILE),
+                    help_,
+                )
+            ]
         return []
     faults = list(schema.validate(found.node, "Project", schemas()))
     written = {d.name for d in repository.documents if d.kind == "Environment"} | {LOCAL}
     listed = at(found.node, ("spec", "environments"))
-    names = [item for item in listed.items if isinstance(item, Scalar)] if isinstance(listed, Sequence) else []
+    names = (
+        [item for item in listed.items if isinstance(item, Scalar)] if isinstance(listed, Sequence) else []
+    )
     default = at(found.node, ("spec", "defaultEnvironment"))
     for name in (*names, *([default] if isinstance(default, Scalar) else [])):
         if str(name.value) not in written and ("*", str(name.value)) not in repository.broken:
             message = f"there is no environment `{name.value}`"
-            faults.append(Diagnostic("unknown-environment", message, name.span, did_you_mean(str(name.value), written, what="environments")))
+            faults.append(
+                Diagnostic(
+                    "unknown-environment",
+                    message,
+                    name.span,
+                    did_you_mean(str(name.value), written, what="environments"),
+                )
+            )
     return faults
 
 
@@ -150,15 +171,19 @@ def _homeless(repository: Repository) -> Iterator[Diagnostic]:
         told.add(str(name))
         message = f"there is no Environment `{name}` for this document"
         help_ = did_you_mean(str(name), sorted(str(e) for e in environments), what="environments")
-        yield Diagnostic("unknown-environment", message, found.name_span, f"add `environments/{name}.yaml`; {help_}")
+        yield Diagnostic(
+            "unknown-environment", message, found.name_span, f"add `environments/{name}.yaml`; {help_}"
+        )
 
 
 def check(repository: Repository, environment: str) -> Checked[Checkout]:
     """One environment from its documents to checked pipelines."""
     viewed = overlay.view(repository.documents, environment, repository.git)
-    form = [(found, _form(found, viewed.value)) for found in viewed.value.documents]
+    form = [(found, _form(found, viewed.value, repository.forms)) for found in viewed.value.documents]
     told = [fault for _, faults in form for fault in faults]
-    broken = set(repository.broken) | {(found.kind, found.name) for found, faults in form if has_errors(faults)}
+    broken = set(repository.broken) | {
+        (found.kind, found.name) for found, faults in form if has_errors(faults)
+    }
     failed = {fault.span for fault in viewed.diagnostics if fault.severity == "error"}
     broken |= {(d.kind, d.name) for d in repository.documents if any(_within(d, span) for span in failed)}
     model = resolve.resolve(
@@ -167,7 +192,9 @@ def check(repository: Repository, environment: str) -> Checked[Checkout]:
         lambda path: project.python_source(repository.root, path),
         frozenset(broken),
         frozenset(fault.span for fault in told if fault.code in _STRAY),
-        frozenset(r.span for fault in repository.diagnostics if fault.code == "duplicate-key" for r in fault.related),
+        frozenset(
+            r.span for fault in repository.diagnostics if fault.code == "duplicate-key" for r in fault.related
+        ),
     )
     checked = graph.check(model.value)
     faults = _first_of_all(viewed.diagnostics, tuple(told), (*model.diagnostics, *checked.diagnostics))
@@ -204,16 +231,28 @@ def _holds(node: document.Node, span: Span) -> bool:
             return any(_holds(entry.node, span) for entry in node.entries.values())
 
 
-def _form(found: Located, view: View) -> tuple[Diagnostic, ...]:
-    """The schema's word on a document; one that was meant as an overlay is told so instead."""
+def _form(found: Located, view: View, known: Forms) -> tuple[Diagnostic, ...]:
+    """The schema's word on a document; one that was meant as an overlay is told so instead.
+
+    `known` has what was said before: documents that environments do not touch are the same objects in all of them.
+    """
     if found.kind == "Project":
         return ()
-    told = schema.validate(found.node, found.kind, schemas())
+    if id(found.node) not in known:
+        known[id(found.node)] = found.node, schema.validate(found.node, found.kind, schemas())
+    _, told = known[id(found.node)]
     if (found.kind, found.name) in view.additions and any(d.code == "missing-key" for d in told):
-        names = [d.name for d in view.documents if d.kind == found.kind and (d.kind, d.name) not in view.additions]
-        message = f"there is no {found.kind} `{found.name}` to lay this over, and by itself it is not complete"
+        names = [
+            d.name for d in view.documents if d.kind == found.kind and (d.kind, d.name) not in view.additions
+        ]
+        message = (
+            f"there is no {found.kind} `{found.name}` to lay this over, and by itself it is not complete"
+        )
         help_ = did_you_mean(found.name, names, what=f"documents of kind {found.kind}")
-        return (Diagnostic("overlay-without-target", message, found.name_span, help_), *(d for d in told if d.code != "missing-key"))
+        return (
+            Diagnostic("overlay-without-target", message, found.name_span, help_),
+            *(d for d in told if d.code != "missing-key"),
+        )
     return told
 
 
@@ -252,7 +291,11 @@ def validate(repository: Repository, environments: tuple[str, ...]) -> tuple[Dia
                 alike.append((fault, {environment}))
     everywhere = set(environments) >= set(repository.environments)
     told = [
-        fault.in_environment(None if everywhere and len(where) == len(set(environments)) else next(e for e in environments if e in where))
+        fault.in_environment(
+            None
+            if everywhere and len(where) == len(set(environments))
+            else next(e for e in environments if e in where)
+        )
         for alike in seen.values()
         for fault, where in alike
     ]

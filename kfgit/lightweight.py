@@ -67,11 +67,17 @@ def read(text: str, name: str, path: str, wanted_at: Span) -> tuple[Function | N
         module = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as fault:
         return None, (_syntax(fault, path, wanted_at),)
-    functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    functions = {
+        node.name: node for node in module.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
     node = functions.get(name)
     if node is None:
         message = f"there is no function `{name}` in `{path}`"
-        return None, (Diagnostic("unknown-function", message, wanted_at, did_you_mean(name, functions, what="functions")),)
+        return None, (
+            Diagnostic(
+                "unknown-function", message, wanted_at, did_you_mean(name, functions, what="functions")
+            ),
+        )
     reader = _Reader(path, text)
     if isinstance(node, ast.AsyncFunctionDef):
         reader.fault("python-signature", f"`{name}` is async; KFP calls plain functions", node, "write `def`")
@@ -85,7 +91,12 @@ def _syntax(fault: BaseException, path: str, wanted_at: Span) -> Diagnostic:
     if isinstance(fault, SyntaxError) and fault.lineno:
         line, column = fault.lineno, max(fault.offset or 1, 1)
         span = Span(path, line, column, line, column + 1)
-        return Diagnostic("python-syntax", f"this is not python: {fault.msg}", span, related=(Related("used here", wanted_at),))
+        return Diagnostic(
+            "python-syntax",
+            f"this is not python: {fault.msg}",
+            span,
+            related=(Related("used here", wanted_at),),
+        )
     return Diagnostic("python-syntax", f"`{path}` cannot be read as python", wanted_at)
 
 
@@ -116,20 +127,24 @@ class _Reader:
         return Span(self.path, line, first, end, last)
 
     def _column(self, line: int, offset: int) -> int:
-        """ast counts UTF-8 bytes, people count characters."""
+        """Ast counts UTF-8 bytes, people count characters."""
         text = self._lines[line - 1] if line <= len(self._lines) else ""
         return len(text.encode()[:offset].decode("utf-8", "replace")) + 1
 
     def fault(self, code: str, message: str, node: ast.AST, help_: str | None = None) -> None:
         self.diagnostics.append(Diagnostic(code, message, self.span(node), help_))
 
-    def signature(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    def signature(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef
+    ) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
         inputs: list[Port] = []
         outputs: list[Port] = []
         arguments = node.args
         for stars, extra in (("*", arguments.vararg), ("**", arguments.kwarg)):
             if extra is not None:
-                self.fault("python-signature", f"`{stars}{extra.arg}` cannot be an input", extra, "name each input")
+                self.fault(
+                    "python-signature", f"`{stars}{extra.arg}` cannot be an input", extra, "name each input"
+                )
         for argument, default in _defaults(arguments):
             self._argument(argument, default, inputs, outputs)
         outputs.extend(self._returns(node.returns))
@@ -137,11 +152,18 @@ class _Reader:
         for port in outputs:
             if port.name in names:
                 self.diagnostics.append(
-                    Diagnostic("python-signature", f"`{port.name}` is an input and an output", port.span, "rename one of them")
+                    Diagnostic(
+                        "python-signature",
+                        f"`{port.name}` is an input and an output",
+                        port.span,
+                        "rename one of them",
+                    )
                 )
         return tuple(inputs), tuple(outputs)
 
-    def _argument(self, node: ast.arg, default: ast.expr | None, inputs: list[Port], outputs: list[Port]) -> None:
+    def _argument(
+        self, node: ast.arg, default: ast.expr | None, inputs: list[Port], outputs: list[Port]
+    ) -> None:
         if node.annotation is None:
             help_ = "write its type, such as `x: int` or `data: Input[Dataset]`"
             self.fault("python-annotation", f"the parameter `{node.arg}` has no annotation", node, help_)
@@ -211,7 +233,9 @@ class _Reader:
             case ast.Subscript(value=head, slice=inner) if _last(head) == "Optional":
                 return self._type(inner)
             case ast.Subscript(value=head, slice=inner) if _last(head) in {"List", "list"}:
-                item = PARAMETER_TYPES.get(_last(inner) or "") or (_last(inner) if _last(inner) in ARTIFACT_TYPES else None)
+                item = PARAMETER_TYPES.get(_last(inner) or "") or (
+                    _last(inner) if _last(inner) in ARTIFACT_TYPES else None
+                )
                 return f"list<{item}>" if item else "list"
             case ast.Subscript(value=head) if _last(head) in {"Dict", "dict"}:
                 return "dict"
@@ -220,7 +244,12 @@ class _Reader:
             case _:
                 known = ("str", "int", "float", "bool", "list", "dict", *ARTIFACT_TYPES)
                 shown = ast.unparse(node)
-                self.fault("python-annotation", f"`{shown}` is no type that KFP knows", node, did_you_mean(shown, known, what="types"))
+                self.fault(
+                    "python-annotation",
+                    f"`{shown}` is no type that KFP knows",
+                    node,
+                    did_you_mean(shown, known, what="types"),
+                )
                 return None
 
     def _quoted(self, text: str, node: ast.expr) -> str | None:
@@ -264,12 +293,20 @@ class _Reader:
         table = next((t for t in tables if t.get_type() == "function" and t.get_name() == node.name), None)
         if table is None:
             return
-        missing = {name for name in _globals(table) if name not in _GIVEN and not hasattr(builtins, name) and name != node.name}
+        missing = {
+            name
+            for name in _globals(table)
+            if name not in _GIVEN and not hasattr(builtins, name) and name != node.name
+        }
         around = _bound(module)
         for name in sorted(missing & set(around)):
             use = next((n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == name), node)
             message = f"`{name}` belongs to the module around `{node.name}`, and only the function travels"
-            help_ = f"move the import of `{name}` into the function" if around[name] == "import" else f"define `{name}` inside the function"
+            help_ = (
+                f"move the import of `{name}` into the function"
+                if around[name] == "import"
+                else f"define `{name}` inside the function"
+            )
             self.fault("python-outer-name", message, use, help_)
 
 
@@ -292,7 +329,9 @@ def _bound(module: ast.Module) -> dict[str, str]:
                 bound.update({(a.asname or a.name).split(".")[0]: "import" for a in node.names})
             elif isinstance(node, ast.Assign | ast.AnnAssign):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                bound.update({n.id: "definition" for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)})
+                bound.update(
+                    {n.id: "definition" for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+                )
     return bound
 
 
@@ -345,7 +384,9 @@ def _install(packages: Sequence[str], index_urls: Sequence[str]) -> list[str]:
     if not any(package.startswith("kfp") for package in packages):
         if commands:
             commands.append(" && ")
-        commands.append(_pip([KFP_REQUIREMENT, "--no-deps", 'typing-extensions>=3.7.4,<5; python_version<"3.9"'], options))
+        commands.append(
+            _pip([KFP_REQUIREMENT, "--no-deps", 'typing-extensions>=3.7.4,<5; python_version<"3.9"'], options)
+        )
     script = (
         '\nif ! [ -x "$(command -v pip)" ]; then\n'
         "    python3 -m ensurepip || python3 -m ensurepip --user || apt-get install python3-pip\n"

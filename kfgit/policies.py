@@ -80,9 +80,13 @@ def _unlabelled(project: Project, wanted: list[str], severity: Severity) -> Iter
     for pipeline in project.pipelines.values():
         for label in wanted:
             if label not in pipeline.labels:
-                message = f"the pipeline `{pipeline.name}` has no label `{label}`, which this environment wants"
+                message = (
+                    f"the pipeline `{pipeline.name}` has no label `{label}`, which this environment wants"
+                )
                 help_ = f"add it under `metadata.labels`: `{label}: …`"
-                yield Diagnostic("policy-required-labels", message, pipeline.labels_span or pipeline.span, help_, severity)
+                yield Diagnostic(
+                    "policy-required-labels", message, pipeline.labels_span or pipeline.span, help_, severity
+                )
 
 
 def _images(project: Project) -> Iterator[_Image]:

@@ -151,17 +151,25 @@ def _token(match: re.Match[str], *, shell: bool) -> str | Ref | BadReference:
         root = re.match(r"\s*([A-Za-z]+)", rest)
         if shell and not (root and root.group(1) in ROOTS and rest[root.end() : root.end() + 1] in {".", ""}):
             return whole
-        return BadReference(rest, "a `$(` is not closed", "close it with `)`, or write `$$(` for the text itself")
+        return BadReference(
+            rest, "a `$(` is not closed", "close it with `)`, or write `$$(` for the text itself"
+        )
     name = re.match(r"[A-Za-z0-9_-]*", body.strip())
     root_name = name.group() if name else ""
     if root_name in ROOTS and (not shell or body == body.strip()):
         return parse(body.strip())
     if not shell:
-        return BadReference(body, f"`$({body})` has an unknown root `{root_name}`", did_you_mean(root_name, ROOTS, what="roots"))
+        return BadReference(
+            body,
+            f"`$({body})` has an unknown root `{root_name}`",
+            did_you_mean(root_name, ROOTS, what="roots"),
+        )
     close = next((root for root in ROOTS if is_typo(root_name, root)), None) if " " not in body else None
     if close is not None and ("." in body or close == "item"):
         message = f"`$({body})` is left to the shell; `{root_name}` is one typo away from `{close}`"
-        return BadReference(body, message, f"did you mean `$({body.replace(root_name, close, 1)})`?", "warning")
+        return BadReference(
+            body, message, f"did you mean `$({body.replace(root_name, close, 1)})`?", "warning"
+        )
     return whole
 
 
@@ -184,7 +192,9 @@ def parse(body: str) -> Ref | BadReference:
         case ["run", field]:
             if field in RUN_FIELDS:
                 return RunRef(field)
-            return _bad(body, f"a run has no `{field}`", did_you_mean(field, RUN_FIELDS, what="fields of a run"))
+            return _bad(
+                body, f"a run has no `{field}`", did_you_mean(field, RUN_FIELDS, what="fields of a run")
+            )
         case ["workspace", "path"]:
             return WorkspaceRef()
         case _:
@@ -214,7 +224,11 @@ def _port(root: str, name: str, rest: list[str], body: str) -> Ref | BadReferenc
         case [part] if part in _PARTS:
             return make(name, part)
         case [part]:
-            return _bad(body, f"`$({body})` asks for `{part}`", did_you_mean(part, _PARTS, what="parts of an artifact"))
+            return _bad(
+                body,
+                f"`$({body})` asks for `{part}`",
+                did_you_mean(part, _PARTS, what="parts of an artifact"),
+            )
         case _:
             return _bad(body, None, _FORMS[root])
 

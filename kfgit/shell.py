@@ -87,7 +87,9 @@ class _Reader:
         if ref not in self.references:
             self.references.append(ref)
         variable = f"${{{_PREFIX}{self.references.index(ref) + 1}}}"
-        bare = frame.kind in {"quote", "arithmetic", "comment", "here"} or (frame.kind == "brace" and frame.quoted)
+        bare = frame.kind in {"quote", "arithmetic", "comment", "here"} or (
+            frame.kind == "brace" and frame.quoted
+        )
         self.out.append(variable if bare else f'"{variable}"')
         self.line += "x"
 
@@ -128,9 +130,7 @@ class _Reader:
 
     def _newline(self, frame: _Frame) -> int:
         line, self.line = self.line, ""
-        if frame.kind == "comment":
-            self.stack.pop()
-        elif frame.kind == "here" and line.lstrip("\t" if frame.depth else "") == frame.end:
+        if frame.kind == "comment" or (frame.kind == "here" and line.lstrip("\t" if frame.depth else "") == frame.end):
             self.stack.pop()
         if self.waiting and self.stack[-1].kind not in {"here", "single", "quote"}:
             self.stack.extend(reversed(self.waiting))
@@ -158,7 +158,7 @@ class _Reader:
         if char in "'\"":
             self.stack.append(_Frame("single" if char == "'" else "quote"))
             return 1
-        if char == "#" and frame.kind != "brace" and (len(self.line) < 2 or self.line[-2] in " \t;&|("):  # noqa: PLR2004
+        if char == "#" and frame.kind != "brace" and (len(self.line) < 2 or self.line[-2] in " \t;&|("):
             self.stack.append(_Frame("comment"))
             return 1
         here = _HERE.match(text, at) if char == "<" else None
@@ -190,5 +190,3 @@ class _Reader:
 
 
 _HERE = re.compile(r"<<(-?)[ \t]*((?:[A-Za-z_0-9.]|'[^'\n]*'|\"[^\"\n]*\"|\\.)+)")
-
-

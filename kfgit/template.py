@@ -95,7 +95,9 @@ def render(text: str, scope: Mapping[str, Any]) -> Rendered | TemplateFault:
     except jinja2.TemplateSyntaxError as fault:
         return TemplateFault("template-syntax", f"the template cannot be read: {_sentence(fault.message)}")
     except jinja2.TemplateError as fault:
-        return TemplateFault("template-failed", f"the template cannot be rendered: {_sentence(fault.message)}")
+        return TemplateFault(
+            "template-failed", f"the template cannot be rendered: {_sentence(fault.message)}"
+        )
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError) as fault:
         return TemplateFault("template-failed", f"the template cannot be rendered: {_sentence(str(fault))}")
     if isinstance(value, str) and held:
@@ -121,7 +123,11 @@ class _Compiled:
         for piece in self.template.generate(**scope):
             size += len(piece)
             if size > MAX_OUTPUT:
-                raise _Fault(TemplateFault("template-too-large", f"the rendered text is longer than {MAX_OUTPUT:,} characters"))
+                raise _Fault(
+                    TemplateFault(
+                        "template-too-large", f"the rendered text is longer than {MAX_OUTPUT:,} characters"
+                    )
+                )
             out.append(piece)
         return "".join(out)
 
@@ -185,14 +191,26 @@ def _check(tree: nodes.Node) -> Iterator[str]:
 
 def _unknown_word(what: str, name: str) -> _Fault:
     known = _FILTERS if what == "filter" else _TESTS
-    return _Fault(TemplateFault("template-not-allowed", f"there is no {what} `{name}` here", did_you_mean(name, known, what=f"{what}s")))
+    return _Fault(
+        TemplateFault(
+            "template-not-allowed",
+            f"there is no {what} `{name}` here",
+            did_you_mean(name, known, what=f"{what}s"),
+        )
+    )
 
 
 def _check_call(node: Any) -> None:
     method = getattr(node.node, "attr", None)
     if method not in _METHODS:
         name = method or getattr(node.node, "name", "this")
-        raise _Fault(TemplateFault("template-not-allowed", f"`{name}()` cannot be called in a template", "use a filter, or put the value in `vars`"))
+        raise _Fault(
+            TemplateFault(
+                "template-not-allowed",
+                f"`{name}()` cannot be called in a template",
+                "use a filter, or put the value in `vars`",
+            )
+        )
 
 
 def _not_allowed(name: str) -> TemplateFault:
@@ -228,7 +246,11 @@ def _plain(value: Any) -> Any:
         str(value)
     if isinstance(value, str):
         if len(value) > MAX_OUTPUT:
-            raise _Fault(TemplateFault("template-too-large", f"the rendered text is longer than {MAX_OUTPUT:,} characters"))
+            raise _Fault(
+                TemplateFault(
+                    "template-too-large", f"the rendered text is longer than {MAX_OUTPUT:,} characters"
+                )
+            )
         return str(value)
     if value is None or isinstance(value, bool | int | float):
         return value
@@ -257,7 +279,9 @@ def _environment() -> ImmutableSandboxedEnvironment:
                 message = f"there is no variable `{name}` here"
             else:
                 known, message = list(SCOPE), f"there is no variable `{name}` in templates"
-            raise _Fault(TemplateFault("unknown-variable", message, did_you_mean(name, known, what="variables")))
+            raise _Fault(
+                TemplateFault("unknown-variable", message, did_you_mean(name, known, what="variables"))
+            )
 
         __str__ = __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __hash__ = _fail_with_undefined_error
         __add__ = __radd__ = __sub__ = __mul__ = __getitem__ = __getattr__ = _fail_with_undefined_error  # type: ignore[assignment]
@@ -271,8 +295,14 @@ def _environment() -> ImmutableSandboxedEnvironment:
         def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
             """Bounds what one operation can make."""
             if operator == "%" and isinstance(left, str):
-                raise _Fault(TemplateFault("template-not-allowed", "`%` cannot format text here", "join texts with `~`"))
-            if operator == "*" and (isinstance(left, str | list | tuple) or isinstance(right, str | list | tuple)):
+                raise _Fault(
+                    TemplateFault(
+                        "template-not-allowed", "`%` cannot format text here", "join texts with `~`"
+                    )
+                )
+            if operator == "*" and (
+                isinstance(left, str | list | tuple) or isinstance(right, str | list | tuple)
+            ):
                 raise _Fault(TemplateFault("template-not-allowed", "`*` multiplies numbers only"))
             result = super().call_binop(context, operator, left, right)
             if isinstance(result, int) and abs(result) > _MAX_INT:
@@ -284,7 +314,9 @@ def _environment() -> ImmutableSandboxedEnvironment:
     environment = Sandbox(undefined=Missing, keep_trailing_newline=True, cache_size=0, autoescape=False)
     environment.globals.clear()
     environment.filters = {name: _bounded(environment.filters[name]) for name in _FILTERS}
-    environment.tests = {name: environment.tests[name] for name in environment.tests if name in _TESTS or not name.isalpha()}
+    environment.tests = {
+        name: environment.tests[name] for name in environment.tests if name in _TESTS or not name.isalpha()
+    }
     return environment
 
 

@@ -119,7 +119,7 @@ def guard(plan: Plan, confirmed: Sequence[str]) -> None:
 
 
 def perform(session: Session, plan: Plan, backend: LocalBackend) -> list[ChangeFinished]:
-    """Carries the plan out and writes the history."""
+    """Carries the plan out, tells how that ended, and writes the history."""
     if not plan.pending:
         return []
     number = backend.begin_apply(plan.commit, plan.digest, who())
@@ -128,6 +128,8 @@ def perform(session: Session, plan: Plan, backend: LocalBackend) -> list[ChangeF
         if isinstance(event, ChangeFinished):
             results.append(event)
             session.say(show.result(event, session.err))
+    if session.door.output != "json":
+        session.print(show.outcome(results))
     backend.end_apply(
         number, {state: sum(r.state == state for r in results) for state in ("done", "failed", "skipped")}
     )

@@ -7,76 +7,48 @@ First every task and every group's own condition or iterator, which punches the 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
 
 from kfgit import cel, ir
 from kfgit.compiler.channels import Channels, FromItem, FromNode, literal_items, selector
 from kfgit.compiler.conditions import types_from_use
-from kfgit.compiler.executors import container, importer, platform_of
-from kfgit.compiler.groups import Group, Leaf, Names, Node, tree
+from kfgit.compiler.groups import Group, Leaf, Node, tree
 from kfgit.compiler.interfaces import (
     by_kind,
     carried_inputs,
-    component_outputs,
     declared_inputs,
     declared_outputs,
 )
-from kfgit.compiler.settings import caching, effective, inherited_by, retry_policy
-from kfgit.graph.scope import BoundOutput, bind, component_of, root_scope
+from kfgit.compiler.tasks import Build, Json, Leaves, give
+from kfgit.graph.scope import BoundOutput, bind, root_scope
 from kfgit.model import (
     ArtifactType,
-    Component,
-    Composite,
     Condition,
-    Import,
-    Input,
-    Literal_,
     ParameterName,
     ParameterType,
     Pipeline,
-    Project,
     Settings,
-    StatusType,
     Type,
-    UsePipeline,
-    Value,
     Whole,
 )
-from kfgit.references import Ref, RunRef, Text
-
-Json = dict[str, Any]
-
-
-class Build(Protocol):
-    """What all pipelines of a package share."""
-
-    project: Project
-    components: Json
-    executors: Json
-    platform: Json
-    labels: dict[str, str]
-    names: Names
-
-    def pipeline(self, pipeline: Pipeline, component: str, inherited: Settings) -> Json:
-        """A nested pipeline as a component spec."""
 
 
 class Lowering:
     """Lowers one pipeline."""
 
     def __init__(self, build: Build, pipeline: Pipeline, component: str, inherited: Settings) -> None:
-        self._build, self._pipeline, self._component, self._inherited = build, pipeline, component, inherited
+        self._build, self._pipeline, self._component = build, pipeline, component
         self._tree = tree(pipeline, build.project)
         self._channels = Channels(self._tree)
+        self._leaves = Leaves(build, pipeline, self._tree, self._channels, inherited)
         self._tasks: dict[int, Json] = {}
 
     def lower(self) -> Json:
         """The pipeline as a component spec."""
         nodes = list(_everything(self._tree.root))
         for node in nodes:
-            self._tasks[id(node)] = self._leaf(node) if isinstance(node, Leaf) else self._group(node)
+            self._tasks[id(node)] = self._leaves.task(node) if isinstance(node, Leaf) else self._group(node)
         for node in nodes:
             self._after(node)
         outputs = self._outputs()
@@ -102,126 +74,6 @@ class Lowering:
             producer, key = self._channels.select(root, channel)
             found[output.name] = (output.type or bound.type, selector(channel.type, producer, key))
         return found
-
-    # Tasks.
-
-    def _leaf(self, leaf: Leaf) -> Json:
-        spec: Json = {"taskInfo": {"name": leaf.task.display_name or leaf.name}}
-        match leaf.task.action:
-            case Import() as action:
-                self._import(leaf, action, spec)
-            case UsePipeline(name=name):
-                self._nested(leaf, self._build.project.pipelines[name.text], spec)
-            case _:
-                component = component_of(leaf.scope, leaf.task)
-                assert component is not None
-                self._component_task(leaf, component, spec)
-        return spec
-
-    def _component_task(self, leaf: Leaf, component: Component, spec: Json) -> None:
-        in_exit = leaf is self._tree.on_exit
-        settings = effective(
-            leaf.task, self._pipeline.defaults, self._inherited, self._build.project, in_exit=in_exit
-        )
-        label = self._new_component(
-            leaf, spec, declared_inputs(component.inputs), component_outputs(component)
-        )
-        self._build.executors[label] = {"container": container(component, settings)}
-        platform = platform_of(component, settings)
-        if platform:
-            self._build.platform[label] = platform
-        self._run_as(settings, spec)
-        self._inputs(leaf, component.inputs, spec)
-
-    def _new_component(self, leaf: Leaf, spec: Json, inputs: Json, outputs: Json) -> str:
-        """A component of the task's own, as the SDK makes one for each task; returns the label of its executor."""
-        name = self._build.names.unique(f"comp-{leaf.name}")
-        label = f"exec-{name.removeprefix('comp-')}"
-        definition: Json = {"executorLabel": label}
-        if inputs:
-            definition["inputDefinitions"] = inputs
-        if outputs:
-            definition["outputDefinitions"] = outputs
-        self._build.components[name] = definition
-        spec["componentRef"] = {"name": name}
-        return label
-
-    def _run_as(self, settings: Settings, spec: Json) -> None:
-        spec["cachingOptions"] = caching(settings)
-        policy = retry_policy(settings, self._inherited)
-        if policy:
-            spec["retryPolicy"] = policy
-
-    def _nested(self, leaf: Leaf, inner: Pipeline, spec: Json) -> None:
-        inherited = inherited_by(leaf.task.settings, self._inherited)
-        component = self._build.names.unique(f"comp-{leaf.name}")
-        self._build.components[component] = self._build.pipeline(inner, component, inherited)
-        spec["componentRef"] = {"name": component}
-        self._run_as(replace(leaf.task.settings, cache=inherited.cache), spec)
-        self._inputs(leaf, inner.inputs, spec)
-
-    def _import(self, leaf: Leaf, action: Import, spec: Json) -> None:
-        type_ = action.type or ArtifactType("system.Artifact")
-        ports = {"uri": Input("uri", ParameterType("string"), leaf.task.span)}
-        given: Json = {}
-        self._parameter(leaf, "uri", action.uri, given)
-        metadata = self._metadata(leaf, action.metadata, ports, given)
-        label = self._new_component(leaf, spec, declared_inputs(ports), declared_outputs({"artifact": type_}))
-        constant = action.uri.value if isinstance(action.uri, Literal_) else None
-        self._build.executors[label] = {
-            "importer": importer(constant, type_, metadata, reimport=action.reimport)
-        }
-        own = leaf.task.settings
-        self._run_as(replace(own, cache=own.cache if own.cache is not None else self._inherited.cache), spec)
-        spec["inputs"] = {"parameters": given}
-
-    def _metadata(self, leaf: Leaf, value: Value | None, ports: dict[str, Input], given: Json) -> Any:
-        """Metadata with references: each becomes an input `metadata`, `metadata-2` and so on, as in the SDK."""
-        assert not isinstance(value, Whole)
-        if not isinstance(value, Composite):
-            return value.value if value is not None else None
-        names: dict[Ref, str] = {}
-        for ref in value.references:
-            if ref not in names:
-                names[ref] = name = f"metadata-{len(names) + 1}" if names else "metadata"
-                channel = self._channels.of(leaf.scope, ref)
-                ports[name] = Input(name, channel.type, leaf.task.span)
-                given[name] = self._channels.source(leaf.parent, channel, leaf.dependencies)
-        return _filled(value.value, lambda ref: names[ref])
-
-    def _inputs(self, leaf: Leaf, ports: Mapping[str, Input], spec: Json) -> None:
-        parameters: Json = {}
-        artifacts: Json = {}
-        for name, value in leaf.task.inputs.items():
-            if isinstance(ports[name].type, ArtifactType) and isinstance(value, Whole):
-                channel = self._channels.of(leaf.scope, value.ref)
-                artifacts[name] = self._channels.source(leaf.parent, channel, leaf.dependencies)
-            else:
-                self._parameter(leaf, name, value, parameters)
-        if leaf is self._tree.on_exit and self._tree.handler is not None:
-            status = {"taskFinalStatus": {"producerTask": self._tree.handler.name}}
-            parameters |= {name: status for name, port in ports.items() if isinstance(port.type, StatusType)}
-        _give(spec, artifacts, parameters)
-
-    def _parameter(self, leaf: Leaf, name: str, value: Value, given: Json) -> None:
-        match value:
-            case Literal_(value=constant):
-                given[name] = {"runtimeValue": {"constant": constant}}
-            case Whole(ref=RunRef(field="status")):
-                pass  # set for every input of that type, see _inputs
-            case Whole(ref=ref):
-                channel = self._channels.of(leaf.scope, ref)
-                given[name] = self._channels.source(leaf.parent, channel, leaf.dependencies)
-            case Composite(value=parts):
-                text = _filled(parts, lambda ref: self._embedded(leaf, ref, given))
-                given[name] = {"runtimeValue": {"constant": text}}
-
-    def _embedded(self, leaf: Leaf, ref: Ref, given: Json) -> str:
-        """A reference inside a text: an extra input of the task, whose name stands in the text."""
-        channel = self._channels.of(leaf.scope, ref)
-        name = self._channels.name(channel)
-        given[name] = self._channels.source(leaf.parent, channel, leaf.dependencies)
-        return name
 
     # Groups.
 
@@ -304,7 +156,7 @@ class Lowering:
             definition["inputDefinitions"] = carried_inputs(group.inputs)
         _give_out(definition, group.outputs)
         artifacts = {k: v for k, v in group.given.items() if isinstance(group.inputs[k], ArtifactType)}
-        _give(spec, artifacts, {k: v for k, v in group.given.items() if k not in artifacts})
+        give(spec, artifacts, {k: v for k, v in group.given.items() if k not in artifacts})
         self._build.components[name] = definition
 
     def _exit(self, tasks: Json) -> None:
@@ -312,7 +164,7 @@ class Lowering:
         if leaf is None or handler is None:
             return
         tasks[leaf.name] = {
-            **self._leaf(leaf),
+            **self._leaves.task(leaf),
             "dependentTasks": [handler.name],
             "triggerPolicy": dict(_COMPLETED),
         }
@@ -371,31 +223,9 @@ def _group_name(group: Group) -> str:
     return group.label or group.name
 
 
-def _give(spec: Json, artifacts: Json, parameters: Json) -> None:
-    inputs = {kind: found for kind, found in (("artifacts", artifacts), ("parameters", parameters)) if found}
-    if inputs:
-        spec["inputs"] = inputs
-
-
 def _give_out(definition: Json, outputs: Mapping[str, tuple[Type | None, Json]]) -> None:
     """The outputs of a DAG: from which task each comes, and what it is."""
     if outputs:
         types = {name: type_ for name, (type_, _) in outputs.items()}
         definition["dag"]["outputs"] = by_kind({name: source for name, (_, source) in outputs.items()}, types)
         definition["outputDefinitions"] = declared_outputs(types)
-
-
-def _filled(value: Any, name_of: Callable[[Ref], str]) -> Any:
-    """A composite value with placeholders for its references; `name_of` says which input carries one."""
-    match value:
-        case Text(parts=parts):
-            return "".join(
-                part if isinstance(part, str) else f"{{{{$.inputs.parameters['{name_of(part)}']}}}}"
-                for part in parts
-            )
-        case dict():
-            return {key: _filled(item, name_of) for key, item in value.items()}
-        case list():
-            return [_filled(item, name_of) for item in value]
-        case _:
-            return value

@@ -11,7 +11,19 @@ from __future__ import annotations
 
 from kfgit.diagnostics import Checked, Diagnostic
 from kfgit.document.builder import MAX_DEPTH, MAX_NODES, Broken, Builder
-from kfgit.document.nodes import Document, Entry, Mapping, Node, Origin, Scalar, Sequence, Value, at, failed, plain
+from kfgit.document.nodes import (
+    Document,
+    Entry,
+    Mapping,
+    Node,
+    Origin,
+    Scalar,
+    Sequence,
+    Value,
+    at,
+    failed,
+    plain,
+)
 from kfgit.document.scalars import core_value
 from kfgit.document.text import MAX_BYTES, decode, masked, unquoted_template, without_document
 from kfgit.source import SourceFile, Span
@@ -69,5 +81,7 @@ def _mended(broken: Broken, text: str, mended: set[tuple[int, int]]) -> tuple[Di
     lines[number] = masked(lines[number], start)
     mended.add((span.line, start + 1))
     place = Span(span.file, span.line, start + 1, span.line, start + 3)
-    told = Diagnostic("unquoted-template", "an unquoted `{{ … }}` is a YAML map", place, 'quote it: "{{ … }}"')
+    told = Diagnostic(
+        "unquoted-template", "an unquoted `{{ … }}` is a YAML map", place, 'quote it: "{{ … }}"'
+    )
     return told, "\n".join(lines)

@@ -109,7 +109,9 @@ class Builder:
     def _count(self, size: int, event: Any, message: str, code: str) -> None:
         self._nodes += size
         if self._nodes > MAX_NODES:
-            raise self._stop(Diagnostic(code, message, self._span(event), "split the file, and write values out"))
+            raise self._stop(
+                Diagnostic(code, message, self._span(event), "split the file, and write values out")
+            )
 
     def _collection(self, event: Any, depth: int) -> Node:
         if event.__class__ is yaml.SequenceStartEvent:
@@ -161,7 +163,9 @@ class Builder:
         if _is_template(event, start):
             outer = self._span(start)
             whole = Span(self.path, outer.line, outer.column, outer.line, outer.column + 2)
-            told = Diagnostic("unquoted-template", "an unquoted `{{ … }}` is a YAML map", whole, 'quote it: "{{ … }}"')
+            told = Diagnostic(
+                "unquoted-template", "an unquoted `{{ … }}` is a YAML map", whole, 'quote it: "{{ … }}"'
+            )
             raise self._stop(told, is_syntax=True)
         self._tell("yaml-complex-key", "a key must be a plain word or a string", span)
         self._node(event, depth + 1)
@@ -192,7 +196,11 @@ class Builder:
         node, size = self._anchors.get(event.anchor, (None, 0))
         if node is None:
             is_open = event.anchor in self._anchors
-            message = f"the alias `*{event.anchor}` contains itself" if is_open else f"no anchor `&{event.anchor}` before this alias"
+            message = (
+                f"the alias `*{event.anchor}` contains itself"
+                if is_open
+                else f"no anchor `&{event.anchor}` before this alias"
+            )
             self._tell("yaml-alias", message, span, "write the value out")
             return failed(span, "an alias")
         self._count(size, event, f"aliases expand to more than {MAX_NODES:,} values", "yaml-alias")
@@ -201,12 +209,16 @@ class Builder:
     def _no_tag(self, event: Any) -> None:
         if event.tag is not None and event.tag != "!":
             help_ = "remove the tag; the value's form decides its type"
-            self._tell("yaml-tag", f"YAML tags such as `{event.tag}` are not used here", self._span(event), help_)
+            self._tell(
+                "yaml-tag", f"YAML tags such as `{event.tag}` are not used here", self._span(event), help_
+            )
 
     def _warn_of_surprise(self, event: Any, span: Span, *, is_key: bool) -> None:
         found = surprise(event.value, is_key=is_key) if event.implicit[0] else None
         if found is not None:
-            self.diagnostics.append(Diagnostic("yaml-1.1", found.message, span, found.help, severity="warning"))
+            self.diagnostics.append(
+                Diagnostic("yaml-1.1", found.message, span, found.help, severity="warning")
+            )
 
     def _head(self, start: Any, end: Any) -> Span:
         first, last = start.start_mark, end.end_mark
@@ -229,7 +241,9 @@ class Builder:
             return Diagnostic("yaml-tab", "a tab cannot indent YAML", span, "indent with spaces")
         span = Span(self.path, line, column, line, column + 1)
         message = f"the YAML cannot be read: {problem}" + (f" ({context})" if context else "")
-        return Diagnostic("yaml-syntax", message, span, "see https://yaml.org/spec/1.2.2 for the form of YAML")
+        return Diagnostic(
+            "yaml-syntax", message, span, "see https://yaml.org/spec/1.2.2 for the form of YAML"
+        )
 
 
 def _is_unclosed(context: str | None) -> bool:

@@ -63,11 +63,11 @@ def surprise(text: str, *, is_key: bool) -> Surprise | None:
         if is_key and not text.islower():
             return None
         meant = "true" if text.lower() in {"yes", "on"} else "false"
-        message = f"`{text}` is the string \"{text}\" here, a boolean for YAML 1.1 readers"
-        return Surprise(message, f"write `{meant}`, or quote it: \"{text}\"")
+        message = f'`{text}` is the string "{text}" here, a boolean for YAML 1.1 readers'
+        return Surprise(message, f'write `{meant}`, or quote it: "{text}"')
     if not (text[-1].isdigit() or text[-1] in "._"):
         return None
-    quoted = f"quote it: \"{text}\""
+    quoted = f'quote it: "{text}"'
     if _OCTAL_1_1.match(text):
         number = core_value(text)
         message = f"`{text}` is the number {number} here, an octal number for YAML 1.1 readers"

@@ -24,9 +24,22 @@ from kfgit.explanations.entry import Explanation
 
 __all__ = ["EXPLANATIONS", "Explanation", "as_markdown", "explain"]
 
-_GROUPS = (yaml, documents, form, environments, templates, references, types, pipelines, components, schedules)
+_GROUPS = (
+    yaml,
+    documents,
+    form,
+    environments,
+    templates,
+    references,
+    types,
+    pipelines,
+    components,
+    schedules,
+)
 
-EXPLANATIONS: Mapping[str, Explanation] = {code: entry for group in _GROUPS for code, entry in group.ENTRIES.items()}
+EXPLANATIONS: Mapping[str, Explanation] = {
+    code: entry for group in _GROUPS for code, entry in group.ENTRIES.items()
+}
 
 
 def explain(code: str) -> str | None:
@@ -60,6 +73,10 @@ This page is made from `kfgit/explanations/`; a test holds the two equal.
 
 def _section(code: str, entry: Explanation) -> str:
     examples = "".join(
-        f"{what}:\n\n```yaml\n{text}\n```\n\n" for what, text in (("Wrong", entry.wrong), ("Right", entry.right))
+        f"{what}:\n\n```yaml\n{text}\n```\n\n"
+        for what, text in (("Wrong", entry.wrong), ("Right", entry.right))
     )
-    return f"### `{code}`\n\n{entry.title[:1].upper()}{entry.title[1:]}. {entry.text}\n\n{examples}".rstrip() + "\n"
+    return (
+        f"### `{code}`\n\n{entry.title[:1].upper()}{entry.title[1:]}. {entry.text}\n\n{examples}".rstrip()
+        + "\n"
+    )

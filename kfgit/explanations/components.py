@@ -16,14 +16,8 @@ ENTRIES = {
     "file-not-found": Explanation(
         "a python file that is not there",
         "`python.file` is relative to the document that names it.",
-        wrong=(
-            "# pipelines/train.yaml\n"
-            "python: {file: pipelines/src/train.py, function: f}"
-        ),
-        right=(
-            "# pipelines/train.yaml\n"
-            "python: {file: src/train.py, function: f}"
-        ),
+        wrong=("# pipelines/train.yaml\npython: {file: pipelines/src/train.py, function: f}"),
+        right=("# pipelines/train.yaml\npython: {file: src/train.py, function: f}"),
     ),
     "unknown-function": Explanation(
         "a function that is not in the file",
@@ -34,14 +28,8 @@ ENTRIES = {
     "python-syntax": Explanation(
         "python that cannot be read",
         "The file is read with python's own parser, and never executed.",
-        wrong=(
-            "def f(x: int)\n"
-            "    return x"
-        ),
-        right=(
-            "def f(x: int):\n"
-            "    return x"
-        ),
+        wrong=("def f(x: int)\n    return x"),
+        right=("def f(x: int):\n    return x"),
     ),
     "python-annotation": Explanation(
         "a parameter without a type that KFP knows",
@@ -52,8 +40,7 @@ ENTRIES = {
     ),
     "python-signature": Explanation(
         "a signature that KFP cannot call",
-        "Each input is one named parameter, defaults are literals, and the function is a plain "
-        "`def`.",
+        "Each input is one named parameter, defaults are literals, and the function is a plain `def`.",
         wrong="def train(*args: int, n: int = LIMIT): …",
         right="def train(n: int = 3): …",
     ),
@@ -61,16 +48,8 @@ ENTRIES = {
         "a name that does not travel",
         "A lightweight component carries the text of one function. Imports and helpers of the "
         "module around it do not exist where it runs.",
-        wrong=(
-            "import json\n"
-            "def f(x: str) -> str:\n"
-            "    return json.dumps(x)"
-        ),
-        right=(
-            "def f(x: str) -> str:\n"
-            "    import json\n"
-            "    return json.dumps(x)"
-        ),
+        wrong=("import json\ndef f(x: str) -> str:\n    return json.dumps(x)"),
+        right=("def f(x: str) -> str:\n    import json\n    return json.dumps(x)"),
     ),
     "signature-mismatch": Explanation(
         "inputs or outputs that differ from the function's",
@@ -81,8 +60,7 @@ ENTRIES = {
     ),
     "argo-placeholder": Explanation(
         "an Argo placeholder in a v1 component",
-        "KFP v2 does not replace Argo's `{{workflow.…}}` and `{{inputs.…}}`; the text stays as it "
-        "is.",
+        "KFP v2 does not replace Argo's `{{workflow.…}}` and `{{inputs.…}}`; the text stays as it is.",
         wrong='args: ["{{workflow.uid}}"]',
         right="args: [{inputValue: run_id}]",
     ),
@@ -102,15 +80,8 @@ ENTRIES = {
     "name-from-file": Explanation(
         "a v1 component without a name",
         "A v1 component may leave its name out; kfgit takes the name of the file.",
-        wrong=(
-            "# train.yaml\n"
-            "implementation: {container: …}"
-        ),
-        right=(
-            "# train.yaml\n"
-            "name: train\n"
-            "implementation: {container: …}"
-        ),
+        wrong=("# train.yaml\nimplementation: {container: …}"),
+        right=("# train.yaml\nname: train\nimplementation: {container: …}"),
     ),
     "type-by-use": Explanation(
         "a v1 type that its use decides",

@@ -18,67 +18,37 @@ ENTRIES = {
     "missing-name": Explanation(
         "a document without a name",
         "Every document has `metadata.name`, by which others refer to it.",
-        wrong=(
-            "kind: Pipeline\n"
-            "spec: {…}"
-        ),
-        right=(
-            "kind: Pipeline\n"
-            "metadata: {name: train}\n"
-            "spec: {…}"
-        ),
+        wrong=("kind: Pipeline\nspec: {…}"),
+        right=("kind: Pipeline\nmetadata: {name: train}\nspec: {…}"),
     ),
     "unknown-kind": Explanation(
         "a kind that kfgit does not have",
         "With kfgit's `apiVersion` the kind is one of Component, Pipeline, Schedule, Run, "
         "Experiment, ResourceProfile, Environment and Project.",
-        wrong=(
-            "apiVersion: kfgit.dev/v1\n"
-            "kind: Pipelin"
-        ),
-        right=(
-            "apiVersion: kfgit.dev/v1\n"
-            "kind: Pipeline"
-        ),
+        wrong=("apiVersion: kfgit.dev/v1\nkind: Pipelin"),
+        right=("apiVersion: kfgit.dev/v1\nkind: Pipeline"),
     ),
     "wrong-api-version": Explanation(
         "a wrong or missing apiVersion",
         "A document with one of kfgit's kinds begins with `apiVersion: kfgit.dev/v1`. Only "
         "overlays below `environments/NAME/` may leave it out.",
         wrong="kind: Pipeline",
-        right=(
-            "apiVersion: kfgit.dev/v1\n"
-            "kind: Pipeline"
-        ),
+        right=("apiVersion: kfgit.dev/v1\nkind: Pipeline"),
     ),
     "foreign-document": Explanation(
         "a document that is not kfgit's",
         "The file stands in the sources, but is neither a kfgit document nor a component of KFP "
         "v1, and nothing refers to it. Move it out of the sources, or begin it as a kfgit "
         "document.",
-        wrong=(
-            "apiVersion: v1\n"
-            "kind: ConfigMap"
-        ),
-        right=(
-            "apiVersion: kfgit.dev/v1\n"
-            "kind: Pipeline"
-        ),
+        wrong=("apiVersion: v1\nkind: ConfigMap"),
+        right=("apiVersion: kfgit.dev/v1\nkind: Pipeline"),
     ),
     "duplicate-document": Explanation(
         "two documents of one kind and name",
         "Names are unique for each kind. Below `environments/NAME/` an equal name is an overlay, "
         "but two overlays of one document are a mistake.",
-        wrong=(
-            "kind: Run, name: smoke\n"
-            "---\n"
-            "kind: Run, name: smoke"
-        ),
-        right=(
-            "kind: Run, name: smoke\n"
-            "---\n"
-            "kind: Run, name: smoke-again"
-        ),
+        wrong=("kind: Run, name: smoke\n---\nkind: Run, name: smoke"),
+        right=("kind: Run, name: smoke\n---\nkind: Run, name: smoke-again"),
     ),
     "duplicate-name": Explanation(
         "two things with one name",
@@ -92,11 +62,7 @@ ENTRIES = {
         "kfgit.yaml holds no Project",
         "`kfgit.yaml` at the root is the one Project document; all it needs is a name.",
         wrong="# an empty kfgit.yaml",
-        right=(
-            "apiVersion: kfgit.dev/v1\n"
-            "kind: Project\n"
-            "metadata: {name: shop}"
-        ),
+        right=("apiVersion: kfgit.dev/v1\nkind: Project\nmetadata: {name: shop}"),
     ),
     "misplaced-project": Explanation(
         "a Project outside kfgit.yaml",
@@ -113,8 +79,7 @@ ENTRIES = {
     ),
     "symlink": Explanation(
         "a folder that is a symbolic link",
-        "Folders that are symbolic links are not followed, so that what is read is what git "
-        "holds.",
+        "Folders that are symbolic links are not followed, so that what is read is what git holds.",
         wrong="pipelines/shared -> ../other",
         right="pipelines/shared/",
     ),
@@ -126,8 +91,7 @@ ENTRIES = {
     ),
     "too-many-files": Explanation(
         "more files than kfgit reads",
-        "A project may have 50,000 YAML files. Narrow `spec.sources` to the folders with kfgit "
-        "documents.",
+        "A project may have 50,000 YAML files. Narrow `spec.sources` to the folders with kfgit documents.",
         wrong="sources: [.]",
         right="sources: [components, pipelines, environments]",
     ),

@@ -16,33 +16,16 @@ ENTRIES = {
     ),
     "environment-name": Explanation(
         "an Environment in the wrong place",
-        "`environments/NAME.yaml`, or a file below `environments/NAME/`, holds the Environment "
-        "NAME.",
-        wrong=(
-            "# environments/prod.yaml\n"
-            "kind: Environment\n"
-            "metadata: {name: production}"
-        ),
-        right=(
-            "# environments/prod.yaml\n"
-            "kind: Environment\n"
-            "metadata: {name: prod}"
-        ),
+        "`environments/NAME.yaml`, or a file below `environments/NAME/`, holds the Environment NAME.",
+        wrong=("# environments/prod.yaml\nkind: Environment\nmetadata: {name: production}"),
+        right=("# environments/prod.yaml\nkind: Environment\nmetadata: {name: prod}"),
     ),
     "overlay-without-target": Explanation(
         "an overlay over nothing",
         "A document of an environment either changes a document of all environments, and then has "
         "its name, or is new, and then must be complete by itself.",
-        wrong=(
-            "kind: Schedule\n"
-            "metadata: {name: nihgtly}\n"
-            "spec: {enabled: false}"
-        ),
-        right=(
-            "kind: Schedule\n"
-            "metadata: {name: nightly}\n"
-            "spec: {enabled: false}"
-        ),
+        wrong=("kind: Schedule\nmetadata: {name: nihgtly}\nspec: {enabled: false}"),
+        right=("kind: Schedule\nmetadata: {name: nightly}\nspec: {enabled: false}"),
     ),
     "addition-near-base": Explanation(
         "a new document with almost the name of another",

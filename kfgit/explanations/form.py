@@ -11,14 +11,8 @@ ENTRIES = {
         "a key that has no meaning here",
         "kfgit refuses keys that it does not know, since a misspelt key would otherwise be "
         "ignored in silence.",
-        wrong=(
-            "tasks:\n"
-            "  train: {componnt: train}"
-        ),
-        right=(
-            "tasks:\n"
-            "  train: {component: train}"
-        ),
+        wrong=("tasks:\n  train: {componnt: train}"),
+        right=("tasks:\n  train: {component: train}"),
     ),
     "missing-key": Explanation(
         "a key that must be there",
@@ -39,10 +33,7 @@ ENTRIES = {
         "The key exists, but goes with others: `parallelism` with `forEach`, `timeout` with "
         "`component`, `min` with numbers.",
         wrong="features: {pipeline: features, timeout: 1h}",
-        right=(
-            "# inside the pipeline `features`\n"
-            "build: {component: build, timeout: 1h}"
-        ),
+        right=("# inside the pipeline `features`\nbuild: {component: build, timeout: 1h}"),
     ),
     "wrong-type": Explanation(
         "a value of the wrong type",
@@ -74,21 +65,12 @@ ENTRIES = {
         "something that may not be empty",
         "A pipeline without tasks, a switch without branches or an empty text would do nothing.",
         wrong="tasks: {}",
-        right=(
-            "tasks:\n"
-            "  train: {component: train}"
-        ),
+        right=("tasks:\n  train: {component: train}"),
     ),
     "reserved-name": Explanation(
         "a name that has a meaning already",
         "No task is called `outputs`, since `$(tasks.loop.outputs.x)` would have two meanings.",
-        wrong=(
-            "tasks:\n"
-            "  outputs: {component: collect}"
-        ),
-        right=(
-            "tasks:\n"
-            "  collect: {component: collect}"
-        ),
+        wrong=("tasks:\n  outputs: {component: collect}"),
+        right=("tasks:\n  collect: {component: collect}"),
     ),
 }

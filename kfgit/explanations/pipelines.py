@@ -11,26 +11,14 @@ ENTRIES = {
         "tasks that wait for each other",
         "References and `after` make edges. Around a circle of them nothing could ever start; the "
         "message shows it closed, with the place of each edge.",
-        wrong=(
-            "a: {component: use, after: [b]}\n"
-            "b: {component: use, after: [a]}"
-        ),
-        right=(
-            "a: {component: use}\n"
-            "b: {component: use, after: [a]}"
-        ),
+        wrong=("a: {component: use, after: [b]}\nb: {component: use, after: [a]}"),
+        right=("a: {component: use}\nb: {component: use, after: [a]}"),
     ),
     "pipeline-cycle": Explanation(
         "pipelines that contain each other",
         "A nested pipeline is a part of the outer one, so none can contain itself.",
-        wrong=(
-            "# pipeline a\n"
-            "tasks: {x: {pipeline: a}}"
-        ),
-        right=(
-            "# pipeline a\n"
-            "tasks: {x: {pipeline: b}}"
-        ),
+        wrong=("# pipeline a\ntasks: {x: {pipeline: a}}"),
+        right=("# pipeline a\ntasks: {x: {pipeline: b}}"),
     ),
     "after-into-group": Explanation(
         "`after` a task inside a group",
@@ -40,46 +28,28 @@ ENTRIES = {
     ),
     "duplicate-task": Explanation(
         "two branches with a task of one name",
-        "Task names are unique across the branches of a switch, since they share a place in the "
-        "run.",
-        wrong=(
-            "switch:\n"
-            "  - {when: …, tasks: {deploy: …}}\n"
-            "  - {tasks: {deploy: …}}"
-        ),
-        right=(
-            "switch:\n"
-            "  - {when: …, tasks: {deploy-full: …}}\n"
-            "  - {tasks: {deploy-none: …}}"
-        ),
+        "Task names are unique across the branches of a switch, since they share a place in the run.",
+        wrong=("switch:\n  - {when: …, tasks: {deploy: …}}\n  - {tasks: {deploy: …}}"),
+        right=("switch:\n  - {when: …, tasks: {deploy-full: …}}\n  - {tasks: {deploy-none: …}}"),
     ),
     "unequal-outputs": Explanation(
         "branches that give out different things",
         "The outputs of a switch are those that all its branches give out with the same type. "
         "Others are nobody's outputs.",
-        wrong=(
-            "- {when: …, tasks: …, outputs: {model: …}}\n"
-            "- {tasks: …}"
-        ),
-        right=(
-            "- {when: …, tasks: …, outputs: {model: …}}\n"
-            "- {tasks: …, outputs: {model: …}}"
-        ),
+        wrong=("- {when: …, tasks: …, outputs: {model: …}}\n- {tasks: …}"),
+        right=("- {when: …, tasks: …, outputs: {model: …}}\n- {tasks: …, outputs: {model: …}}"),
     ),
     "outputs-without-else": Explanation(
         "outputs of a switch without an else",
         "Without an else it may be that no branch runs, so the switch has no outputs.",
         wrong="- {when: …, tasks: …, outputs: {model: …}}",
-        right=(
-            "- {when: …, tasks: …, outputs: {model: …}}\n"
-            "- {tasks: …, outputs: {model: …}}"
-        ),
+        right=("- {when: …, tasks: …, outputs: {model: …}}\n- {tasks: …, outputs: {model: …}}"),
     ),
     "bad-condition": Explanation(
         "a condition that cannot be",
         "`when` is CEL cut down to comparisons, `&& || !`, `in`, literals and typed references. "
         "There is no arithmetic, no functions and nothing inside quotes is replaced.",
-        wrong='when: "\'$(inputs.tier)\' == \'gold\'"',
+        wrong="when: \"'$(inputs.tier)' == 'gold'\"",
         right='when: $(inputs.tier) == "gold"',
     ),
     "artifact-in-condition": Explanation(
@@ -105,34 +75,21 @@ ENTRIES = {
         "the final status outside the exit task",
         "How a run ended is known at its end only, so `TaskFinalStatus` and `$(run.status)` are "
         "for `onExit`.",
-        wrong=(
-            "tasks:\n"
-            "  a: {component: report, inputs: {status: $(run.status)}}"
-        ),
+        wrong=("tasks:\n  a: {component: report, inputs: {status: $(run.status)}}"),
         right="onExit: {component: report, inputs: {status: $(run.status)}}",
     ),
     "nested-exit": Explanation(
         "a nested pipeline with an exit task",
         "KFP knows one exit task, at the root. Move it to the pipeline that is run.",
-        wrong=(
-            "tasks:\n"
-            "  a: {pipeline: has-on-exit}"
-        ),
-        right=(
-            "tasks:\n"
-            "  a: {pipeline: without}\n"
-            "onExit: {component: report}"
-        ),
+        wrong=("tasks:\n  a: {pipeline: has-on-exit}"),
+        right=("tasks:\n  a: {pipeline: without}\nonExit: {component: report}"),
     ),
     "no-fallback": Explanation(
         "an input that would have no value",
         "With `ignoreUpstreamFailure` a task runs although its producer failed. An input that it "
         "read from there needs a default.",
         wrong="a: {component: need, ignoreUpstreamFailure: true, inputs: {text: $(tasks.b.outputs.text)}}",
-        right=(
-            "# in the component\n"
-            'inputs: {text: {type: string, default: ""}}'
-        ),
+        right=('# in the component\ninputs: {text: {type: string, default: ""}}'),
     ),
     "empty-loop": Explanation(
         "a loop without items",
@@ -163,14 +120,8 @@ ENTRIES = {
         "retries that end before one attempt",
         "`retry.maxDuration` bounds all attempts together, `timeout` each of them. With a longer "
         "timeout there may be no second attempt.",
-        wrong=(
-            "timeout: 1h\n"
-            "retry: {max: 3, maxDuration: 30m}"
-        ),
-        right=(
-            "timeout: 1h\n"
-            "retry: {max: 3, maxDuration: 4h}"
-        ),
+        wrong=("timeout: 1h\nretry: {max: 3, maxDuration: 30m}"),
+        right=("timeout: 1h\nretry: {max: 3, maxDuration: 4h}"),
     ),
     "unknown-profile": Explanation(
         "a profile that does not exist",
@@ -182,30 +133,20 @@ ENTRIES = {
     "profile-cycle": Explanation(
         "profiles that extend each other",
         "A profile takes over what it extends, so the chain must end.",
-        wrong=(
-            "small: {extends: large}\n"
-            "large: {extends: small}"
-        ),
+        wrong=("small: {extends: large}\nlarge: {extends: small}"),
         right="large: {extends: small}",
     ),
     "bad-quantity": Explanation(
         "a quantity that KFP does not read",
-        "CPU is counted in cores or thousandths (`500m`), memory in whole bytes with a unit "
-        "(`512Mi`).",
+        "CPU is counted in cores or thousandths (`500m`), memory in whole bytes with a unit (`512Mi`).",
         wrong="memory: 1.5Gi",
         right="memory: 1536Mi",
     ),
     "request-above-limit": Explanation(
         "a request above its limit",
         "Kubernetes refuses a container that asks for more than it may have.",
-        wrong=(
-            "requests: {cpu: 4}\n"
-            "limits: {cpu: 2}"
-        ),
-        right=(
-            "requests: {cpu: 2}\n"
-            "limits: {cpu: 4}"
-        ),
+        wrong=("requests: {cpu: 4}\nlimits: {cpu: 2}"),
+        right=("requests: {cpu: 2}\nlimits: {cpu: 4}"),
     ),
     "not-supported": Explanation(
         "something that cannot be compiled",

@@ -84,16 +84,9 @@ ENTRIES = {
     "item-outside-loop": Explanation(
         "an item where there is no loop",
         "`$(item)` and `$(loops.NAME.item)` have a meaning inside a `forEach` only.",
-        wrong=(
-            "tasks:\n"
-            "  a: {component: use, inputs: {x: $(item)}}"
-        ),
+        wrong=("tasks:\n  a: {component: use, inputs: {x: $(item)}}"),
         right=(
-            "tasks:\n"
-            "  l:\n"
-            "    forEach: [1, 2]\n"
-            "    tasks:\n"
-            "      a: {component: use, inputs: {x: $(item)}}"
+            "tasks:\n  l:\n    forEach: [1, 2]\n    tasks:\n      a: {component: use, inputs: {x: $(item)}}"
         ),
     ),
     "not-a-loop": Explanation(
@@ -124,8 +117,7 @@ ENTRIES = {
     ),
     "part-outside-component": Explanation(
         "the path of an artifact outside a component",
-        "A file has a path only where it was brought: inside the component. Pass the artifact "
-        "itself.",
+        "A file has a path only where it was brought: inside the component. Pass the artifact itself.",
         wrong="inputs: {file: $(tasks.a.outputs.data.path)}",
         right="inputs: {data: $(tasks.a.outputs.data)}",
     ),
@@ -138,8 +130,7 @@ ENTRIES = {
     ),
     "artifact-needs-part": Explanation(
         "an artifact without `.path` or `.uri`",
-        "Inside a component an artifact is a file: say whether its local path or its address is "
-        "meant.",
+        "Inside a component an artifact is a file: say whether its local path or its address is meant.",
         wrong="args: [$(inputs.data)]",
         right="args: [$(inputs.data.path)]",
     ),

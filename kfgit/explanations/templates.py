@@ -32,7 +32,7 @@ ENTRIES = {
         "A value holds expressions, pure filters and `{% if %}`. Loops, includes and calls are "
         "left out, and variables themselves hold no templates.",
         wrong='"{% for x in vars.xs %}{{ x }}{% endfor %}"',
-        right='"{{ vars.xs | join(\',\') }}"',
+        right="\"{{ vars.xs | join(',') }}\"",
     ),
     "template-too-large": Explanation(
         "a template that would make too much",
@@ -44,13 +44,7 @@ ENTRIES = {
         "a template in a key",
         "Templates fill in values; they never change the structure of a document. Overlays and "
         "patches do that.",
-        wrong=(
-            "tasks:\n"
-            '  "{{ vars.task }}": {component: train}'
-        ),
-        right=(
-            "tasks:\n"
-            '  train: {component: "{{ vars.component }}"}'
-        ),
+        wrong=('tasks:\n  "{{ vars.task }}": {component: train}'),
+        right=('tasks:\n  train: {component: "{{ vars.component }}"}'),
     ),
 }

@@ -37,8 +37,7 @@ ENTRIES = {
     ),
     "bad-default": Explanation(
         "a default that cannot be",
-        "Artifacts have no defaults, since nobody made them, and a default is a value and no "
-        "reference.",
+        "Artifacts have no defaults, since nobody made them, and a default is a value and no reference.",
         wrong='data: {type: Dataset, default: "gs://x"}',
         right="data: {type: Dataset, optional: true}",
     ),
@@ -59,10 +58,7 @@ ENTRIES = {
         "Schedules and runs give parameters. A pipeline that they start brings its artifacts in "
         "with `import`.",
         wrong='inputs: {data: "gs://x"}   # of a Schedule',
-        right=(
-            "tasks:\n"
-            "  data: {import: {uri: $(inputs.uri), type: Dataset}}"
-        ),
+        right=("tasks:\n  data: {import: {uri: $(inputs.uri), type: Dataset}}"),
     ),
     "bad-output": Explanation(
         "an output that cannot be given out",

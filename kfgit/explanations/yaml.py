@@ -11,16 +11,8 @@ ENTRIES = {
         "a key is written twice",
         "YAML readers disagree about which of two equal keys counts, so kfgit takes neither side. "
         "Remove or rename one of them.",
-        wrong=(
-            "tasks:\n"
-            "  train: {component: a}\n"
-            "  train: {component: b}"
-        ),
-        right=(
-            "tasks:\n"
-            "  train-a: {component: a}\n"
-            "  train-b: {component: b}"
-        ),
+        wrong=("tasks:\n  train: {component: a}\n  train: {component: b}"),
+        right=("tasks:\n  train-a: {component: a}\n  train-b: {component: b}"),
     ),
     "unquoted-template": Explanation(
         "a template without quotes",
@@ -43,10 +35,7 @@ ENTRIES = {
         "The anchor is missing, contains itself, or its aliases expand to more values than kfgit "
         "reads from one file.",
         wrong="a: *nobody",
-        right=(
-            "a: &base {max: 2}\n"
-            "b: *base"
-        ),
+        right=("a: &base {max: 2}\nb: *base"),
     ),
     "yaml-character": Explanation(
         "a character that YAML forbids",
@@ -57,18 +46,13 @@ ENTRIES = {
     ),
     "yaml-complex-key": Explanation(
         "a key that is no text",
-        "Keys are plain words or strings. YAML also allows lists and maps as keys; kfgit does "
-        "not.",
-        wrong=(
-            "? [a, b]\n"
-            ": 1"
-        ),
+        "Keys are plain words or strings. YAML also allows lists and maps as keys; kfgit does not.",
+        wrong=("? [a, b]\n: 1"),
         right="a-b: 1",
     ),
     "yaml-encoding": Explanation(
         "the file is not UTF-8",
-        "kfgit reads UTF-8, with or without a byte order mark. Save the file as UTF-8 in your "
-        "editor.",
+        "kfgit reads UTF-8, with or without a byte order mark. Save the file as UTF-8 in your editor.",
         wrong="caf\\xe9   # Latin-1",
         right="café   # UTF-8",
     ),
@@ -77,11 +61,7 @@ ENTRIES = {
         "`<<` is not part of YAML 1.2. Write the keys out, use a pipeline's `defaults`, or let an "
         "environment lay an overlay over the document.",
         wrong="train: {<<: *base, cache: false}",
-        right=(
-            "defaults: {retry: {max: 2}}\n"
-            "tasks:\n"
-            "  train: {component: train, cache: false}"
-        ),
+        right=("defaults: {retry: {max: 2}}\ntasks:\n  train: {component: train, cache: false}"),
     ),
     "yaml-syntax": Explanation(
         "the YAML cannot be read",
@@ -94,14 +74,8 @@ ENTRIES = {
     "yaml-tab": Explanation(
         "a tab where YAML wants blanks",
         "YAML is indented with blanks only. Let your editor insert them.",
-        wrong=(
-            "spec:\n"
-            "<tab>tasks: {}"
-        ),
-        right=(
-            "spec:\n"
-            "  tasks: {}"
-        ),
+        wrong=("spec:\n<tab>tasks: {}"),
+        right=("spec:\n  tasks: {}"),
     ),
     "yaml-tag": Explanation(
         "a YAML tag",
@@ -121,9 +95,6 @@ ENTRIES = {
         "One file may have 2 MiB and 400,000 values. Split it into several files; they may stand "
         "in any folder of the sources.",
         wrong="components/all.yaml   # 3 MiB",
-        right=(
-            "components/train.yaml\n"
-            "components/deploy.yaml"
-        ),
+        right=("components/train.yaml\ncomponents/deploy.yaml"),
     ),
 }

@@ -7,11 +7,26 @@ through the outputs of its switch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 from kfgit.diagnostics import did_you_mean
+from kfgit.graph.bound import (
+    Binding,
+    Bound,
+    BoundInput,
+    BoundItem,
+    BoundOutput,
+    BoundRun,
+    Path,
+    Problem,
+    Scope,
+    Unknown,
+    below,
+    exit_scope,
+    root_scope,
+    type_of,
+)
 from kfgit.model import (
     ArtifactType,
     Component,
@@ -34,119 +49,30 @@ from kfgit.model import (
 )
 from kfgit.references import InputRef, ItemRef, OutputRef, Ref, RunRef, TaskRef, WorkspaceRef, show
 
-Path: TypeAlias = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scope:
-    """One DAG. `path` leads to it in task names; `loop` is the loop whose body it is."""
-
-    kind: Literal["pipeline", "loop", "branch", "exit"]
-    path: Path
-    tasks: Mapping[str, Task]
-    pipeline: Pipeline
-    project: Project
-    parent: Scope | None = None
-    loop: Loop | None = None
-    branch: int = 0
-    unclear: bool = False
-
-    def outwards(self) -> Iterator[Scope]:
-        """This scope and those around it."""
-        scope: Scope | None = self
-        while scope is not None:
-            yield scope
-            scope = scope.parent
-
-
-@dataclass(frozen=True, slots=True)
-class BoundInput:
-    """An input of the pipeline."""
-
-    name: str
-    type: Type | None
-
-
-@dataclass(frozen=True, slots=True)
-class BoundOutput:
-    """An output of a task; `path` names it from the pipeline down.
-
-    `collected` over the loops on the way; then `element` is the type of one iteration's output.
-    """
-
-    path: Path
-    output: str
-    type: Type | None
-    holder: Scope = field(compare=False, hash=False)
-    collected: bool = False
-    element: Type | None = None
-
-    @property
-    def sibling(self) -> str:
-        """The task or group in `holder` that the consumer waits for."""
-        return self.path[len(self.holder.path)]
-
-
-@dataclass(frozen=True, slots=True)
-class BoundItem:
-    """The item of a loop, or a field of it."""
-
-    loop: Path
-    field: str | None
-    type: Type | None
-
-
-@dataclass(frozen=True, slots=True)
-class BoundRun:
-    """Something about the run itself."""
-
-    field: str
-    type: Type | None
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Bound to something faulty that was told elsewhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a reference means nothing here."""
-
-    code: str
-    message: str
-    help: str | None = None
-
-
-Bound: TypeAlias = BoundInput | BoundOutput | BoundItem | BoundRun
-Binding: TypeAlias = Bound | Unknown | Problem
-
-
-def root_scope(pipeline: Pipeline, project: Project) -> Scope:
-    """The scope of a pipeline's own tasks."""
-    return Scope("pipeline", (), pipeline.tasks, pipeline, project, unclear=pipeline.unclear)
-
-
-def exit_scope(pipeline: Pipeline, project: Project) -> Scope | None:
-    """The scope of the exit task, which sees no other task."""
-    if pipeline.on_exit is None:
-        return None
-    return Scope("exit", (), {"onExit": pipeline.on_exit}, pipeline, project)
-
-
-def below(scope: Scope, task: Task) -> tuple[Scope, ...]:
-    """The scopes that a task opens: a loop's body, a switch's branches."""
-    path = (*scope.path, task.name)
-    match task.action:
-        case Loop(tasks=tasks) as loop:
-            return (Scope("loop", path, tasks, scope.pipeline, scope.project, scope, loop, unclear=task.unclear),)
-        case Switch(branches=branches):
-            return tuple(
-                Scope("branch", path, branch.tasks, scope.pipeline, scope.project, scope, branch=index, unclear=branch.unclear)
-                for index, branch in enumerate(branches)
-            )
-        case _:
-            return ()
+__all__ = [
+    "Binding",
+    "Bound",
+    "BoundInput",
+    "BoundItem",
+    "BoundOutput",
+    "BoundRun",
+    "Path",
+    "Problem",
+    "Scope",
+    "Unknown",
+    "below",
+    "bind",
+    "collected_type",
+    "common_type",
+    "component_of",
+    "exit_scope",
+    "item_type",
+    "outputs_of",
+    "pipeline_outputs",
+    "references_of",
+    "root_scope",
+    "type_of",
+]
 
 
 def bind(scope: Scope, ref: Ref, _busy: frozenset[Any] = frozenset()) -> Binding:
@@ -161,13 +87,23 @@ def bind(scope: Scope, ref: Ref, _busy: frozenset[Any] = frozenset()) -> Binding
         case RunRef(field="status"):
             if scope.kind == "exit":
                 return BoundRun("status", StatusType())
-            return Problem("status-outside-exit", "`$(run.status)` is read in `onExit` only", "ask for it in the exit task")
+            return Problem(
+                "status-outside-exit",
+                "`$(run.status)` is read in `onExit` only",
+                "ask for it in the exit task",
+            )
         case RunRef(field=name):
             return BoundRun(name, ParameterType("string"))
         case OutputRef():
-            return Problem("reference-not-allowed", f"`{show(ref)}` is written inside a component", "write `$(tasks.TASK.outputs.NAME)`")
+            return Problem(
+                "reference-not-allowed",
+                f"`{show(ref)}` is written inside a component",
+                "write `$(tasks.TASK.outputs.NAME)`",
+            )
         case WorkspaceRef():
-            return Problem("no-workspace", "this pipeline has no workspace", "workspaces cannot be compiled yet")
+            return Problem(
+                "no-workspace", "this pipeline has no workspace", "workspaces cannot be compiled yet"
+            )
 
 
 def _input(scope: Scope, ref: InputRef) -> Binding:
@@ -176,7 +112,11 @@ def _input(scope: Scope, ref: InputRef) -> Binding:
         return Unknown()
     if port is None:
         known = list(scope.pipeline.inputs)
-        return Problem("unknown-input", f"the pipeline has no input `{ref.name}`", did_you_mean(ref.name, known, what="its inputs"))
+        return Problem(
+            "unknown-input",
+            f"the pipeline has no input `{ref.name}`",
+            did_you_mean(ref.name, known, what="its inputs"),
+        )
     if ref.part:
         return _part(ref, ref.part)
     return BoundInput(ref.name, port.type) if port.type is not None else Unknown()
@@ -190,11 +130,17 @@ def _part(ref: Ref, part: str) -> Problem:
 def _item(scope: Scope, ref: ItemRef, busy: frozenset[Any]) -> Binding:
     loops = [s for s in scope.outwards() if s.kind == "loop"]
     if not loops:
-        return Problem("item-outside-loop", f"`{show(ref)}` stands in no loop", "use it in the tasks of a `forEach`")
+        return Problem(
+            "item-outside-loop", f"`{show(ref)}` stands in no loop", "use it in the tasks of a `forEach`"
+        )
     chosen = next((s for s in loops if ref.loop is None or s.path[-1] == ref.loop), None)
     if chosen is None or chosen.loop is None or chosen.parent is None:
         known = [s.path[-1] for s in loops]
-        return Problem("unknown-loop", f"no loop `{ref.loop}` is around this task", did_you_mean(ref.loop or "", known, what="loops around it"))
+        return Problem(
+            "unknown-loop",
+            f"no loop `{ref.loop}` is around this task",
+            did_you_mean(ref.loop or "", known, what="loops around it"),
+        )
     if _is_unknown(chosen.loop.items):
         return Unknown()
     type_ = item_type(chosen, busy)
@@ -207,14 +153,22 @@ def _item_field(scope: Scope, name: str, type_: Type | None) -> Binding:
     items = scope.loop.items if scope.loop is not None else None
     if isinstance(items, Literal_) and isinstance(items.value, list) and items.value:
         if not all(isinstance(item, dict) for item in items.value):
-            return Problem("item-has-no-fields", f"the items have no `{name}`: they are no maps", "write `$(item)`")
+            return Problem(
+                "item-has-no-fields", f"the items have no `{name}`: they are no maps", "write `$(item)`"
+            )
         lacking = [item for item in items.value if name not in item]
         if lacking:
             known = sorted({str(key) for item in items.value for key in item})
-            return Problem("unknown-item-field", f"not every item has `{name}`", did_you_mean(name, known, what="fields of the items"))
+            return Problem(
+                "unknown-item-field",
+                f"not every item has `{name}`",
+                did_you_mean(name, known, what="fields of the items"),
+            )
         return BoundItem(scope.path, name, common_type([item[name] for item in items.value]))
     if type_ is not None and not (isinstance(type_, ParameterType) and type_.name == "dict"):
-        return Problem("item-has-no-fields", f"the items have no `{name}`: they are no maps", "write `$(item)`")
+        return Problem(
+            "item-has-no-fields", f"the items have no `{name}`: they are no maps", "write `$(item)`"
+        )
     return BoundItem(scope.path, name, None)
 
 
@@ -251,17 +205,15 @@ def common_type(values: list[Any]) -> ParameterType | None:
 
 
 def _name_of(value: Any) -> ParameterName | None:
-    names: dict[type, ParameterName] = {bool: "bool", int: "int", float: "float", str: "string", list: "list", dict: "dict"}
+    names: dict[type, ParameterName] = {
+        bool: "bool",
+        int: "int",
+        float: "float",
+        str: "string",
+        list: "list",
+        dict: "dict",
+    }
     return names.get(type(value))
-
-
-def type_of(binding: Binding) -> Type | None:
-    """The type of what was bound; None where it is unknown."""
-    match binding:
-        case BoundInput(type=type_) | BoundItem(type=type_) | BoundRun(type=type_) | BoundOutput(type=type_):
-            return type_
-        case Unknown() | Problem():
-            return None
 
 
 def _is_unknown(value: Value) -> bool:
@@ -272,7 +224,11 @@ def _task(scope: Scope, ref: TaskRef, busy: frozenset[Any]) -> Binding:
     if ref.part:
         return _part(ref, ref.part)
     if scope.kind == "exit":
-        return Problem("exit-reads-task", "the exit task cannot read another task", "give it pipeline inputs and `$(run.status)`")
+        return Problem(
+            "exit-reads-task",
+            "the exit task cannot read another task",
+            "give it pipeline inputs and `$(run.status)`",
+        )
     first, *rest = ref.path
     holder = next((s for s in scope.outwards() if first in s.tasks), None)
     if holder is None:
@@ -297,11 +253,19 @@ def _task(scope: Scope, ref: TaskRef, busy: frozenset[Any]) -> Binding:
 def _no_loop(task: Task, ref: TaskRef) -> Problem:
     if isinstance(task.action, Switch):
         help_ = f"give it out of every branch with `outputs`, and read `$(tasks.{task.name}.outputs.NAME)`"
-        return Problem("reference-into-branch", f"`{show(ref)}` reaches into a branch of `{task.name}`", help_)
+        return Problem(
+            "reference-into-branch", f"`{show(ref)}` reaches into a branch of `{task.name}`", help_
+        )
     if isinstance(task.action, UsePipeline):
         help_ = f"give it out of the pipeline with `outputs`, and read `$(tasks.{task.name}.outputs.NAME)`"
-        return Problem("reference-into-pipeline", f"`{show(ref)}` reaches into the pipeline of `{task.name}`", help_)
-    return Problem("not-a-loop", f"`{task.name}` is no loop and holds no tasks", f"write `$(tasks.{task.name}.outputs.NAME)`")
+        return Problem(
+            "reference-into-pipeline", f"`{show(ref)}` reaches into the pipeline of `{task.name}`", help_
+        )
+    return Problem(
+        "not-a-loop",
+        f"`{task.name}` is no loop and holds no tasks",
+        f"write `$(tasks.{task.name}.outputs.NAME)`",
+    )
 
 
 def _missing_task(scope: Scope, ref: TaskRef, name: str) -> Problem | Unknown:
@@ -318,32 +282,54 @@ def _missing_task(scope: Scope, ref: TaskRef, name: str) -> Problem | Unknown:
 def _into_branch(scope: Scope, name: str) -> Problem | None:
     for task in scope.tasks.values():
         if isinstance(task.action, Switch) and any(name in branch.tasks for branch in task.action.branches):
-            help_ = f"give it out of every branch with `outputs`, and read `$(tasks.{task.name}.outputs.NAME)`"
-            return Problem("reference-into-branch", f"the task `{name}` stands in a branch of `{task.name}`", help_)
+            help_ = (
+                f"give it out of every branch with `outputs`, and read `$(tasks.{task.name}.outputs.NAME)`"
+            )
+            return Problem(
+                "reference-into-branch", f"the task `{name}` stands in a branch of `{task.name}`", help_
+            )
     return None
 
 
 def _into_loop(scope: Scope, name: str, ref: TaskRef) -> Problem | None:
     for task in scope.tasks.values():
         if isinstance(task.action, Loop) and name in task.action.tasks:
-            help_ = f"write `$(tasks.{task.name}.{name}.outputs.{ref.output}.*)` for the list of all iterations"
-            return Problem("reference-into-loop", f"the task `{name}` stands in the loop `{task.name}`", help_)
+            help_ = (
+                f"write `$(tasks.{task.name}.{name}.outputs.{ref.output}.*)` for the list of all iterations"
+            )
+            return Problem(
+                "reference-into-loop", f"the task `{name}` stands in the loop `{task.name}`", help_
+            )
     return None
 
 
-def _output(scope: Scope, holder: Scope, here: Scope, task: Task, ref: TaskRef, busy: frozenset[Any]) -> Binding:
+def _output(
+    scope: Scope, holder: Scope, here: Scope, task: Task, ref: TaskRef, busy: frozenset[Any]
+) -> Binding:
     through_loop = len(ref.path) > 1
     if through_loop and not ref.collected:
         fixed = show(TaskRef(ref.path, ref.output, collected=True))
-        return Problem("reference-into-loop", f"`{show(ref)}` reads one of many iterations", f"write `{fixed}` for the list of all")
+        return Problem(
+            "reference-into-loop",
+            f"`{show(ref)}` reads one of many iterations",
+            f"write `{fixed}` for the list of all",
+        )
     if through_loop and scope.path[: len(holder.path) + 1] == (*holder.path, ref.path[0]):
-        fixed = show(TaskRef(ref.path[1:], ref.output, collected=len(ref.path) > 2))  # noqa: PLR2004 - a loop in the loop
-        return Problem("reference-into-loop", f"`{show(ref)}` stands in the loop that it collects", f"write `{fixed}` in the same iteration")
+        fixed = show(TaskRef(ref.path[1:], ref.output, collected=len(ref.path) > 2))
+        return Problem(
+            "reference-into-loop",
+            f"`{show(ref)}` stands in the loop that it collects",
+            f"write `{fixed}` in the same iteration",
+        )
     if isinstance(task.action, Loop):
         help_ = f"write `$(tasks.{'.'.join(ref.path)}.TASK.outputs.{ref.output}.*)`"
         return Problem("unknown-output", f"the loop `{task.name}` has no outputs of its own", help_)
     if ref.collected and not through_loop:
-        return Problem("not-a-loop", f"`{task.name}` runs once, there is nothing to collect", f"write `{show(TaskRef(ref.path, ref.output))}`")
+        return Problem(
+            "not-a-loop",
+            f"`{task.name}` runs once, there is nothing to collect",
+            f"write `{show(TaskRef(ref.path, ref.output))}`",
+        )
     types = outputs_of(here, task, busy)
     if types is None:
         return Unknown()
@@ -381,7 +367,9 @@ def component_of(scope: Scope, task: Task) -> Component | None:
     return task.action.inline or scope.project.components.get(task.action.name.text)
 
 
-def outputs_of(scope: Scope, task: Task, busy: frozenset[Any] = frozenset()) -> Mapping[str, Type | None] | None:
+def outputs_of(
+    scope: Scope, task: Task, busy: frozenset[Any] = frozenset()
+) -> Mapping[str, Type | None] | None:
     """The outputs of a task by name; None where they are not known because something is faulty."""
     match task.action:
         case UseComponent():
@@ -417,7 +405,9 @@ def _outputs_are_unclear(scope: Scope, task: Task) -> bool:
             return False
 
 
-def pipeline_outputs(pipeline: Pipeline, project: Project, busy: frozenset[Any] = frozenset()) -> Mapping[str, Type | None] | None:
+def pipeline_outputs(
+    pipeline: Pipeline, project: Project, busy: frozenset[Any] = frozenset()
+) -> Mapping[str, Type | None] | None:
     """The outputs of a pipeline; those without a declared type take the type of what they come from."""
     if pipeline.name in busy:
         return None
@@ -441,7 +431,9 @@ def _switch_outputs(scope: Scope, task: Task, busy: frozenset[Any]) -> Mapping[s
     for name in branches[0].outputs:
         if all(name in branch.outputs for branch in branches):
             given = branches[0].outputs[name].value
-            types[name] = type_of(bind(scopes[0], given.ref, busy | {key})) if isinstance(given, Whole) else None
+            types[name] = (
+                type_of(bind(scopes[0], given.ref, busy | {key})) if isinstance(given, Whole) else None
+            )
     return types
 
 

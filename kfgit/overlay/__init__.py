@@ -50,7 +50,15 @@ def _unique(documents: Iterable[Located], faults: list[Diagnostic]) -> dict[tupl
         if first is not document:
             message = f"the {document.kind} `{document.name}` is written twice"
             related = (Related("first written here", first.name_span),)
-            faults.append(Diagnostic("duplicate-document", message, document.name_span, "rename or remove one of them", related=related))
+            faults.append(
+                Diagnostic(
+                    "duplicate-document",
+                    message,
+                    document.name_span,
+                    "rename or remove one of them",
+                    related=related,
+                )
+            )
     return unique
 
 
@@ -82,9 +90,17 @@ def _addition_fault(document: Located, names: list[str]) -> Diagnostic | None:
     what = f"{document.kind} `{document.name}`"
     if "apiVersion" not in document.node.entries:
         help_ = did_you_mean(document.name, names, what=f"documents of kind {document.kind}")
-        return Diagnostic("overlay-without-target", f"there is no {what} to lay this over", document.name_span, help_)
+        return Diagnostic(
+            "overlay-without-target", f"there is no {what} to lay this over", document.name_span, help_
+        )
     close = nearest(document.name, names)
     if close is None or not is_typo(document.name, close):
         return None
     message = f"the {what} is new here, and one typo away from `{close}`"
-    return Diagnostic("addition-near-base", message, document.name_span, f"write `{close}` to change that one", severity="warning")
+    return Diagnostic(
+        "addition-near-base",
+        message,
+        document.name_span,
+        f"write `{close}` to change that one",
+        severity="warning",
+    )

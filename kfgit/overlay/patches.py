@@ -77,7 +77,9 @@ def _patched(node: Node, patch: Mapping, faults: list[Diagnostic]) -> Node:
             result = _operate(node, operation)
             span = operation.entries["path"].node.span if "path" in operation.entries else operation.span
             if isinstance(result, str):
-                faults.append(Diagnostic("patch-failed", result, span, "see RFC 6902 for the form of a JSON patch"))
+                faults.append(
+                    Diagnostic("patch-failed", result, span, "see RFC 6902 for the form of a JSON patch")
+                )
             else:
                 node = _same(node, result, span, faults)
     return node
@@ -88,7 +90,9 @@ def _same(old: Node, new: Node, span: Span, faults: list[Diagnostic]) -> Node:
     if all(_text(old, path) == _text(new, path) for path in (("kind",), ("metadata", "name"))):
         return new
     message = "a patch cannot rename a document or change its kind"
-    faults.append(Diagnostic("patch-failed", message, span, "write the other document below `environments/NAME/`"))
+    faults.append(
+        Diagnostic("patch-failed", message, span, "write the other document below `environments/NAME/`")
+    )
     return old
 
 
@@ -166,7 +170,9 @@ def with_entry(node: Mapping, key: str, value: Node) -> Mapping:
     return Mapping({**node.entries, key: Entry(old.key_span if old else value.span, value)}, node.span)
 
 
-def _put_item(node: Sequence, step: str, rest: tuple[str, ...], value: Node | None, *, replace: bool) -> Node | str:
+def _put_item(
+    node: Sequence, step: str, rest: tuple[str, ...], value: Node | None, *, replace: bool
+) -> Node | str:
     items = list(node.items)
     if step == "-" and not rest and not replace and value is not None:
         return Sequence((*items, value), node.span)

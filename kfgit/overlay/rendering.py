@@ -54,13 +54,24 @@ def template_variables(node: Node) -> Iterator[Diagnostic]:
 def _about(home: Located | None, environment: str) -> dict[str, Any]:
     spec = plain(home.node).get("spec") if home is not None else None
     spec = spec if isinstance(spec, dict) else {}
-    labels = plain(at(home.node, ("metadata", "labels")) or Mapping({}, home.node.span)) if home is not None else {}
+    labels = (
+        plain(at(home.node, ("metadata", "labels")) or Mapping({}, home.node.span))
+        if home is not None
+        else {}
+    )
     target = spec.get("target")
     namespace = target.get("namespace") if isinstance(target, dict) else None
-    return {"name": environment, "mode": spec.get("mode", "production"), "namespace": namespace, "labels": labels}
+    return {
+        "name": environment,
+        "mode": spec.get("mode", "production"),
+        "namespace": namespace,
+        "labels": labels,
+    }
 
 
-def rendered(document: Located, scope: MappingOf[str, Any], spans: MappingOf[str, Node], faults: list[Diagnostic]) -> Located:
+def rendered(
+    document: Located, scope: MappingOf[str, Any], spans: MappingOf[str, Node], faults: list[Diagnostic]
+) -> Located:
     """The document with its templates rendered; the same object where there are none."""
     if document.kind == "Project":
         return document
@@ -77,7 +88,9 @@ def rendered(document: Located, scope: MappingOf[str, Any], spans: MappingOf[str
 class _Renderer:
     """Renders the scalars of one document; keeps what needs no rendering."""
 
-    def __init__(self, scope: MappingOf[str, Any], spans: MappingOf[str, Node], faults: list[Diagnostic]) -> None:
+    def __init__(
+        self, scope: MappingOf[str, Any], spans: MappingOf[str, Node], faults: list[Diagnostic]
+    ) -> None:
         self._scope, self._spans, self._faults = scope, spans, faults
 
     def environment(self, node: Mapping) -> Node:
@@ -110,7 +123,9 @@ class _Renderer:
         for key, entry in node.entries.items():
             if "{" in key and template.is_template(key):
                 help_ = "use an overlay or a patch to change keys"
-                self._faults.append(Diagnostic("template-in-key", "a key cannot be a template", entry.key_span, help_))
+                self._faults.append(
+                    Diagnostic("template-in-key", "a key cannot be a template", entry.key_span, help_)
+                )
             new = self.node(entry.node)
             if new is not entry.node:
                 changed[key] = Entry(entry.key_span, new)

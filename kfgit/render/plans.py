@@ -86,6 +86,14 @@ def _differences(change: Change, style: Style) -> list[str]:
     return lines
 
 
+def outcome(results: Sequence[ChangeFinished]) -> str:
+    """One line: `Applied: 3 created, 1 deleted; 1 failed, 2 skipped.`."""
+    done = [_PAST.get(r.action, r.action) for r in results if r.state == "done"]
+    parts = [f"{done.count(word)} {word}" for word in _PAST.values() if word in done]
+    rest = [f"{count} {state}" for state in ("failed", "skipped") if (count := sum(r.state == state for r in results))]
+    return f"Applied: {'; '.join(filter(None, (', '.join(parts) or 'nothing', ', '.join(rest))))}.\n"
+
+
 def _fields(change: Change) -> Sequence[Difference]:
     """What differs; a digest only where nothing else tells it."""
     diff: Sequence[Difference] = getattr(change, "diff", ())

@@ -83,9 +83,13 @@ def resolve(
         home.name_span if home else _NOWHERE,
         next((d.node for d in by_kind.get("Project", {}).values()), None),
     )
-    profiles = objects.profiles(reader, {name: d.node for name, d in by_kind.get("ResourceProfile", {}).items()})
+    profiles = objects.profiles(
+        reader, {name: d.node for name, d in by_kind.get("ResourceProfile", {}).items()}
+    )
     faults += reader.faults
-    faulty |= {("ResourceProfile", name) for name in by_kind.get("ResourceProfile", {}) if name not in profiles}
+    faulty |= {
+        ("ResourceProfile", name) for name in by_kind.get("ResourceProfile", {}) if name not in profiles
+    }
     components, pipelines, schedules, experiments, runs = {}, {}, {}, {}, {}
     for document in view.documents:
         one = Reader(strays=strays, doubled=doubled)
@@ -116,7 +120,15 @@ def resolve(
         if one.broken:
             faulty.add((document.kind, name))
     project = Project(
-        project_name, environment, components, pipelines, schedules, experiments, runs, profiles, frozenset(faulty)
+        project_name,
+        environment,
+        components,
+        pipelines,
+        schedules,
+        experiments,
+        runs,
+        profiles,
+        frozenset(faulty),
     )
     return Checked(project, (*faults, *objects.name_clashes(view.documents, environment.prefix)))
 
@@ -124,4 +136,3 @@ def resolve(
 def _description(node: Mapping) -> str:
     found = at(node, ("metadata", "description"))
     return found.value if isinstance(found, Scalar) and isinstance(found.value, str) else ""
-

@@ -16,7 +16,6 @@ from kfgit.model import (
     Container,
     IfPresent,
     Input,
-    Name,
     Output,
     ParameterType,
     Python,
@@ -31,11 +30,16 @@ from kfgit.resolve.values import literal_fault, show_type, text_of, type_of
 from kfgit.source import Span
 
 
-def component(reader: Reader, name: str, spec: Mapping, span: Span, sources: PythonSources, description: str = "") -> Component:
+def component(
+    reader: Reader, name: str, spec: Mapping, span: Span, sources: PythonSources, description: str = ""
+) -> Component:
     """A component from its spec; faulty parts are left out and told."""
     inner = reader.nested()
     unclear = inner.is_unclear(spec, "inputs", "outputs")
-    inputs = {key: input_(inner, key, entry.key_span, entry.node) for key, entry in inner.entries(spec.get("inputs"))}
+    inputs = {
+        key: input_(inner, key, entry.key_span, entry.node)
+        for key, entry in inner.entries(spec.get("inputs"))
+    }
     outputs = {
         key: Output(key, type_of(inner, _field(entry.node, "type")), entry.key_span, _description(entry.node))
         for key, entry in inner.entries(spec.get("outputs"))
@@ -48,7 +52,10 @@ def component(reader: Reader, name: str, spec: Mapping, span: Span, sources: Pyt
         unclear = unclear or found is None or not found[1].whole
         if found is not None:
             implementation, function = found
-            inputs, outputs = inputs_of(inner, spec, inputs, function), outputs_of(inner, spec, outputs, function)
+            inputs, outputs = (
+                inputs_of(inner, spec, inputs, function),
+                outputs_of(inner, spec, outputs, function),
+            )
     elif "container" in spec.entries:
         implementation = _container(inner, spec.entries["container"].node, Ports(inputs, outputs, unclear))
     elif "notebook" in spec.entries:
@@ -57,7 +64,9 @@ def component(reader: Reader, name: str, spec: Mapping, span: Span, sources: Pyt
     else:
         inner.broken = True
     reader.faults += inner.faults
-    return Component(name, inputs, outputs, implementation, span, description, whole=not inner.broken, unclear=unclear)
+    return Component(
+        name, inputs, outputs, implementation, span, description, whole=not inner.broken, unclear=unclear
+    )
 
 
 class Ports(NamedTuple):
@@ -91,7 +100,9 @@ def input_(reader: Reader, name: str, span: Span, node: Node) -> Input:
         has_default=given,
         optional=reader.boolean(_field(node, "optional")) or unclear,
         description=_description(node),
-        enum=tuple(reader.plain(_field(node, "enum")) or ()) if isinstance(_field(node, "enum"), Sequence) else (),
+        enum=tuple(reader.plain(_field(node, "enum")) or ())
+        if isinstance(_field(node, "enum"), Sequence)
+        else (),
         minimum=reader.number(_field(node, "min")),
         maximum=reader.number(_field(node, "max")),
         pattern=reader.string(_field(node, "pattern")),
@@ -124,8 +135,18 @@ def _check_input(reader: Reader, port: Input, default: Node | None) -> None:
         reader.fault("bad-default", f"the artifact `{port.name}` cannot have a default", default.span, help_)
     elif default is not None and isinstance(port.type, StatusType):
         reader.fault("bad-default", f"`{port.name}` cannot have a default", default.span)
-    elif default is not None and isinstance(default, Scalar) and isinstance(default.value, str) and "$(" in default.value.replace("$$(", ""):
-        reader.fault("bad-default", "a default is a value, not a reference", default.span, "set the input where the pipeline is used")
+    elif (
+        default is not None
+        and isinstance(default, Scalar)
+        and isinstance(default.value, str)
+        and "$(" in default.value.replace("$$(", "")
+    ):
+        reader.fault(
+            "bad-default",
+            "a default is a value, not a reference",
+            default.span,
+            "set the input where the pipeline is used",
+        )
     elif default is not None:
         fault = literal_fault(port.default, port)
         if fault is not None:
@@ -139,7 +160,12 @@ def _check_outputs(reader: Reader, outputs: MappingOf[str, Output]) -> None:
             reader.fault("bad-output", "`TaskFinalStatus` cannot be an output", output.span)
         elif isinstance(output.type, ArtifactType) and output.type.many:
             help_ = "give out one artifact, or let a loop collect several"
-            reader.fault("bad-output", f"a component cannot give out a list of artifacts (`{output.name}`)", output.span, help_)
+            reader.fault(
+                "bad-output",
+                f"a component cannot give out a list of artifacts (`{output.name}`)",
+                output.span,
+                help_,
+            )
 
 
 def _container(reader: Reader, node: Node, ports: Ports) -> Container | None:
@@ -149,7 +175,12 @@ def _container(reader: Reader, node: Node, ports: Ports) -> Container | None:
     image = spec.get("image")
     name = reader.string(image)
     if name is not None and image is not None and "$(" in name:
-        reader.fault("reference-not-allowed", "an image cannot hold a reference", image.span, "choose it with `{{ vars.… }}`")
+        reader.fault(
+            "reference-not-allowed",
+            "an image cannot hold a reference",
+            image.span,
+            "choose it with `{{ vars.… }}`",
+        )
     script = _script(reader, spec.get("script"))
     command = tuple(_arguments(reader, spec.get("command")))
     args = tuple(_arguments(reader, spec.get("args")))
@@ -183,7 +214,9 @@ def _argument(reader: Reader, node: Node) -> Argument | None:
         case Scalar(value=str() as content):
             return TextArgument(text_of(reader, node, content), node.span)
         case Scalar(value=int() | float() as number):
-            return TextArgument(Text((str(number).lower() if isinstance(number, bool) else str(number),)), node.span)
+            return TextArgument(
+                Text((str(number).lower() if isinstance(number, bool) else str(number),)), node.span
+            )
         case Mapping() if "concat" in node.entries:
             return Concat(tuple(_arguments(reader, node.get("concat"))), node.span)
         case Mapping() if "if" in node.entries:
@@ -191,7 +224,9 @@ def _argument(reader: Reader, node: Node) -> Argument | None:
             name = reader.name(choice.get("present")) if choice is not None else None
             if choice is None or name is None:
                 return None
-            return IfPresent(name, _listed(reader, choice.get("then")), _listed(reader, choice.get("else")), node.span)
+            return IfPresent(
+                name, _listed(reader, choice.get("then")), _listed(reader, choice.get("else")), node.span
+            )
         case _:
             reader.broken = True
             return None
@@ -234,7 +269,12 @@ def _check_conditions(reader: Reader, arguments: tuple[Argument, ...], ports: Po
                     reader.fault("not-supported", f"`present` asks for a parameter; `{name.text}` is an artifact", name.span,
                                  "KFP's backend decides it for parameters only")  # fmt: skip
                 elif not port.optional and not port.has_default:
-                    reader.warn("always-present", f"the input `{name.text}` is always present", name.span, "make it `optional: true`")
+                    reader.warn(
+                        "always-present",
+                        f"the input `{name.text}` is always present",
+                        name.span,
+                        "make it `optional: true`",
+                    )
             case TextArgument():
                 pass
 
@@ -255,16 +295,32 @@ def _check_port(reader: Reader, ref: Ref, span: Span, ports: Ports) -> None:
                          "give the component an input, and pass it there")  # fmt: skip
             return
         case _:
-            reader.fault("reference-not-allowed", f"a component cannot read `{show(ref)}`", span, "pass it as an input")
+            reader.fault(
+                "reference-not-allowed", f"a component cannot read `{show(ref)}`", span, "pass it as an input"
+            )
             return
     if port is None and ports.unclear:
         reader.broken = True
         return
     if port is None:
-        reader.fault(f"unknown-{what}", f"there is no {what} `{name}`", span, did_you_mean(name, known, what=f"{what}s"))
+        reader.fault(
+            f"unknown-{what}",
+            f"there is no {what} `{name}`",
+            span,
+            did_you_mean(name, known, what=f"{what}s"),
+        )
         return
-    if isinstance(port.type, ArtifactType) and not part and not (isinstance(ref, InputRef) and port.type.many):
-        reader.fault("artifact-needs-part", f"`{show(ref)}` is an artifact", span, f"write `{show(ref)[:-1]}.path)` or `.uri`")
+    if (
+        isinstance(port.type, ArtifactType)
+        and not part
+        and not (isinstance(ref, InputRef) and port.type.many)
+    ):
+        reader.fault(
+            "artifact-needs-part",
+            f"`{show(ref)}` is an artifact",
+            span,
+            f"write `{show(ref)[:-1]}.path)` or `.uri`",
+        )
     elif isinstance(port.type, ParameterType):
         _check_parameter(reader, ref, part, span)
 
@@ -274,4 +330,9 @@ def _check_parameter(reader: Reader, ref: Ref, part: str, span: Span) -> None:
         help_ = f"write the value to `$(outputs.{ref.name}.path)`"
         reader.fault("parameter-part", f"an output parameter is a file: `{show(ref)}`", span, help_)
     elif isinstance(ref, InputRef) and part:
-        reader.fault("parameter-part", f"`{ref.name}` is a parameter and has no `{part}`", span, f"write `$(inputs.{ref.name})`")
+        reader.fault(
+            "parameter-part",
+            f"`{ref.name}` is a parameter and has no `{part}`",
+            span,
+            f"write `$(inputs.{ref.name})`",
+        )

@@ -22,7 +22,12 @@ def _env_value(reader: Reader, node: Node) -> EnvValue | None:
         text = reader.string(node)
         if text is not None and "$(" in text.replace("$$(", ""):
             message = "an environment value cannot hold a reference"
-            reader.fault("reference-not-allowed", message, node.span, "pass the value as an input; `$$(` writes the text itself")
+            reader.fault(
+                "reference-not-allowed",
+                message,
+                node.span,
+                "pass the value as an input; `$$(` writes the text itself",
+            )
             return None
         return text.replace("$$(", "$(") if text is not None else None
     found = reader.mapping(node)

@@ -27,14 +27,24 @@ from kfgit.source import Span
 
 # What a profile says about a cluster, which a KFP task's IR does not carry yet.
 _CLUSTER_ONLY = ("sharedMemory", "node", "priority", "queue")
-PRUNE = {"schedules": "delete", "profiles": "delete", "experiments": "keep", "pipelines": "keep", "runs": "keep"}
+PRUNE = {
+    "schedules": "delete",
+    "profiles": "delete",
+    "experiments": "keep",
+    "pipelines": "keep",
+    "runs": "keep",
+}
 
 
 def _inputs(reader: Reader, node: Node | None) -> tuple[dict[str, Any], dict[str, Span]]:
     values: dict[str, Any] = {}
     spans: dict[str, Span] = {}
     for key, entry in reader.entries(node):
-        if isinstance(entry.node, Scalar) and isinstance(entry.node.value, str) and "$(" in entry.node.value.replace("$$(", ""):
+        if (
+            isinstance(entry.node, Scalar)
+            and isinstance(entry.node.value, str)
+            and "$(" in entry.node.value.replace("$$(", "")
+        ):
             reader.fault("reference-not-allowed", "an input of a schedule or run is a value, not a reference", entry.node.span,
                          "write the value; `{{ vars.… }}` may stand here")  # fmt: skip
             spans[key] = entry.node.span
@@ -90,10 +100,20 @@ def schedule(reader: Reader, name: str, document: Mapping, span: Span) -> Schedu
 def _check_times(reader: Reader, spec: Mapping, found: Schedule) -> None:
     zone = spec.get("timezone")
     if zone is not None and not _is_zone(found.timezone):
-        reader.fault("unknown-timezone", f"there is no time zone `{found.timezone}`", zone.span, "use an IANA name such as `Europe/Paris`")
+        reader.fault(
+            "unknown-timezone",
+            f"there is no time zone `{found.timezone}`",
+            zone.span,
+            "use an IANA name such as `Europe/Paris`",
+        )
     every = spec.get("every")
     if every is not None and found.every == 0:
-        reader.fault("out-of-range", "`every` must be at least one second, not `0s`", every.span, "write a duration such as `2h`")
+        reader.fault(
+            "out-of-range",
+            "`every` must be at least one second, not `0s`",
+            every.span,
+            "write a duration such as `2h`",
+        )
     times = {}
     for key, text in (("start", found.start), ("end", found.end)):
         node = spec.get(key)
@@ -101,7 +121,12 @@ def _check_times(reader: Reader, spec: Mapping, found: Schedule) -> None:
             continue
         times[key] = _instant(text)
         if times[key] is None:
-            reader.fault("bad-time", f"`{text}` is no time", node.span, "write RFC 3339, such as `2026-01-31T02:00:00Z`")
+            reader.fault(
+                "bad-time",
+                f"`{text}` is no time",
+                node.span,
+                "write RFC 3339, such as `2026-01-31T02:00:00Z`",
+            )
     start, end = times.get("start"), times.get("end")
     node = spec.get("end")
     if start is not None and end is not None and node is not None and end <= start:
@@ -109,7 +134,12 @@ def _check_times(reader: Reader, spec: Mapping, found: Schedule) -> None:
     if found.cron is not None and found.cron_span is not None:
         problem = _cron_problem(found.cron)
         if problem is not None:
-            reader.fault("bad-cron", problem, found.cron_span, "five fields: minute hour day month weekday, such as `0 2 * * *`")
+            reader.fault(
+                "bad-cron",
+                problem,
+                found.cron_span,
+                "five fields: minute hour day month weekday, such as `0 2 * * *`",
+            )
 
 
 # Any day will do to ask whether a cron ever fires: the next five years hold a leap year and every weekday.
@@ -198,7 +228,7 @@ def environment(
         "cluster" if reader.string(target.get("type")) == "cluster" else "local",
         reader.string(target.get("executor")) or "auto",
         {key: Name(str(plain(e.node)), e.node.span) for key, e in reader.entries(spec.get("profiles"))},
-        {key: "keep" for key in prune} if development else prune,
+        dict.fromkeys(prune, "keep") if development else prune,
         reader.strings(spec.get("protect")),
         {**policies, **(plain(own) if isinstance(own := spec.get("policies"), Mapping) else {})},
         reader.string(target.get("namespace")),
@@ -225,7 +255,9 @@ def profiles(reader: Reader, documents: MappingOf[str, Mapping]) -> dict[str, Pr
             told |= set(circle)
         elif len(chain) == 1:
             help_ = did_you_mean(missing.text, documents, what="profiles")
-            reader.fault("unknown-profile", f"there is no ResourceProfile `{missing.text}`", missing.span, help_)
+            reader.fault(
+                "unknown-profile", f"there is no ResourceProfile `{missing.text}`", missing.span, help_
+            )
     return found
 
 
@@ -278,4 +310,6 @@ def name_clashes(documents: Iterable[Located], prefix: str) -> Iterator[Diagnost
         if place is not None:
             message = f"the {document.kind} `{there.name}` is called `{text or prefix + document.name}` on the server too"
             related = (Related("it stands here", there.name_span),)
-            yield Diagnostic("duplicate-name", message, place.span, "choose another `externalName`", related=related)
+            yield Diagnostic(
+                "duplicate-name", message, place.span, "choose another `externalName`", related=related
+            )

@@ -72,14 +72,20 @@ class PipelineReader:
             reader.string(spec.get("pipelineRoot")),
             reader.texts(metadata.get("labels")) if "labels" in metadata.entries else {},
             whole=not reader.broken,
-            unclear="package" in spec.entries or reader.is_unclear(document.get("spec"), "inputs", "outputs", "tasks"),
+            unclear="package" in spec.entries
+            or reader.is_unclear(document.get("spec"), "inputs", "outputs", "tasks"),
             labels_span=_labels_span(document),
         )
 
     def _not_yet(self, node: Mapping) -> None:
         for key, what in _NOT_YET.items():
             if key in node.entries:
-                self.reader.fault("not-supported", f"{what} cannot be compiled yet", node.entries[key].key_span, "leave it out")
+                self.reader.fault(
+                    "not-supported",
+                    f"{what} cannot be compiled yet",
+                    node.entries[key].key_span,
+                    "leave it out",
+                )
 
     def _output(self, name: str, span: Span, node: Node) -> PipelineOutput:
         found = self.reader.mapping(node)
@@ -92,7 +98,9 @@ class PipelineReader:
 
     def tasks(self, node: Node | None) -> dict[str, Task]:
         """The tasks of one scope."""
-        return {name: self.task(name, entry.key_span, entry.node) for name, entry in self.reader.entries(node)}
+        return {
+            name: self.task(name, entry.key_span, entry.node) for name, entry in self.reader.entries(node)
+        }
 
     def task(self, name: str, span: Span, node: Node) -> Task:
         """One task; without an action where that is faulty."""
@@ -154,9 +162,18 @@ class PipelineReader:
             self.reader.broken = True
             return None
         uri = value(self.reader, spec.entries["uri"].node) or _unknown(spec.entries["uri"].node)
-        type_ = type_of(self.reader, spec.get("type")) if "type" in spec.entries else ArtifactType("system.Artifact")
+        type_ = (
+            type_of(self.reader, spec.get("type"))
+            if "type" in spec.entries
+            else ArtifactType("system.Artifact")
+        )
         if type_ is not None and (not isinstance(type_, ArtifactType) or type_.many):
-            self.reader.fault("bad-import", "an import brings in one artifact", spec.entries["type"].node.span, "name an artifact type such as `Dataset`")
+            self.reader.fault(
+                "bad-import",
+                "an import brings in one artifact",
+                spec.entries["type"].node.span,
+                "name an artifact type such as `Dataset`",
+            )
             type_ = None
         metadata = value(self.reader, spec.entries["metadata"].node) if "metadata" in spec.entries else None
         reimport = self.reader.boolean(spec.get("reimport")) or False
@@ -186,7 +203,9 @@ class PipelineReader:
         unclear = self.reader.is_unclear(found, "tasks", "outputs")
         if isinstance(found.get("outputs"), Mapping):
             unclear = unclear or len(outputs) < len(list(self.reader.entries(found.get("outputs"))))
-        bad_condition = (when is None and "when" in found.entries) or (unclear and "when" not in found.entries)
+        bad_condition = (when is None and "when" in found.entries) or (
+            unclear and "when" not in found.entries
+        )
         return Branch(when, self.tasks(found.get("tasks")), outputs, found.span, bad_condition, unclear)
 
     def settings(self, node: Node | None) -> Settings:
@@ -219,13 +238,20 @@ class PipelineReader:
         if found is None or most is None:
             return None
         reader = self.reader
-        return Retry(most, reader.duration(found.get("backoff")), reader.number(found.get("factor")), reader.duration(found.get("maxDuration")))
+        return Retry(
+            most,
+            reader.duration(found.get("backoff")),
+            reader.number(found.get("factor")),
+            reader.duration(found.get("maxDuration")),
+        )
 
 
 def _labels_span(document: Mapping) -> Span | None:
     """The key that holds the labels, or would."""
     holder = document.entries.get("metadata")
-    labels = holder.node.entries.get("labels") if holder is not None and isinstance(holder.node, Mapping) else None
+    labels = (
+        holder.node.entries.get("labels") if holder is not None and isinstance(holder.node, Mapping) else None
+    )
     found = labels or holder
     return found.key_span if found is not None else None
 
@@ -239,14 +265,19 @@ def resources(reader: Reader, node: Node | None) -> Resources | None:
     found = reader.mapping(node)
     if found is None:
         return None
-    amounts = {which: reader.texts(found.get(which)) if which in found.entries else {} for which in ("requests", "limits")}
+    amounts = {
+        which: reader.texts(found.get(which)) if which in found.entries else {}
+        for which in ("requests", "limits")
+    }
     spans = {
         f"{which}.{name}": entry.node.span
         for which in amounts
         if isinstance(found.get(which), Mapping)
         for name, entry in reader.entries(found.get(which))
     }
-    return Resources(amounts["requests"], amounts["limits"], accelerator(reader, found.get("accelerator")), spans)
+    return Resources(
+        amounts["requests"], amounts["limits"], accelerator(reader, found.get("accelerator")), spans
+    )
 
 
 def accelerator(reader: Reader, node: Node | None) -> Accelerator | None:
@@ -257,4 +288,3 @@ def accelerator(reader: Reader, node: Node | None) -> Accelerator | None:
         return None
     count = reader.integer(found.get("count")) if "count" in found.entries else 1
     return Accelerator(resource, 1 if count is None else count, reader.string(found.get("model")))
-

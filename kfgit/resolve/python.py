@@ -60,7 +60,11 @@ def _function(reader: Reader, code: Mapping, sources: PythonSources) -> Function
     if isinstance(inline, Scalar) and isinstance(inline.value, str):
         found, faults = lightweight.read(inline.value, wanted.text, inline.span.file, place)
         faults = tuple(_inside(fault, inline, place) for fault in faults)
-        found = replace(found, inputs=_moved(found.inputs, inline), outputs=_moved(found.outputs, inline)) if found else None
+        found = (
+            replace(found, inputs=_moved(found.inputs, inline), outputs=_moved(found.outputs, inline))
+            if found
+            else None
+        )
     else:
         file = code.get("file")
         content, path = _file(reader, file, sources)
@@ -96,15 +100,27 @@ def _file(reader: Reader, node: Node | None, sources: PythonSources) -> tuple[st
         return None, ""
     path = python_path(node.span.file, file)
     if path is None:
-        reader.fault("path-outside", f"`{file}` is outside the repository", node.span, "move the file into the repository")
+        reader.fault(
+            "path-outside",
+            f"`{file}` is outside the repository",
+            node.span,
+            "move the file into the repository",
+        )
         return None, ""
     content = sources(path)
     if content is None:
-        reader.fault("file-not-found", f"there is no readable file `{path}`", node.span, "the path is relative to this document")
+        reader.fault(
+            "file-not-found",
+            f"there is no readable file `{path}`",
+            node.span,
+            "the path is relative to this document",
+        )
     return content, path
 
 
-def inputs_of(reader: Reader, spec: Mapping, declared: dict[str, Input], function: Function) -> dict[str, Input]:
+def inputs_of(
+    reader: Reader, spec: Mapping, declared: dict[str, Input], function: Function
+) -> dict[str, Input]:
     """The inputs: those of the signature, or the declared ones where they agree with it."""
     ports = {port.name: port for port in function.inputs}
     if "inputs" not in spec.entries:
@@ -118,7 +134,12 @@ def inputs_of(reader: Reader, spec: Mapping, declared: dict[str, Input], functio
             free = [known for known in ports if known not in declared]
             meant.add(nearest(name, free))
             message = f"the function `{function.name}` has no parameter `{name}`"
-            reader.fault("signature-mismatch", message, given.span, did_you_mean(name, free or ports, what="parameters"))
+            reader.fault(
+                "signature-mismatch",
+                message,
+                given.span,
+                did_you_mean(name, free or ports, what="parameters"),
+            )
         merged[name] = _agree(reader, given, port) if port is not None else given
     for name, port in ports.items():
         if name in declared:
@@ -158,7 +179,9 @@ def _from_port(port: Port) -> Input:
     return Input(port.name, parse_type(port.type), port.span, port.default, port.has_default, port.optional)
 
 
-def outputs_of(reader: Reader, spec: Mapping, declared: dict[str, Output], function: Function) -> dict[str, Output]:
+def outputs_of(
+    reader: Reader, spec: Mapping, declared: dict[str, Output], function: Function
+) -> dict[str, Output]:
     """The outputs: those of the signature, or the declared ones where they agree with it."""
     ports = {port.name: port for port in function.outputs}
     if "outputs" not in spec.entries:
@@ -172,12 +195,21 @@ def outputs_of(reader: Reader, spec: Mapping, declared: dict[str, Output], funct
             free = [known for known in ports if known not in declared]
             meant.add(nearest(name, free))
             message = f"the function `{function.name}` has no output `{name}`"
-            reader.fault("signature-mismatch", message, given.span, did_you_mean(name, free or ports, what="outputs"))
+            reader.fault(
+                "signature-mismatch", message, given.span, did_you_mean(name, free or ports, what="outputs")
+            )
         else:
             _compare(reader, name, given.type, parse_type(port.type), given.span)
     for name in ports:
         if name not in declared and name not in meant:
             message = f"the output `{name}` of `{function.name}` is not declared"
-            reader.fault("signature-mismatch", message, spec.entries["outputs"].key_span, "declare it, or leave all outputs out")
-    undeclared = {name: Output(name, parse_type(p.type), p.span) for name, p in ports.items() if name not in declared}
+            reader.fault(
+                "signature-mismatch",
+                message,
+                spec.entries["outputs"].key_span,
+                "declare it, or leave all outputs out",
+            )
+    undeclared = {
+        name: Output(name, parse_type(p.type), p.span) for name, p in ports.items() if name not in declared
+    }
     return {**declared, **undeclared}

@@ -38,7 +38,9 @@ class Reader:
         """The map without what has no business in it: that was told by its key, and nobody looks at its value."""
         if not self.strays:
             return node
-        return Mapping({key: e for key, e in node.entries.items() if e.key_span not in self.strays}, node.span)
+        return Mapping(
+            {key: e for key, e in node.entries.items() if e.key_span not in self.strays}, node.span
+        )
 
     def is_unclear(self, node: Node | None, *maps: str) -> bool:
         """Whether what seems to be missing in a map may only be misspelt: it has a stray key, or no map where one belongs."""
@@ -115,7 +117,11 @@ class Reader:
         """A map of texts; numbers become their text, as Kubernetes quantities may be written."""
         found: dict[str, str] = {}
         for key, entry in self.entries(node):
-            if isinstance(entry.node, Scalar) and entry.node.value is not None and not isinstance(entry.node.value, bool):
+            if (
+                isinstance(entry.node, Scalar)
+                and entry.node.value is not None
+                and not isinstance(entry.node.value, bool)
+            ):
                 found[key] = str(entry.node.value)
             else:
                 self.broken = True

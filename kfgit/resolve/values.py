@@ -114,7 +114,11 @@ def literal_fault(value: Any, port: Input) -> tuple[str, str, str | None] | None
         return "type-mismatch", message, _hint(value, port.type)
     if port.enum and value not in port.enum:
         known = [str(v) for v in port.enum]
-        return "value-not-allowed", f"`{port.name}` cannot be {_short(value)}", did_you_mean(str(value), known, what="its values")
+        return (
+            "value-not-allowed",
+            f"`{port.name}` cannot be {_short(value)}",
+            did_you_mean(str(value), known, what="its values"),
+        )
     if isinstance(value, int | float) and not isinstance(value, bool):
         if port.minimum is not None and value < port.minimum:
             return "out-of-range", f"`{port.name}` must be at least {port.minimum:g}, not {value}", None
@@ -139,7 +143,7 @@ def _is_finite(value: Any) -> bool:
 
 def _matches(pattern: str, value: str) -> bool:
     """Bounded by size; a pattern with nested repetition is not tried, since it could take for ever."""
-    if len(pattern) > 500 or len(value) > 2000 or re.search(r"[+*}]\)?[+*{]", pattern):  # noqa: PLR2004
+    if len(pattern) > 500 or len(value) > 2000 or re.search(r"[+*}]\)?[+*{]", pattern):
         return True
     try:
         return re.search(pattern, value) is not None
@@ -148,13 +152,20 @@ def _matches(pattern: str, value: str) -> bool:
 
 
 def _kind(value: Any) -> str:
-    names = {bool: "a boolean", int: "a whole number", float: "a number", str: "a string", list: "a list", dict: "a map"}
+    names = {
+        bool: "a boolean",
+        int: "a whole number",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+        dict: "a map",
+    }
     return names.get(type(value), "this")
 
 
 def _short(value: Any) -> str:
     text = repr(value) if not isinstance(value, str) else f'"{value}"'
-    return text if len(text) < 60 else text[:57] + "…"  # noqa: PLR2004 - one line
+    return text if len(text) < 60 else text[:57] + "…"
 
 
 def _hint(value: Any, type_: ParameterType) -> str | None:
@@ -253,7 +264,9 @@ def condition(reader: Reader, node: Node | None) -> Condition | None:
         found = references.parse(leaf.text.strip())
         if isinstance(found, BadReference):
             root = leaf.text.split(".")[0].strip()
-            help_ = found.help if root in references.ROOTS else did_you_mean(root, references.ROOTS, what="roots")
+            help_ = (
+                found.help if root in references.ROOTS else did_you_mean(root, references.ROOTS, what="roots")
+            )
             reader.fault("bad-reference", found.message, node.span, help_)
             return None
         refs[leaf.text] = found

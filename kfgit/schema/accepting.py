@@ -1,8 +1,8 @@
 """A fast yes or no: a strict schema as a tree of closures.
 
-Most documents are right, and jsonschema takes a millisecond to say so. What is refused here jsonschema is asked about, and
-it alone decides what to tell; a test holds the two to the same answer. `compiled` gives None for a schema with words
-that it does not know.
+Most documents are right, and jsonschema takes a millisecond to say so. What is refused here jsonschema is asked about,
+and it alone decides what to tell; a test holds the two to the same answer. `compiled` gives None for a schema with
+words that it does not know.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from kfgit.schema.bundles import Schema
 from kfgit.schema.rules import RULES
@@ -24,8 +24,10 @@ _NOTES = frozenset(
 _TYPES: Mapping[str, Accepts] = {
     "string": lambda value: isinstance(value, str),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "number": lambda value: not isinstance(value, bool)
-    and (isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))),
+    "number": lambda value: (
+        not isinstance(value, bool)
+        and (isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)))
+    ),
     "boolean": lambda value: isinstance(value, bool),
     "array": lambda value: isinstance(value, list),
     "object": lambda value: isinstance(value, dict),
@@ -50,9 +52,9 @@ class _Compiler:
         self._definitions = definitions
         self._made: dict[str, Accepts] = {}
 
-    def schema(self, schema: Schema | bool) -> Accepts:
+    def schema(self, schema: Schema | Literal[True, False]) -> Accepts:
         """One schema: every word of it agrees."""
-        if isinstance(schema, bool):
+        if schema is True or schema is False:
             return lambda _value: schema
         checks = [self._word(word, value, schema) for word, value in schema.items() if word not in _NOTES]
         found = tuple(check for check in checks if check is not None)
@@ -104,7 +106,8 @@ class _Compiler:
             if not isinstance(value, dict):
                 return True
             return all(
-                known[key](item) if key in known else key in refused or others(item) for key, item in value.items()
+                known[key](item) if key in known else key in refused or others(item)
+                for key, item in value.items()
             )
 
         return accepts

@@ -21,10 +21,13 @@ class Fault(NamedTuple):
 
 
 def without_cascades(faults: list[Fault]) -> Iterator[Fault]:
+    """Those that do not follow from others; of several at one value the first in rank."""
     unknown = [fault for fault in faults if fault.error == "unknown-key"]
     meant = {(fault.path, key) for fault in unknown for key in fault.keys}
     # A key that resembles nothing was meant as one of those that the map needs.
-    meant |= {(f.path, key) for f in faults if f.error == "missing-choice" for u in unknown if (u.path, u.keys) == (f.path, ()) for key in f.keys}
+    strange = {fault.path for fault in unknown if not fault.keys}
+    choices = [fault for fault in faults if fault.error == "missing-choice" and fault.path in strange]
+    meant |= {(fault.path, key) for fault in choices for key in fault.keys}
     clashing = {fault.path for fault in faults if fault.error == "exclusive-keys"}
     unclear = clashing | {fault.path for fault in faults if fault.error == "missing-choice"}
     rank = list(VALUE_ERRORS)
@@ -46,6 +49,7 @@ def _follows(fault: Fault, meant: set[tuple[Path, str]], broken: set[Path]) -> b
 
 
 def fault_of(name: str, case: Case) -> Fault:
+    """An error of the validator as a diagnostic."""
     if name in KEY_ERRORS:
         diagnostic, keys = KEY_ERRORS[name](case)
         return Fault(diagnostic, name, case.path, keys)

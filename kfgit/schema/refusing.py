@@ -11,6 +11,7 @@ from kfgit.schema.rules import RULES, Rule, unknown_keys
 
 
 def build(schema: Schema) -> Any:
+    """The validator of a strict schema."""
     from jsonschema import Draft202012Validator, ValidationError  # noqa: PLC0415 - 0.1 s that a start does not need
     from jsonschema.validators import extend  # noqa: PLC0415
 

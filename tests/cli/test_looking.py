@@ -272,22 +272,22 @@ def test_completion(kfgit: Kfgit, shell: str):
         ("kfgit explain duplicate-k", {"duplicate-key"}),
     ],
 )
-def test_completion_knows_names(process: Kfgit, project: MakeProject, line: str, offered: set[str]):
+def test_completion_knows_names(kfgit: Kfgit, project: MakeProject, line: str, offered: set[str]):
     run = "apiVersion: kfgit.dev/v1\nkind: Run\nmetadata: {name: smoke}\nspec: {pipeline: hello}\n"
     root = project({**BASE, "environments/staging.yaml": STAGING, "pipelines/run.yaml": run})
     words = line.split(" ")
     asked = {"_KFGIT_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
-    told = process(cwd=root, env=asked)
+    told = kfgit(cwd=root, env=asked)
     assert offered <= {answer.partition(",")[2] for answer in told.out.splitlines()}
     elsewhere = {**asked, "COMP_WORDS": line.replace("kfgit ", f"kfgit -C {root} ", 1), "COMP_CWORD": str(len(words) + 1)}
-    assert process(cwd=root.parent, env=elsewhere).out == told.out
+    assert kfgit(cwd=root.parent, env=elsewhere).out == told.out
 
 
-def test_completion_is_silent_about_what_is_broken(process: Kfgit, project: MakeProject, tmp_path: Path):
+def test_completion_is_silent_about_what_is_broken(kfgit: Kfgit, project: MakeProject, tmp_path: Path):
     asked = {"_KFGIT_COMPLETE": "bash_complete", "COMP_WORDS": "kfgit runs show ", "COMP_CWORD": "3"}
     root = project({**BASE, "kfgit.yaml": "[", ".kfgit/local/state.db": "broken " * 1000})
     for folder in (root, tmp_path):
-        assert process(cwd=folder, env=asked).out.strip() == ""
+        assert kfgit(cwd=folder, env=asked).out.strip() == ""
     assert not (tmp_path / ".kfgit").exists()
 
 

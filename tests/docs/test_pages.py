@@ -79,16 +79,16 @@ def spans() -> Iterator[tuple[str, str]]:
             yield f"{page.name} {found[1]}", found[1].replace("…", "").strip()
 
 
-LINES = list(shell_lines())
-SPANS = list(spans())
+LINES = dict(shell_lines())
+SPANS = dict(spans())
 
 
-@pytest.mark.parametrize("line", [line for _, line in LINES], ids=[name for name, _ in LINES])
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES.keys())
 def test_command_lines_are_right(line: str) -> None:
     check_line(line)
 
 
-@pytest.mark.parametrize("line", [line for _, line in SPANS], ids=[name for name, _ in SPANS])
+@pytest.mark.parametrize("line", SPANS.values(), ids=SPANS.keys())
 def test_commands_in_the_text_exist(line: str) -> None:
     # The text names a command or a flag, it does not call it.
     with contextlib.suppress(click.MissingParameter, click.BadOptionUsage):

@@ -4,11 +4,20 @@ Each pair is `pairs/NAME.py`, whose `pipeline` the official SDK compiles, and `p
 same name kfgit compiles; both take python components from the `.py`. They are compared in the normal form of
 `normal.py`. Where kfgit differs on purpose the pairs leave it out:
 
-- a `Concat` is carried out by kfgit, since KFP's backend does not know it (issue #9486);
-- `$(NAME)` and `$$` in a command or argument are escaped for kubelet, which the SDK leaves to the author;
+- a `Concat` is carried out by kfgit, since KFP's backend knows none (issue #9486), and an `if` in a command stands
+  in the arguments, where the backend looks for it;
+- `$(NAME)` and `$$` in a command, argument or variable are escaped for kubelet, which the SDK leaves to the author;
 - the display name of a loop or switch is its name in the source, where the SDK says `for-loop-1`;
 - quotes in conditions are escaped, and conditions may be joined; the SDK writes broken CEL or drops one side;
-- no retry policy is written for `retry: {max: 0}`.
+- no retry policy is written for `retry: {max: 0}`, and nothing ignores failures where there is no upstream;
+- an output of a guarded task may be read outside its guard.
+
+And where SDK 2.17.0 compiles something wrong or not at all, which `tests/cases/compile` shows of kfgit alone:
+
+- fields of items in f-strings, and items of an outer loop in them, become inputs of the pipeline that it has not;
+- what follows an `If` and `Elif` without an `Else` lands inside their group;
+- all fields of a literal item take the type of the first, and a condition on one and a use of another do not compile;
+- executors of a nested pipeline that uses a component twice overwrite each other where the outer one uses it, too.
 """
 
 from __future__ import annotations

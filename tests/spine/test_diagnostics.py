@@ -12,7 +12,6 @@ import ast
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,11 +70,23 @@ def wanted_in(files: dict[str, str]) -> Iterator[Wanted]:
         for number, line in enumerate(text.split("\n"), start=1):
             for match in _WANTED.finditer(line):
                 found = match.groupdict()
-                yield Wanted(path, number, found["severity"], found["code"], found["said"], found["at"], found["environment"])
+                yield Wanted(
+                    path,
+                    number,
+                    found["severity"],
+                    found["code"],
+                    found["said"],
+                    found["at"],
+                    found["environment"],
+                )
 
 
 def written(root: Path, files: dict[str, str]) -> Path:
-    for path, text in {project.PROJECT_FILE: PROJECT, LIBRARY: (ROOT / "tests/cases/library.yaml").read_text(), **files}.items():
+    for path, text in {
+        project.PROJECT_FILE: PROJECT,
+        LIBRARY: (ROOT / "tests/cases/library.yaml").read_text(),
+        **files,
+    }.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8", newline="")
     return root
@@ -100,7 +111,9 @@ def difference(files: dict[str, str], told: tuple[Diagnostic, ...]) -> list[str]
         line = lines[wanted.file][wanted.line - 1]
         met = next((d for d in left if wanted.is_met_by(d, line)), None)
         if met is None:
-            missing.append(f"- {wanted.file}:{wanted.line} {wanted.severity}[{wanted.code}]: {wanted.said} {wanted.at or ''}")
+            missing.append(
+                f"- {wanted.file}:{wanted.line} {wanted.severity}[{wanted.code}]: {wanted.said} {wanted.at or ''}"
+            )
         else:
             left.remove(met)
     return [*missing, *(f"+ {shown(d)}" for d in left)]
@@ -158,8 +171,12 @@ MADE: list[tuple[str, Callable[[Path], None], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("code", "make", "place"), MADE, ids=[f"{code}-{n}" for n, (code, _, _) in enumerate(MADE)])
-def test_what_no_text_file_can_hold(code: str, make: Callable[[Path], None], place: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("code", "make", "place"), MADE, ids=[f"{code}-{n}" for n, (code, _, _) in enumerate(MADE)]
+)
+def test_what_no_text_file_can_hold(
+    code: str, make: Callable[[Path], None], place: str, tmp_path: Path
+) -> None:
     root = tmp_path / "project"
     make(written(root, {}))
     assert [(d.code, d.span.start()) for d in told_of(root)] == [(code, place)]
@@ -180,9 +197,7 @@ def used_in(path: Path) -> Iterator[str]:
 
 
 TELLERS = set("Diagnostic fault warn error diagnostic _tell _fault Problem TemplateFault".split())
-FRONT_END = (
-    "document overlay resolve graph packages schema lightweight template references shell policies driver project".split()
-)
+FRONT_END = "document overlay resolve graph packages schema lightweight template references shell policies driver project".split()
 
 
 def front_end() -> Iterator[Path]:
@@ -208,7 +223,9 @@ def test_every_code_that_is_explained_is_used() -> None:
 
 
 def test_every_code_has_a_case() -> None:
-    tried = {wanted.code for case in CASES for wanted in wanted_in(files_of(case))} | {code for code, _, _ in MADE}
+    tried = {wanted.code for case in CASES for wanted in wanted_in(files_of(case))} | {
+        code for code, _, _ in MADE
+    }
     assert sorted(set(explanations.EXPLANATIONS) - tried - UNTRIED) == []
     assert sorted(tried - set(explanations.EXPLANATIONS)) == []
 

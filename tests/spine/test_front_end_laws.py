@@ -26,8 +26,42 @@ HERE = Span("x.yaml", 1, 1, 1, 1)
 
 fragments = st.lists(
     st.sampled_from(
-        ["a: ", "- ", "{", "}", "[", "]", "\n", "  ", "\t", "{{ x }}", "'", '"', "|", ">", "&a ", "*a", "<<: ", "!!str ", "? "]
-        + ["---\n", "...\n", "#", ": ", ", ", "no", "0x", "1:30", "é", "\ufeff", "\x85", "%YAML 1.1\n", "word"]
+        [
+            "a: ",
+            "- ",
+            "{",
+            "}",
+            "[",
+            "]",
+            "\n",
+            "  ",
+            "\t",
+            "{{ x }}",
+            "'",
+            '"',
+            "|",
+            ">",
+            "&a ",
+            "*a",
+            "<<: ",
+            "!!str ",
+            "? ",
+        ]
+        + [
+            "---\n",
+            "...\n",
+            "#",
+            ": ",
+            ", ",
+            "no",
+            "0x",
+            "1:30",
+            "é",
+            "\ufeff",
+            "\x85",
+            "%YAML 1.1\n",
+            "word",
+        ]
     ),
     max_size=40,
 ).map("".join)
@@ -53,7 +87,9 @@ def test_a_plain_scalar_is_a_json_value(text: str) -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["a", "b"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "c"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "c"]), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -106,17 +142,78 @@ def without_nulls(value: Any) -> Any:
 
 @given(json_values, json_values, json_values)
 def test_overlays_without_deletions_are_associative(a: Any, b: Any, c: Any) -> None:
-    one, two, three = (node_of(without_nulls(v) if isinstance(v, dict) else {"a": without_nulls(v) or 1}) for v in (a, b, c))
+    one, two, three = (
+        node_of(without_nulls(v) if isinstance(v, dict) else {"a": without_nulls(v) or 1}) for v in (a, b, c)
+    )
     assert plain(merge(merge(one, two), three)) == plain(merge(one, merge(two, three)))
 
 
-SCOPE = {"vars": {"a": 1, "b": "x", "c": [1, 2], "d": {"e": 0.5}}, "env": {"name": "dev"}, "git": {"sha": None}, "project": {"name": "p"}}
+SCOPE = {
+    "vars": {"a": 1, "b": "x", "c": [1, 2], "d": {"e": 0.5}},
+    "env": {"name": "dev"},
+    "git": {"sha": None},
+    "project": {"name": "p"},
+}
 
 expressions = st.lists(
     st.sampled_from(
-        ["{{", "}}", "{%", "%}", "{#", "#}", "{{$", " vars", ".a", ".b", ".c", ".d", "['e']", "[0]", "[1:]", " env.name", " nope", ".nope"]
-        + [" + ", " * ", " ** ", " ~ ", " / ", " // ", " % ", " - ", " == ", " in ", " is ", " not ", " and ", " if ", " else ", "endif "]
-        + [" | ", "join", "upper", "sort", "default", "replace", "first", "sum", "(", ")", ",", " 1", "0", "99999999999", " 'x'", "\\", " for x in "]
+        [
+            "{{",
+            "}}",
+            "{%",
+            "%}",
+            "{#",
+            "#}",
+            "{{$",
+            " vars",
+            ".a",
+            ".b",
+            ".c",
+            ".d",
+            "['e']",
+            "[0]",
+            "[1:]",
+            " env.name",
+            " nope",
+            ".nope",
+        ]
+        + [
+            " + ",
+            " * ",
+            " ** ",
+            " ~ ",
+            " / ",
+            " // ",
+            " % ",
+            " - ",
+            " == ",
+            " in ",
+            " is ",
+            " not ",
+            " and ",
+            " if ",
+            " else ",
+            "endif ",
+        ]
+        + [
+            " | ",
+            "join",
+            "upper",
+            "sort",
+            "default",
+            "replace",
+            "first",
+            "sum",
+            "(",
+            ")",
+            ",",
+            " 1",
+            "0",
+            "99999999999",
+            " 'x'",
+            "\\",
+            " for x in ",
+        ]
     ),
     max_size=14,
 ).map("".join)
@@ -132,7 +229,9 @@ def test_rendering_never_raises(text: str) -> None:
 
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True)
-tasks = st.from_regex(r"[a-z]([a-z0-9-]{0,4}[a-z0-9])?", fullmatch=True).filter(lambda name: name != "outputs")
+tasks = st.from_regex(r"[a-z]([a-z0-9-]{0,4}[a-z0-9])?", fullmatch=True).filter(
+    lambda name: name != "outputs"
+)
 parts = st.sampled_from(["", "path", "uri"])
 refs = st.one_of(
     st.builds(InputRef, names, parts),
@@ -172,7 +271,7 @@ PLACES = [
     ("printf %s ", ""),
     ("printf %s x", "y"),
     ("printf %s 'a'", "'b'"),
-    ('printf %s "a\'', "'b\""),
+    ("printf %s \"a'", "'b\""),
     ("printf %s \\'", "\\'"),
     ("# don't\nprintf %s ", ""),
     ('printf %s "$(printf %s ', ')"'),
@@ -185,7 +284,7 @@ PLACES = [
     ("cat <<'END' >/dev/null\nit's\nEND\nprintf %s ", ""),
     ("if true; then printf %s ", "; fi"),
     ("(printf %s ", ")"),
-    ("f() { printf %s \"$1\"; }; f ", ""),
+    ('f() { printf %s "$1"; }; f ', ""),
     ('case x in x) printf %s "', '";; esac'),
     ("printf %s $((1+1))", ""),
     ("for x in ", '; do printf %s "$x"; done'),
@@ -193,8 +292,29 @@ PLACES = [
 ]
 SPLIT = {"printf %s `printf %s "}  # unquoted command substitution is split by the shell, as anywhere
 
-values = st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
-    ["$(date)", "`id`", "a b", "'", '"', "\\", "$HOME", "*", "~", "-n", "; exit 3", "\n", "#", "", "%s", "$((1))", "END", "\nEND\n"]
+values = st.text(
+    alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12
+) | st.sampled_from(
+    [
+        "$(date)",
+        "`id`",
+        "a b",
+        "'",
+        '"',
+        "\\",
+        "$HOME",
+        "*",
+        "~",
+        "-n",
+        "; exit 3",
+        "\n",
+        "#",
+        "",
+        "%s",
+        "$((1))",
+        "END",
+        "\nEND\n",
+    ]
 )
 
 
@@ -204,22 +324,51 @@ def test_a_value_reaches_the_shell_unchanged(place: tuple[str, str], value: str)
     before, after = place
     script = shell.bind(Text((before, InputRef("x"), after)))
     assert not script.problems
-    ran = subprocess.run(["sh", "-ec", script.text, "sh", value], capture_output=True, check=True, env={"PATH": os.environ["PATH"]})
+    ran = subprocess.run(
+        ["sh", "-ec", script.text, "sh", value],
+        capture_output=True,
+        check=True,
+        env={"PATH": os.environ["PATH"]},
+    )
     nothing = shell.bind(Text((f"{before}@@@{after}",)))
-    wanted = subprocess.run(["sh", "-ec", nothing.text, "sh"], capture_output=True, check=True, env={"PATH": os.environ["PATH"]})
+    wanted = subprocess.run(
+        ["sh", "-ec", nothing.text, "sh"], capture_output=True, check=True, env={"PATH": os.environ["PATH"]}
+    )
     expected = wanted.stdout.replace(b"@@@", value.encode())
-    if before in SPLIT or "$(printf" in before:  # command substitution drops newlines at the end, and splits words
+    if (
+        before in SPLIT or "$(printf" in before
+    ):  # command substitution drops newlines at the end, and splits words
         assert b"".join(ran.stdout.split()) == b"".join(expected.split())
     else:
         assert ran.stdout == expected
 
 
 SAMPLE = [ROOT / "tests/cases/library.yaml", *sorted((ROOT / "pipelines").glob("*.yaml"))]
-DOCUMENTS: list[Any] = [found for path in SAMPLE for found in yaml.safe_load_all(path.read_text()) if isinstance(found, dict)]
+DOCUMENTS: list[Any] = [
+    found for path in SAMPLE for found in yaml.safe_load_all(path.read_text()) if isinstance(found, dict)
+]
 DOCUMENTS = [d for d in DOCUMENTS if str(d.get("apiVersion", "")).startswith("kfgit")]
 
 ODD = st.sampled_from(
-    [None, True, 0, -1, 1.5, "", "x", "no", "$(item)", "$(inputs.x)", "$(tasks.a.outputs.b.*)", "$(", "{{ vars.x }}", "{{", [], [[]], {}]
+    [
+        None,
+        True,
+        0,
+        -1,
+        1.5,
+        "",
+        "x",
+        "no",
+        "$(item)",
+        "$(inputs.x)",
+        "$(tasks.a.outputs.b.*)",
+        "$(",
+        "{{ vars.x }}",
+        "{{",
+        [],
+        [[]],
+        {},
+    ]
     + [{"a": {}}, [None], ["$(run.status)"], {"when": 3}, math.inf]
 )
 
@@ -246,7 +395,13 @@ def changed(documents: list[Any], changes: list[tuple[int, str, Any]]) -> list[A
     return documents
 
 
-@given(st.lists(st.tuples(st.integers(0, 10**6), st.sampled_from(["replace", "remove", "rename"]), ODD), min_size=1, max_size=4))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 10**6), st.sampled_from(["replace", "remove", "rename"]), ODD),
+        min_size=1,
+        max_size=4,
+    )
+)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_checking_never_raises(changes: list[tuple[int, str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,75 @@
+"""What schedules and runs give to pipelines."""
+
+from __future__ import annotations
+
+from kfgit.diagnostics import Diagnostic, did_you_mean, nearest
+from kfgit.graph.tasks import TaskChecker
+from kfgit.model import (
+    ArtifactType,
+    Input,
+    Pipeline,
+    Project,
+    Run,
+    Schedule,
+)
+from kfgit.resolve import literal_fault, show_type
+from kfgit.source import Span
+
+
+def check_objects(project: Project) -> list[Diagnostic]:
+    """Schedules, runs and profiles: what they name and give."""
+    checker = TaskChecker(project)
+    callers: list[Schedule | Run] = [*project.schedules.values(), *project.runs.values()]
+    for caller in callers:
+        if checker.known("Pipeline", caller.pipeline, project.pipelines):
+            _caller(checker, project.pipelines[caller.pipeline.text], caller)
+    for profile in project.profiles.values():
+        checker.resources(profile.resources, profile.span)
+    return checker.faults
+
+
+def _caller(checker: TaskChecker, pipeline: Pipeline, caller: Schedule | Run) -> None:
+    """The inputs that a schedule or a run gives to a pipeline."""
+    missing = [
+        name for name, port in pipeline.inputs.items() if port.required and name not in caller.input_spans
+    ]
+    meant = set()
+    for name, value in caller.inputs.items():
+        port = pipeline.inputs.get(name)
+        span = caller.input_spans[name]
+        if port is None and not pipeline.unclear:
+            meant.add(nearest(name, missing))
+            help_ = did_you_mean(name, pipeline.inputs, what="its inputs")
+            message = f"the pipeline `{pipeline.name}` has no input `{name}`"
+            checker.fault("unknown-input", message, caller.input_keys.get(name, span), help_)
+        elif port is not None:
+            _given(checker, port, value, span)
+    if pipeline.unclear or caller.unclear:
+        return
+    holder = caller.inputs_span or caller.pipeline.span
+    for name in missing:
+        port = pipeline.inputs[name]
+        if isinstance(port.type, ArtifactType):
+            _artifact_input(checker, port, caller.pipeline.span)
+        elif name not in meant:
+            help_ = f"give it under `inputs`: `{name}: …` ({show_type(port.type)})"
+            message = f"the pipeline `{pipeline.name}` needs the input `{name}`"
+            checker.fault("missing-input", message, holder, help_)
+
+
+def _given(checker: TaskChecker, port: Input, value: object, span: Span) -> None:
+    if value is None:
+        checker.fault("null-input", f"`{port.name}` cannot be null", span, "leave the input out")
+    elif isinstance(port.type, ArtifactType):
+        _artifact_input(checker, port, span)
+    else:
+        found = literal_fault(value, port)
+        if found is not None:
+            checker.fault(found[0], found[1], span, found[2])
+
+
+def _artifact_input(checker: TaskChecker, port: Input, span: Span) -> None:
+    help_ = "let the pipeline bring it in with an `import` task, and give the URI as a string"
+    checker.fault(
+        "artifact-at-root", f"nothing can be given to the artifact input `{port.name}`", span, help_
+    )

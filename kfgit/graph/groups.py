@@ -1,0 +1,141 @@
+"""Loops and switches."""
+
+from __future__ import annotations
+
+from kfgit.graph.fitting import compatible, is_list
+from kfgit.graph.scope import (
+    BoundOutput,
+    Scope,
+    below,
+    bind,
+    item_type,
+    type_of,
+)
+from kfgit.graph.values import ValueChecker
+from kfgit.model import (
+    ArtifactType,
+    Composite,
+    Literal_,
+    Loop,
+    Switch,
+    Task,
+    Type,
+    Value,
+    Whole,
+)
+from kfgit.references import show
+from kfgit.resolve import show_type
+from kfgit.source import Span
+
+
+class GroupChecker(ValueChecker):
+    """Checks of groups themselves, but not of the tasks in them."""
+
+    def loop(self, scope: Scope, task: Task, loop: Loop) -> None:
+        match loop.items:
+            case Literal_(value=list() as values, span=span):
+                if not values:
+                    self.warn("empty-loop", "the loop has no items and runs nothing", span)
+                elif any(v is None for v in values):
+                    self.fault("null-input", "an item cannot be null", span)
+            case Literal_(span=span):
+                self.fault(
+                    "type-mismatch", "`forEach` needs a list", span, "write a list, or a reference to one"
+                )
+            case Whole(ref=ref, span=span):
+                bound = self.bound(scope, ref, span)
+                have = type_of(bound) if bound is not None else None
+                if have is not None and not is_list(have):
+                    self.fault(
+                        "type-mismatch",
+                        f"`forEach` needs a list, but `{show(ref)}` is {show_type(have)}",
+                        span,
+                    )
+            case Composite(references=refs, span=span, value=items):
+                for ref in refs:
+                    self.embedded(scope, ref, span)
+                if refs and not isinstance(items, list):
+                    self.fault(
+                        "type-mismatch",
+                        "`forEach` needs a list",
+                        span,
+                        "a loop over a reference is exactly one `$( … )`",
+                    )
+                elif refs:
+                    self.fault(
+                        "not-supported",
+                        "a list with references in it cannot be looped over yet",
+                        span,
+                        "make the list in a task, and loop over its output",
+                    )
+        (body,) = below(scope, task)
+        if isinstance(item_type(body), ArtifactType) and self.project.environment.target == "cluster":
+            message = "KFP's backend cannot loop over a list of artifacts"
+            self.fault(
+                "loop-over-artifacts",
+                message,
+                loop.items.span,
+                "loop over parameters, or run it on a local target",
+            )
+
+    def switch(self, scope: Scope, task: Task, switch: Switch) -> None:
+        scopes = below(scope, task)
+        seen: dict[str, Span] = {}
+        for inner, branch in zip(scopes, switch.branches, strict=True):
+            if branch.when is not None:
+                self.condition(scope, branch.when)
+            for name, found in branch.tasks.items():
+                if name in seen:
+                    self.fault(
+                        "duplicate-task",
+                        f"two branches of `{task.name}` have a task `{name}`",
+                        found.span,
+                        "rename one of them",
+                    )
+                seen.setdefault(name, found.span)
+            for output in branch.outputs.values():
+                self._branch_output(inner, output.value)
+        self._switch_outputs(scope, task, switch)
+
+    def _branch_output(self, scope: Scope, value: Value) -> None:
+        if not isinstance(value, Whole):
+            self.fault("bad-output", "an output of a branch is exactly one `$(tasks.…)`", value.span)
+            return
+        bound = self.bound(scope, value.ref, value.span)
+        if bound is not None and (not isinstance(bound, BoundOutput) or bound.holder is not scope):
+            self.fault(
+                "bad-output",
+                f"`{show(value.ref)}` is no output of this branch's tasks",
+                value.span,
+                "KFP gives out what a task of the branch made",
+            )
+
+    def _switch_outputs(self, scope: Scope, task: Task, switch: Switch) -> None:
+        branches = switch.branches
+        every = {name: output for branch in reversed(branches) for name, output in branch.outputs.items()}
+        if not every or any(b.bad_condition for b in branches):
+            return
+        if branches[-1].when is not None:
+            help_ = "add a last branch without `when`, which gives out the same names"
+            message = f"the switch `{task.name}` gives nothing out, since it has no else"
+            self.warn("outputs-without-else", message, next(iter(every.values())).span, help_)
+            return
+        for name, output in every.items():
+            if any(branch.unclear for branch in branches):
+                continue
+            if all(name in branch.outputs for branch in branches):
+                self._same_types(scope, task, switch, name)
+            else:
+                message = f"the other branches of `{task.name}` do not all give out `{name}`, so the switch does not"
+                self.warn("unequal-outputs", message, output.span, "give the same names out of every branch")
+
+    def _same_types(self, scope: Scope, task: Task, switch: Switch, name: str) -> None:
+        wanted: Type | None = None
+        for inner, branch in zip(below(scope, task), switch.branches, strict=True):
+            value = branch.outputs[name].value
+            bound = bind(inner, value.ref) if isinstance(value, Whole) else None
+            have = type_of(bound) if isinstance(bound, BoundOutput) and bound.holder is inner else None
+            wanted = wanted or have
+            if have is not None and wanted is not None and not compatible(have, wanted):
+                message = f"`{name}` is {show_type(have)} here and {show_type(wanted)} in the first branch"
+                self.fault("unequal-outputs", message, value.span, "give out the same type")

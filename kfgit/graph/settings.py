@@ -1,0 +1,116 @@
+"""How tasks run: retries, profiles and resources."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from kfgit.diagnostics import did_you_mean
+from kfgit.graph.checker import Checker
+from kfgit.model import (
+    Name,
+    Resources,
+    Settings,
+)
+from kfgit.source import Span
+
+_CPU = re.compile(r"(\d+|\d*\.\d+)m?\Z")
+_MEMORY = re.compile(r"\d+(E|Ei|P|Pi|T|Ti|G|Gi|M|Mi|K|Ki|k)?\Z")
+_UNITS = {"": 1, "K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+_UNITS |= {f"{unit}i": 1024**power for power, unit in enumerate("KMGTPE", start=1)}
+
+
+class SettingsChecker(Checker):
+    """Checks of settings, which tasks and defaults have."""
+
+    def settings(self, settings: Settings) -> None:
+        """Settings by themselves, of a task or of `defaults`."""
+        if settings.profile is not None:
+            self._profile(settings.profile)
+        if settings.resources is not None:
+            self.resources(settings.resources, settings.spans["resources"])
+        self._patience(settings, settings, "retry", settings.spans)
+
+    def with_defaults(self, own: Settings, defaults: Settings) -> None:
+        """What a task says itself, together with a default that it leaves as it is."""
+        if own.timeout is not None and own.retry is None:
+            self._patience(defaults, own, "timeout", own.spans)
+        elif own.retry is not None and own.timeout is None:
+            self._patience(own, defaults, "retry", own.spans)
+
+    def _patience(self, retrying: Settings, timed: Settings, key: str, spans: Mapping[str, Span]) -> None:
+        retry = retrying.retry
+        if (
+            retry is None
+            or retry.max_duration is None
+            or timed.timeout is None
+            or timed.timeout <= retry.max_duration
+        ):
+            return
+        message = "one attempt may take longer than all attempts together: `timeout` is more than `retry.maxDuration`"
+        self.warn(
+            "retry-shorter-than-timeout", message, spans[key], "raise `maxDuration`, or lower the timeout"
+        )
+
+    def _profile(self, name: Name) -> None:
+        environment = self.project.environment
+        mapped = environment.profiles.get(name.text)
+        wanted = mapped or name
+        found = self.project.profiles.get(wanted.text)
+        if found is None:
+            if ("ResourceProfile", wanted.text) in self.project.faulty:
+                return
+            known = [*self.project.profiles, *environment.profiles]
+            if mapped is not None:
+                self.fault(
+                    "unknown-profile",
+                    f"there is no ResourceProfile `{mapped.text}`",
+                    mapped.span,
+                    did_you_mean(mapped.text, self.project.profiles, what="profiles"),
+                )
+            else:
+                help_ = did_you_mean(name.text, known, what="profiles")
+                self.fault("unknown-profile", f"there is no profile `{name.text}` here", name.span, help_)
+            return
+        if environment.target == "cluster" and found.cluster_only:
+            what = ", ".join(f"`{n.text}`" for n in found.cluster_only)
+            message = f"{what} of the profile `{found.name}` cannot be compiled for a cluster yet"
+            self.fault(
+                "not-supported",
+                message,
+                found.cluster_only[0].span,
+                "leave it out of profiles that KFP tasks use",
+            )
+
+    def resources(self, resources: Resources, span: Span) -> None:
+        """Quantities have units that KFP reads, and requests are within limits."""
+        for which, quantities in (("requests", resources.requests), ("limits", resources.limits)):
+            for name, text in quantities.items():
+                pattern = {"cpu": _CPU, "memory": _MEMORY}.get(name)
+                if pattern is not None and not pattern.match(text):
+                    example = "such as `500m` or `2`" if name == "cpu" else "such as `512Mi` or `2Gi`"
+                    place = resources.spans.get(f"{which}.{name}", span)
+                    self.fault(
+                        "bad-quantity",
+                        f"`{text}` is no quantity of {name} that KFP reads",
+                        place,
+                        f"write {example}",
+                    )
+        for name in ("cpu", "memory"):
+            low, high = quantity(resources.requests.get(name)), quantity(resources.limits.get(name))
+            if low is not None and high is not None and low > high:
+                message = f"the request of {name} ({resources.requests[name]}) is above its limit ({resources.limits[name]})"
+                place = resources.spans.get(f"requests.{name}", span)
+                self.fault("request-above-limit", message, place, "raise the limit, or lower the request")
+
+
+def quantity(text: str | None) -> float | None:
+    """A Kubernetes quantity as a number, in cores or bytes; None where there is none or it is bad."""
+    match = re.match(r"([0-9.]+)(m|[kKMGTPE]i?)?\Z", text or "")
+    if match is None:
+        return None
+    try:
+        number = float(match.group(1))
+    except ValueError:
+        return None
+    return number / 1000 if match.group(2) == "m" else number * _UNITS[match.group(2) or ""]
