@@ -39,6 +39,7 @@ class Repository:
     documents: tuple[Located, ...]
     diagnostics: tuple[Diagnostic, ...]
     broken: frozenset[tuple[str, str]]
+    templates: tuple[SourceFile, ...] = ()
     # What the schemas say of documents, so that each is asked about once; it follows from the documents alone.
     forms: Forms = field(default_factory=dict, repr=False, compare=False)
 
@@ -99,7 +100,10 @@ def load(root: Path) -> Repository:
     documents: list[Document] = []
     faults = list(tree.diagnostics)
     broken: set[tuple[str, str]] = set()
+    templates = tuple(file for file in tree.files if file.path.endswith(overlay.TEMPLATE_SUFFIX))
     for file in tree.files:
+        if file in templates:
+            continue  # made anew for each environment
         parsed = document.parse(file)
         documents += parsed.value
         faults += parsed.diagnostics
@@ -108,7 +112,12 @@ def load(root: Path) -> Repository:
     located = overlay.locate(documents)
     faults += located.diagnostics
     repository = Repository(
-        root, {f.path: f.content for f in tree.files}, located.value, tuple(faults), frozenset(broken)
+        root,
+        {f.path: f.content for f in tree.files},
+        located.value,
+        tuple(faults),
+        frozenset(broken),
+        templates,
     )
     return replace(repository, diagnostics=(*faults, *_project_faults(repository), *_homeless(repository)))
 
@@ -178,7 +187,7 @@ def _homeless(repository: Repository) -> Iterator[Diagnostic]:
 
 def check(repository: Repository, environment: str) -> Checked[Checkout]:
     """One environment from its documents to checked pipelines."""
-    viewed = overlay.view(repository.documents, environment, repository.git)
+    viewed = overlay.view(repository.documents, environment, repository.git, repository.templates)
     form = [(found, _form(found, viewed.value, repository.forms)) for found in viewed.value.documents]
     told = [fault for _, faults in form for fault in faults]
     broken = set(repository.broken) | {

@@ -11,6 +11,7 @@ import ast
 import builtins
 import inspect
 import symtable
+import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,8 @@ PARAMETER_TYPES = {
     "List": "list", "Dict": "dict",
 }  # fmt: skip
 ARTIFACT_TYPES = (
-    "Artifact", "Dataset", "Model", "Metrics", "ClassificationMetrics", "SlicedClassificationMetrics", "HTML", "Markdown",
+    "Artifact", "Dataset", "Model", "Metrics", "ClassificationMetrics", "SlicedClassificationMetrics", "HTML",
+    "Markdown",
 )  # fmt: skip
 # What `from kfp.dsl import *` and `from typing import *` put around the function.
 _GIVEN = frozenset(ARTIFACT_TYPES) | frozenset(
@@ -102,10 +104,11 @@ def _syntax(fault: BaseException, path: str, wanted_at: Span) -> Diagnostic:
 
 def _source(text: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     """The function's text as the SDK cuts it: from `def` on, without decorators, with comments in its body."""
-    lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    return "".join(inspect.getblock(lines[node.lineno - 1 :]))
+    lines = [f"{line}\n" for line in text.removesuffix("\n").split("\n")]
+    try:
+        return "".join(inspect.getblock(lines[node.lineno - 1 :]))
+    except (tokenize.TokenError, SyntaxError):
+        return "".join(lines[node.lineno - 1 : node.end_lineno])
 
 
 class _Reader:
@@ -192,10 +195,7 @@ class _Reader:
     def _annotation(self, node: ast.expr) -> tuple[str, str] | None:
         """('input' or 'output', type) of a parameter's annotation."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            try:
-                node = ast.copy_location(ast.parse(node.value, mode="eval").body, node)
-            except SyntaxError:
-                pass
+            node = _unquoted(node.value, node) or node
         match node:
             case ast.Subscript(value=head, slice=inner) if _last(head) in {"Input", "Output"}:
                 type_ = self._type(inner)
@@ -253,11 +253,11 @@ class _Reader:
                 return None
 
     def _quoted(self, text: str, node: ast.expr) -> str | None:
-        try:
-            return self._type(ast.copy_location(ast.parse(text, mode="eval").body, node))
-        except SyntaxError:
+        found = _unquoted(text, node)
+        if found is None or isinstance(found, ast.Constant):
             self.fault("python-annotation", f"`{text}` is no type that KFP knows", node)
             return None
+        return self._type(found)
 
     def _returns(self, node: ast.expr | None) -> Iterator[Port]:
         if node is None or (isinstance(node, ast.Constant) and node.value is None):
@@ -333,6 +333,17 @@ def _bound(module: ast.Module) -> dict[str, str]:
                     {n.id: "definition" for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
                 )
     return bound
+
+
+def _unquoted(text: str, node: ast.expr) -> ast.expr | None:
+    """An annotation in quotes as an expression that stands where the quotes stand."""
+    try:
+        found = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    for part in ast.walk(found):
+        ast.copy_location(part, node)
+    return found
 
 
 def _defaults(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr | None]]:

@@ -185,7 +185,7 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
-class Literal_:
+class Literal_:  # noqa: N801 - `typing` has the plain name
     """A given value without references."""
 
     value: Any

@@ -1,7 +1,8 @@
 """What an environment wants of the pipelines that run in it, beyond that they are correct.
 
 A policy that blocks is an error in validate and a refusal in plan, apply and run; one that warns is a warning. Looked
-at is what a pipeline uses: an unused component never runs. Left out so far: GPUs, budgets and freezes, which need a plan.
+at is what a pipeline uses: an unused component never runs. Left out so far: GPUs, budgets and freezes, which need a
+plan.
 """
 
 from __future__ import annotations

@@ -112,22 +112,22 @@ _TOKEN = re.compile(r"\$\$\(|\$\(([^()$\n]*)\)|\$\(")
 
 def scan(text: str) -> tuple[Text, tuple[BadReference, ...]]:
     """Splits a structural text: every `$( … )` in it must be a reference."""
-    return _scan(text, shell=False)
+    return _scan(text, in_shell=False)
 
 
 def scan_shell(text: str) -> tuple[Text, tuple[BadReference, ...]]:
     """Splits a script, command or argument: `$( … )` with an unknown root is the shell's."""
-    return _scan(text, shell=True)
+    return _scan(text, in_shell=True)
 
 
-def _scan(text: str, *, shell: bool) -> tuple[Text, tuple[BadReference, ...]]:
+def _scan(text: str, *, in_shell: bool) -> tuple[Text, tuple[BadReference, ...]]:
     parts: list[str | Ref] = []
     faults: list[BadReference] = []
     literal, position = "", 0
     for match in _TOKEN.finditer(text):
         literal += text[position : match.start()]
         position = match.end()
-        found = _token(match, shell=shell)
+        found = _token(match, in_shell=in_shell)
         if isinstance(found, str):
             literal += found
         elif isinstance(found, BadReference):
@@ -142,23 +142,25 @@ def _scan(text: str, *, shell: bool) -> tuple[Text, tuple[BadReference, ...]]:
     return Text(tuple(parts)), tuple(faults)
 
 
-def _token(match: re.Match[str], *, shell: bool) -> str | Ref | BadReference:
+def _token(match: re.Match[str], *, in_shell: bool) -> str | Ref | BadReference:
     whole, body = match.group(), match.group(1)
     if whole == "$$(":
         return "$("
     if body is None:
         rest = match.string[match.end() : match.end() + 40]
         root = re.match(r"\s*([A-Za-z]+)", rest)
-        if shell and not (root and root.group(1) in ROOTS and rest[root.end() : root.end() + 1] in {".", ""}):
+        if in_shell and not (
+            root and root.group(1) in ROOTS and rest[root.end() : root.end() + 1] in {".", ""}
+        ):
             return whole
         return BadReference(
             rest, "a `$(` is not closed", "close it with `)`, or write `$$(` for the text itself"
         )
     name = re.match(r"[A-Za-z0-9_-]*", body.strip())
     root_name = name.group() if name else ""
-    if root_name in ROOTS and (not shell or body == body.strip()):
+    if root_name in ROOTS and (not in_shell or body == body.strip()):
         return parse(body.strip())
-    if not shell:
+    if not in_shell:
         return BadReference(
             body,
             f"`$({body})` has an unknown root `{root_name}`",

@@ -130,7 +130,9 @@ class _Reader:
 
     def _newline(self, frame: _Frame) -> int:
         line, self.line = self.line, ""
-        if frame.kind == "comment" or (frame.kind == "here" and line.lstrip("\t" if frame.depth else "") == frame.end):
+        if frame.kind == "comment" or (
+            frame.kind == "here" and line.lstrip("\t" if frame.depth else "") == frame.end
+        ):
             self.stack.pop()
         if self.waiting and self.stack[-1].kind not in {"here", "single", "quote"}:
             self.stack.extend(reversed(self.waiting))

@@ -38,6 +38,7 @@ _NODES = frozenset(
     "Template Output TemplateData If Name Const List Tuple Dict Pair Getattr Getitem Slice Filter Test Compare"
     " Operand And Or Not CondExpr Add Sub Mul Div FloorDiv Mod Neg Pos Concat Call Keyword".split()
 )
+_FILE_NODES = _NODES | {"For", "Assign"}
 _KFP_PLACEHOLDER = re.compile(r"\{\{\$.*?\}\}", re.DOTALL)
 _HELD = re.compile("\ue000([0-9]+)\ue001")
 
@@ -164,7 +165,7 @@ def _single_expression(tree: nodes.Template) -> nodes.Expr | None:
             return None
 
 
-def _check(tree: nodes.Node) -> Iterator[str]:
+def _check(tree: nodes.Node, allowed: frozenset[str] = _NODES) -> Iterator[str]:
     """Refuses what is not in the grammar; yields the variables used as dotted paths."""
     pending: list[nodes.Node] = [tree]
     seen = 0
@@ -174,13 +175,13 @@ def _check(tree: nodes.Node) -> Iterator[str]:
         if seen > _MAX_NODES:
             raise _Fault(TemplateFault("template-too-large", "the template has too many parts"))
         name = type(node).__name__
-        if name not in _NODES:
+        if name not in allowed:
             raise _Fault(_not_allowed(name))
         if name == "Filter" and node.name not in _FILTERS:  # type: ignore[attr-defined]
             raise _unknown_word("filter", node.name)  # type: ignore[attr-defined]
         if name == "Test" and node.name not in _TESTS:  # type: ignore[attr-defined]
             raise _unknown_word("test", node.name)  # type: ignore[attr-defined]
-        if name == "Call":
+        if name == "Call" and not (allowed is _FILE_NODES and _is_range(node)):
             _check_call(node)
         path = _path(node)
         if path is not None:
@@ -198,6 +199,10 @@ def _unknown_word(what: str, name: str) -> _Fault:
             did_you_mean(name, known, what=f"{what}s"),
         )
     )
+
+
+def _is_range(node: Any) -> bool:
+    return getattr(node.node, "name", None) == "range"
 
 
 def _check_call(node: Any) -> None:
@@ -284,7 +289,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
             )
 
         __str__ = __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __hash__ = _fail_with_undefined_error
-        __add__ = __radd__ = __sub__ = __mul__ = __getitem__ = __getattr__ = _fail_with_undefined_error  # type: ignore[assignment]
+        __add__ = __radd__ = __sub__ = __mul__ = __getitem__ = __getattr__ = _fail_with_undefined_error
         __lt__ = __le__ = __gt__ = __ge__ = __call__ = __contains__ = _fail_with_undefined_error
 
     class Sandbox(ImmutableSandboxedEnvironment):
@@ -321,6 +326,122 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 SCOPE = ("vars", "env", "git", "project")
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What a whole file of a template gives, and for each of its lines the line of the template it comes from."""
+
+    text: str
+    lines: tuple[int, ...]
+
+
+MAX_GENERATED = 2_000_000
+_MAX_STEPS = 100_000
+_MARK = re.compile("\ue002([0-9]+)\ue003")
+
+
+def generate(text: str, scope: Mapping[str, Any]) -> Generated | tuple[TemplateFault, int]:
+    """Renders a whole `*.yaml.j2` file, in which loops may stand too; a fault comes with its line."""
+    import jinja2  # noqa: PLC0415 - see render
+
+    held: list[str] = []
+
+    def hold(match: re.Match[str]) -> str:
+        held.append(match.group())
+        return f"\ue000{len(held) - 1}\ue001"
+
+    if any("\ue000" <= char <= "\uf8ff" for char in text):
+        return TemplateFault("yaml-character", "a template holds no private-use characters"), 1
+    environment = _environment()
+    try:
+        tree = environment.parse(_KFP_PLACEHOLDER.sub(hold, text))
+        list(_check(tree, _FILE_NODES))
+        _instrument(tree)
+        pieces = _run(environment.from_string(tree), scope)
+    except _Fault as fault:
+        return fault.fault, _line_of(fault)
+    except jinja2.TemplateSyntaxError as fault:
+        return TemplateFault(
+            "template-syntax", f"the template cannot be read: {_sentence(fault.message)}"
+        ), fault.lineno or 1
+    except (jinja2.TemplateError, *_FAILURES) as fault:
+        return TemplateFault(
+            "template-failed", f"the template cannot be rendered: {_sentence(str(fault))}"
+        ), _line_of(fault)
+    whole = _HELD.sub(lambda m: held[int(m.group(1))] if int(m.group(1)) < len(held) else "", "".join(pieces))
+    return _lined(whole)
+
+
+_FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
+
+
+def _instrument(tree: nodes.Node) -> None:
+    """Marks where the template's lines begin, and counts the steps of its loops."""
+    from jinja2 import nodes as kinds  # noqa: PLC0415 - see render
+
+    for node in tree.find_all(kinds.TemplateData):
+        parts = node.data.split("\n")
+        node.data = parts[0] + "".join(
+            f"\n\ue002{node.lineno + i}\ue003{part}" for i, part in enumerate(parts[1:], start=1)
+        )
+    for loop in tree.find_all(kinds.For):
+        loop.iter = kinds.Call(
+            kinds.Name("__counted__", "load"), [loop.iter], [], None, None, lineno=loop.lineno
+        )
+
+
+def _run(compiled: Any, scope: Mapping[str, Any]) -> list[str]:
+    steps = 0
+
+    def counted(items: Any) -> Iterator[Any]:
+        nonlocal steps
+        for item in items:
+            steps += 1
+            if steps > _MAX_STEPS:
+                raise _Fault(
+                    TemplateFault("template-too-large", f"the loops take more than {_MAX_STEPS:,} steps")
+                )
+            yield item
+
+    pieces, size = [], 0
+    for piece in compiled.generate({**scope, "range": _short_range, "__counted__": counted}):
+        size += len(piece)
+        if size > MAX_GENERATED:
+            raise _Fault(
+                TemplateFault(
+                    "template-too-large", f"the template gives more than {MAX_GENERATED:,} characters"
+                )
+            )
+        pieces.append(piece)
+    return pieces
+
+
+def _short_range(*bounds: int) -> range:
+    found = range(*bounds)
+    if len(found) > _MAX_STEPS:
+        raise _Fault(TemplateFault("template-too-large", f"a range of {len(found):,} is too long"))
+    return found
+
+
+def _line_of(fault: BaseException) -> int:
+    """The template's line in a traceback that Jinja has rewritten to it."""
+    line, here = 1, fault.__traceback__
+    while here is not None:
+        if here.tb_frame.f_code.co_filename == "<template>":
+            line = here.tb_lineno
+        here = here.tb_next
+    return line
+
+
+def _lined(text: str) -> Generated:
+    lines, current, shown = [], 1, []
+    for line in text.split("\n"):
+        marks = _MARK.findall(line)
+        current = int(marks[-1]) if marks else current
+        lines.append(current)
+        shown.append(_MARK.sub("", line))
+    return Generated("\n".join(shown), tuple(lines))
 
 
 def _bounded(filter_: Any) -> Any:

@@ -67,9 +67,12 @@ class _Linter:
 
     def found(self) -> Iterator[str]:
         dags = {"root": self.package.spec["root"], **{n: c for n, c in self.components.items() if "dag" in c}}
-        labels = {label_key(name, task) for name, dag in dags.items() for task in dag["dag"]["tasks"]}
-        if labels != set(self.package.labels):
-            yield f"labels differ from the tasks: {labels ^ set(self.package.labels)}"
+        tasks = {label_key(name, task) for name, dag in dags.items() for task in dag["dag"]["tasks"]}
+        labels = set(self.package.labels)
+        if tasks != {key for key in labels if "/" in key}:
+            yield f"labels differ from the tasks: {tasks ^ labels}"
+        if not {key for key in labels if "/" not in key} <= set(self.components):
+            yield f"labels of components that are not there: {labels - set(self.components)}"
         used = [
             task["componentRef"]["name"] for dag in dags.values() for task in dag["dag"]["tasks"].values()
         ]

@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from kfgit.backend import NotFound
 
 _COMPLETE = "_KFGIT_COMPLETE"
 
@@ -69,7 +72,7 @@ def _ending(fault: Exception) -> _Ending:
             hint = f"see `{context.command_path} --help`" if context is not None else None
             return _Ending(exits.USAGE, fault.format_message(), hint)
         case NotFound():
-            return _Ending(exits.USAGE, str(fault), _known(fault.name, fault.known))
+            return _Ending(exits.USAGE, str(fault), _known(fault) if type(fault) is NotFound else None)
         case Refused():
             return _Ending(exits.REFUSED, str(fault))
         case Locked():
@@ -81,21 +84,19 @@ def _ending(fault: Exception) -> _Ending:
                 f": {os.fspath(fault.filename)!s}" if isinstance(fault.filename, str | os.PathLike) else ""
             )
             return _Ending(exits.MACHINE, f"{(fault.strerror or str(fault)).lower()}{where}")
+        case UnicodeEncodeError():
+            # Bytes that are no text come from arguments; Python carries them as lone surrogates.
+            return _Ending(exits.USAGE, f"`{fault.object[fault.start : fault.end]}` is no text in UTF-8")
         case _:
             return _Ending(
                 exits.MACHINE, _own_mistake(fault), "please report it; KFGIT_TRACEBACK=1 shows more"
             )
 
 
-def _known(name: str, known: Sequence[str]) -> str | None:
+def _known(fault: NotFound) -> str | None:
     from kfgit.diagnostics import did_you_mean
 
-    # Where all of them begin so, the message has named them.
-    return (
-        did_you_mean(name, known, what="known")
-        if known and not all(k.startswith(name) for k in known)
-        else None
-    )
+    return did_you_mean(fault.name, fault.known, what="known") if fault.known else None
 
 
 def _own_mistake(fault: Exception) -> str:

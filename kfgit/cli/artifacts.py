@@ -13,7 +13,7 @@ from kfgit.backend import MachineFault, Refused
 from kfgit.cli import exits, options
 from kfgit.cli.names import Group
 from kfgit.cli.session import Session
-from kfgit.render import as_json
+from kfgit.render.envelope import envelope, items
 from kfgit.render.style import ago, clean, instant, one_line, table
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def command() -> None:
 
 def _json(stored: StoredArtifact) -> dict[str, Any]:
     found = stored.artifact
-    return as_json.envelope(
+    return envelope(
         "Artifact",
         id=found.id,
         name=found.name,
@@ -64,7 +64,7 @@ def list_(session: Session, run: str | None, limit: int, env: str | None, output
     with session.target(env) as backend:
         found = backend.runs.artifacts(run, limit)
     if output == "json":
-        session.json(as_json.items("Artifact", [_json(each) for each in found]))
+        session.json(items("Artifact", [_json(each) for each in found]))
         return exits.DONE
     now = datetime.now(UTC)
     if found:

@@ -15,7 +15,7 @@ from kfgit.cli.session import Session
 from kfgit.cli.standing import touching
 from kfgit.diagnostics import has_errors
 from kfgit.ir import Package
-from kfgit.render.as_json import envelope, items
+from kfgit.render.envelope import envelope, items
 from kfgit.render.style import clean
 
 

@@ -8,7 +8,7 @@ from click.shell_completion import get_completion_class
 from kfgit.cli import exits, options
 from kfgit.cli.names import Choice
 from kfgit.cli.session import Session
-from kfgit.render.as_json import envelope
+from kfgit.render.envelope import envelope
 
 
 @click.command("completion")

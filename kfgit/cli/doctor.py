@@ -18,7 +18,7 @@ from kfgit.cli.session import Session, cache_folder
 from kfgit.diagnostics import has_errors
 from kfgit.driver import Repository
 from kfgit.model import SecretKey, Task, UseComponent
-from kfgit.render import as_json
+from kfgit.render.envelope import envelope
 from kfgit.render.style import clean, pad
 
 
@@ -44,7 +44,7 @@ def command(session: Session, env: str | None, output: str) -> int:
     findings = [*_machine(), *_project(session, env)]
     if output == "json":
         items = [{"name": f.name, "state": f.state, "message": f.message, "help": f.help} for f in findings]
-        session.json(as_json.envelope("Doctor", version=__version__, findings=items))
+        session.json(envelope("Doctor", version=__version__, findings=items))
     else:
         style = session.out
         signs = {"ok": style.green("✔"), "note": style.yellow("•"), "problem": style.red("✘")}

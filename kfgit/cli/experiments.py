@@ -10,7 +10,7 @@ from kfgit.cli import exits, options
 from kfgit.cli.names import Group
 from kfgit.cli.session import Session
 from kfgit.plan import LiveObject
-from kfgit.render import as_json
+from kfgit.render.envelope import envelope, items
 from kfgit.render.style import one_line, table
 
 if TYPE_CHECKING:
@@ -44,13 +44,11 @@ def list_(session: Session, env: str | None, output: str) -> int:
         found = [thing for thing in backend.observe().objects if thing.kind == "Experiment"]
         counts = {thing.name: _runs(backend, thing.name) for thing in found}
     if output == "json":
-        items = [
-            as_json.envelope(
-                "Experiment", id=t.id, name=t.name, owned=t.owned, runs=counts[t.name], **dict(t.spec)
-            )
+        told = [
+            envelope("Experiment", id=t.id, name=t.name, owned=t.owned, runs=counts[t.name], **dict(t.spec))
             for t in found
         ]
-        session.json(as_json.items("Experiment", items))
+        session.json(items("Experiment", told))
     elif found:
         rows = [
             (t.name, str(counts[t.name]), _owner(t), one_line(t.spec.get("description") or "")) for t in found

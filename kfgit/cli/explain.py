@@ -12,7 +12,7 @@ from kfgit import driver, explanations, schema
 from kfgit.backend import NotFound
 from kfgit.cli import exits, options
 from kfgit.cli.session import Session
-from kfgit.render import as_json
+from kfgit.render.envelope import envelope, items
 from kfgit.render.style import Style, pad, table
 
 
@@ -53,8 +53,8 @@ def _subjects() -> list[str]:
 
 def _list(session: Session, output: str) -> None:
     if output == "json":
-        items = [{"code": code, "title": found.title} for code, found in explanations.EXPLANATIONS.items()]
-        session.json(as_json.items("Code", items))
+        told = [{"code": code, "title": found.title} for code, found in explanations.EXPLANATIONS.items()]
+        session.json(items("Code", told))
         return
     rows = [(session.out.bold(code), found.title) for code, found in explanations.EXPLANATIONS.items()]
     session.print(table(rows))
@@ -63,9 +63,7 @@ def _list(session: Session, output: str) -> None:
 def _code(session: Session, code: str, output: str) -> None:
     if output == "json":
         found = explanations.EXPLANATIONS[code]
-        session.json(
-            as_json.envelope("Explanation", code=code, title=found.title, text=explanations.explain(code))
-        )
+        session.json(envelope("Explanation", code=code, title=found.title, text=explanations.explain(code)))
     else:
         session.print(str(explanations.explain(code)))
 
@@ -99,7 +97,7 @@ def _parts(node: Any) -> Iterator[Mapping[str, Any]]:
 
 def _tell(session: Session, subject: str, node: Mapping[str, Any], output: str) -> None:
     if output == "json":
-        session.json(as_json.envelope("Field", path=subject, schema=node))
+        session.json(envelope("Field", path=subject, schema=node))
         return
     session.print(_text(subject, node, session.out))
 

@@ -15,7 +15,7 @@ from kfgit.backend import Refused
 from kfgit.cli import exits, options
 from kfgit.cli.names import Choice
 from kfgit.cli.session import Session
-from kfgit.render.as_json import envelope
+from kfgit.render.envelope import envelope
 from kfgit.render.style import clean
 
 _PROJECT = """apiVersion: kfgit.dev/v1

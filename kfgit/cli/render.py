@@ -14,7 +14,8 @@ from kfgit.cli.standing import concerning
 from kfgit.diagnostics import Diagnostic, has_errors
 from kfgit.document import plain
 from kfgit.overlay import Located
-from kfgit.render import as_json, documents
+from kfgit.render import documents
+from kfgit.render.envelope import items
 
 
 @click.command("render")
@@ -38,11 +39,11 @@ def command(
     explain = flags["explain"]
     found = _chosen(checked.value.view.documents, resources)
     if output == "json":
-        items = [
+        told = [
             {**plain(d.node), **({"origins": list(documents.origins(d.node))} if explain else {})}
             for d in found
         ]
-        session.json(as_json.items("Document", items))
+        session.json(items("Document", told))
     else:
         session.print("---\n".join(documents.yaml(d.node, session.out, explain=explain) for d in found))
     diagnostics: Sequence[Diagnostic] = (*repository.diagnostics, *checked.diagnostics)

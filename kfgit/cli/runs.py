@@ -12,6 +12,7 @@ from kfgit.cli.follow import follow
 from kfgit.cli.names import Group
 from kfgit.cli.session import Session
 from kfgit.render import as_json, runs as show
+from kfgit.render.envelope import items
 from kfgit.render.style import clean
 
 _AGE = re.compile(r"([0-9]{1,12})([smhdw])\Z")
@@ -50,7 +51,7 @@ def list_(session: Session, env: str | None, limit: int, output: str) -> int:
     with session.target(env) as backend:
         found = backend.runs.page(limit).items
     if output == "json":
-        session.json(as_json.items("Run", [as_json.run(run) for run in found]))
+        session.json(items("Run", [as_json.run(run) for run in found]))
     elif found:
         session.print(show.listing(found, datetime.now(UTC), session.out))
     else:
@@ -101,8 +102,8 @@ def logs(
         ran = [t.path for t in found.tasks if t.component is not None and t.attempts]
         texts = {path: backend.runs.log(found.id, path, attempt) for path in ([task] if task else ran)}
     if output == "json":
-        items = [{"path": path, "log": text} for path, text in texts.items()]
-        session.json(as_json.items("Log", items))
+        told = [{"path": path, "log": text} for path, text in texts.items()]
+        session.json(items("Log", told))
     elif task is not None:
         session.print(_safe(session, texts[task]))
     else:
@@ -151,7 +152,7 @@ def cancel(session: Session, runs: tuple[str, ...], env: str | None, output: str
     with session.target(env) as backend:
         found = [backend.runs.cancel(run) for run in runs]
     if output == "json":
-        session.json(as_json.items("Run", [as_json.run(run) for run in found]))
+        session.json(items("Run", [as_json.run(run) for run in found]))
     else:
         for run in found:
             session.print(f"{run.id}  {show.word(run.state, session.out)}")
@@ -184,7 +185,7 @@ def delete(
         for id_ in ids:
             backend.runs.delete(id_)
     if output == "json":
-        session.json(as_json.items("Deleted", [{"id": id_} for id_ in ids]))
+        session.json(items("Deleted", [{"id": id_} for id_ in ids]))
     else:
         session.print(f"{len(ids)} {'run' if len(ids) == 1 else 'runs'} deleted")
     return exits.DONE

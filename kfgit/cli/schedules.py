@@ -14,7 +14,7 @@ from kfgit.cli.firing import next_times
 from kfgit.cli.names import Group
 from kfgit.cli.session import Session
 from kfgit.plan import LiveObject
-from kfgit.render import as_json
+from kfgit.render.envelope import envelope, items
 from kfgit.render.style import Style, clean, every, instant, moment, table
 
 _NONE = "no schedules are live; `kfgit apply` makes those of the repository"
@@ -43,7 +43,7 @@ def _times(thing: LiveObject, count: int) -> list[datetime]:
 
 def _json(thing: LiveObject, count: int) -> dict[str, Any]:
     times = [instant(at) for at in _times(thing, count)]
-    return as_json.envelope(
+    return envelope(
         "Schedule", id=thing.id, name=thing.name, owned=thing.owned, spec=dict(thing.spec), next=times
     )
 
@@ -61,7 +61,7 @@ def list_(session: Session, env: str | None, output: str) -> int:
     """
     found = _live(session, env)
     if output == "json":
-        session.json(as_json.items("Schedule", [_json(thing, 1) for thing in found]))
+        session.json(items("Schedule", [_json(thing, 1) for thing in found]))
     elif found:
         session.print(
             table(
@@ -115,7 +115,7 @@ def next_(session: Session, /, schedule: str | None, count: int, env: str | None
         if not found:
             raise NotFound("schedule", name, known)
     if output == "json":
-        session.json(as_json.items("Schedule", [_json(thing, count) for thing in found]))
+        session.json(items("Schedule", [_json(thing, count) for thing in found]))
         return exits.DONE
     if not found:
         session.say(_NONE)

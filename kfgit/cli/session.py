@@ -67,7 +67,7 @@ class Door:
         """Why a command ended without a result; machines get it as their result."""
         self.tell("\n".join([f"kfgit: {clean(message)}", *([f"  {clean(help_)}"] if help_ else [])]))
         if self.output == "json" and not self.answered:
-            from kfgit.render.as_json import envelope
+            from kfgit.render.envelope import envelope
 
             self.json(envelope("Error", exitCode=code, message=message, help=help_))
 

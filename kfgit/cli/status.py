@@ -18,6 +18,7 @@ from kfgit.driver import Checkout, Repository
 from kfgit.events import RunRecord
 from kfgit.plan import LiveObject, Plan
 from kfgit.render import as_json, plans as show_plans, runs as show_runs
+from kfgit.render.envelope import envelope
 from kfgit.render.style import Style, ago, clean, instant, table
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _facts(name: str, backend: LocalBackend, plan: Plan | None, errors: int) -> 
 
 
 def _json(found: _Status) -> dict[str, Any]:
-    return as_json.envelope(
+    return envelope(
         "Status",
         environment=found.environment,
         target="local",

@@ -47,4 +47,11 @@ ENTRIES = {
         wrong=('tasks:\n  "{{ vars.task }}": {component: train}'),
         right=('tasks:\n  train: {component: "{{ vars.component }}"}'),
     ),
+    "generated-environment": Explanation(
+        "an environment or a project that a template makes",
+        "A file named `*.yaml.j2` is filled with the variables of the project and the environment, so it cannot "
+        "make these documents themselves.",
+        wrong="environments/prod.yaml.j2",
+        right="environments/prod.yaml",
+    ),
 }

@@ -161,7 +161,8 @@ def _outputs(checker: TaskChecker, root: Scope, pipeline: Pipeline) -> None:
             continue
         have = type_of(bound)
         if have is not None and output.type is not None and not compatible(have, output.type):
-            message = f"the output `{output.name}` is {show_type(output.type)}, but `{show(source.ref)}` is {show_type(have)}"
+            wanted = f"the output `{output.name}` is {show_type(output.type)}"
+            message = f"{wanted}, but `{show(source.ref)}` is {show_type(have)}"
             checker.fault("type-mismatch", message, source.span, "make them agree")
 
 

@@ -47,6 +47,7 @@ def mismatch_help(have: Type, wanted: Type) -> str | None:
         case ArtifactType(many=False), ArtifactType(many=True):
             return "collect from a loop: `$(tasks.LOOP.TASK.outputs.NAME.*)`"
         case ParameterType(), ParameterType():
-            return f"make one of them the other's type: KFP converts nothing between {show_type(have)} and {show_type(wanted)}"
+            types = f"{show_type(have)} and {show_type(wanted)}"
+            return f"make one of them the other's type: KFP converts nothing between {types}"
         case _:
             return None

@@ -32,53 +32,45 @@ class GroupChecker(ValueChecker):
     """Checks of groups themselves, but not of the tasks in them."""
 
     def loop(self, scope: Scope, task: Task, loop: Loop) -> None:
+        """What is looped over."""
         match loop.items:
-            case Literal_(value=list() as values, span=span):
-                if not values:
-                    self.warn("empty-loop", "the loop has no items and runs nothing", span)
-                elif any(v is None for v in values):
-                    self.fault("null-input", "an item cannot be null", span)
-            case Literal_(span=span):
-                self.fault(
-                    "type-mismatch", "`forEach` needs a list", span, "write a list, or a reference to one"
-                )
+            case Literal_(value=value, span=span):
+                self._literal_items(value, span)
             case Whole(ref=ref, span=span):
                 bound = self.bound(scope, ref, span)
                 have = type_of(bound) if bound is not None else None
                 if have is not None and not is_list(have):
-                    self.fault(
-                        "type-mismatch",
-                        f"`forEach` needs a list, but `{show(ref)}` is {show_type(have)}",
-                        span,
-                    )
-            case Composite(references=refs, span=span, value=items):
-                for ref in refs:
-                    self.embedded(scope, ref, span)
-                if refs and not isinstance(items, list):
-                    self.fault(
-                        "type-mismatch",
-                        "`forEach` needs a list",
-                        span,
-                        "a loop over a reference is exactly one `$( … )`",
-                    )
-                elif refs:
-                    self.fault(
-                        "not-supported",
-                        "a list with references in it cannot be looped over yet",
-                        span,
-                        "make the list in a task, and loop over its output",
-                    )
+                    message = f"`forEach` needs a list, but `{show(ref)}` is {show_type(have)}"
+                    self.fault("type-mismatch", message, span, "loop over an input or output of type list")
+            case Composite() as items:
+                self._composed_items(scope, items)
         (body,) = below(scope, task)
         if isinstance(item_type(body), ArtifactType) and self.project.environment.target == "cluster":
             message = "KFP's backend cannot loop over a list of artifacts"
-            self.fault(
-                "loop-over-artifacts",
-                message,
-                loop.items.span,
-                "loop over parameters, or run it on a local target",
-            )
+            help_ = "loop over parameters, or run it on a local target"
+            self.fault("loop-over-artifacts", message, loop.items.span, help_)
+
+    def _literal_items(self, value: object, span: Span) -> None:
+        if not isinstance(value, list):
+            self.fault("type-mismatch", "`forEach` needs a list", span, "write a list, or a reference to one")
+        elif not value:
+            self.warn("empty-loop", "the loop has no items and runs nothing", span)
+        elif any(item is None for item in value):
+            self.fault("null-input", "an item cannot be null", span)
+
+    def _composed_items(self, scope: Scope, items: Composite) -> None:
+        for ref in items.references:
+            self.embedded(scope, ref, items.span)
+        if items.references and isinstance(items.value, list):
+            message = "a list with references in it cannot be looped over yet"
+            help_ = "make the list in a task, and loop over its output"
+            self.fault("not-supported", message, items.span, help_)
+        elif items.references:
+            help_ = "a loop over a reference is exactly one `$( … )`"
+            self.fault("type-mismatch", "`forEach` needs a list", items.span, help_)
 
     def switch(self, scope: Scope, task: Task, switch: Switch) -> None:
+        """Branches, their conditions and what they give out."""
         scopes = below(scope, task)
         seen: dict[str, Span] = {}
         for inner, branch in zip(scopes, switch.branches, strict=True):

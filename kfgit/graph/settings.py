@@ -99,7 +99,8 @@ class SettingsChecker(Checker):
         for name in ("cpu", "memory"):
             low, high = quantity(resources.requests.get(name)), quantity(resources.limits.get(name))
             if low is not None and high is not None and low > high:
-                message = f"the request of {name} ({resources.requests[name]}) is above its limit ({resources.limits[name]})"
+                least, most = resources.requests[name], resources.limits[name]
+                message = f"the request of {name} ({least}) is above its limit ({most})"
                 place = resources.spans.get(f"requests.{name}", span)
                 self.fault("request-above-limit", message, place, "raise the limit, or lower the request")
 

@@ -17,7 +17,6 @@ from kfgit.graph.settings import SettingsChecker, quantity
 from kfgit.model import (
     Component,
     Import,
-    Input,
     Loop,
     Name,
     Pipeline,
@@ -26,6 +25,7 @@ from kfgit.model import (
     Task,
     UseComponent,
     UsePipeline,
+    Value,
 )
 from kfgit.references import Ref
 from kfgit.resolve import show_type
@@ -48,7 +48,7 @@ class TaskChecker(GroupChecker, SettingsChecker):
             case UsePipeline(name=name):
                 self._pipeline(scope, task, name)
             case Import() as action:
-                self._import(scope, task, action)
+                self._import(scope, action)
             case Loop() as loop:
                 self.loop(scope, task, loop)
             case Switch() as switch:
@@ -118,15 +118,15 @@ class TaskChecker(GroupChecker, SettingsChecker):
                     f"give it: `{name}: …` ({show_type(port.type)})",
                 )
             if isinstance(port.type, StatusType):
-                self._status(scope, task, name, port)
+                self._status(scope, task, name)
 
-    def _status(self, scope: Scope, task: Task, name: str, port: Input) -> None:
+    def _status(self, scope: Scope, task: Task, name: str) -> None:
         if scope.kind != "exit" and not task.ignore_upstream_failure:
             span = task.input_spans.get(name, task.span)
             message = f"`{name}` asks for the final status, which only an exit task may"
             self.fault("status-outside-exit", message, span, "use the component in `onExit`")
 
-    def _import(self, scope: Scope, task: Task, action: Import) -> None:
+    def _import(self, scope: Scope, action: Import) -> None:
         self.text_value(scope, action.uri, "the uri of an import")
         if action.metadata is not None:
             for ref in references_of(action.metadata):
@@ -142,12 +142,9 @@ class TaskChecker(GroupChecker, SettingsChecker):
         if isinstance(task.action, UseComponent) and scope.kind != "exit":
             self.with_defaults(settings, scope.pipeline.defaults)
         for name in task.after:
-            self._after(scope, task, name)
+            self._after(scope, name)
 
-    def _after(self, scope: Scope, task: Task, name: Name) -> None:
-        if scope.kind == "exit":
-            self.fault("exit-reads-task", "the exit task runs last anyway", name.span, "remove `after`")
-            return
+    def _after(self, scope: Scope, name: Name) -> None:
         for outer in scope.outwards():
             if name.text in outer.tasks:
                 return
@@ -170,25 +167,26 @@ class TaskChecker(GroupChecker, SettingsChecker):
 
 def used_references(scope: Scope, task: Task) -> Iterator[tuple[Scope, Ref, Span]]:
     """Every reference that a task and what stands in it makes, with the scope it is read in."""
-    for value in task.inputs.values():
+    for value in (*task.inputs.values(), *_read_by(task)):
         yield from ((scope, ref, value.span) for ref in references_of(value))
-    if task.when is not None:
-        yield from ((scope, ref, task.when.span) for ref in task.when.references.values())
-    match task.action:
-        case Import(uri=uri, metadata=metadata):
-            for given in (uri, metadata):
-                yield from ((scope, ref, uri.span) for ref in references_of(given))
-        case Loop(items=items):
-            yield from ((scope, ref, items.span) for ref in references_of(items))
-        case Switch(branches=branches):
-            for branch in branches:
-                if branch.when is not None:
-                    yield from ((scope, ref, branch.when.span) for ref in branch.when.references.values())
-        case _:
-            pass
+    branches = task.action.branches if isinstance(task.action, Switch) else ()
+    for condition in (task.when, *(branch.when for branch in branches)):
+        if condition is not None:
+            yield from ((scope, ref, condition.span) for ref in condition.references.values())
     for inner in below(scope, task):
         for child in inner.tasks.values():
             yield from used_references(inner, child)
+
+
+def _read_by(task: Task) -> tuple[Value, ...]:
+    """What the action itself reads."""
+    match task.action:
+        case Import(uri=uri, metadata=metadata):
+            return (uri, metadata) if metadata is not None else (uri,)
+        case Loop(items=items):
+            return (items,)
+        case _:
+            return ()
 
 
 Visit = Callable[[Scope, Task], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kfgit import cel
 from kfgit.graph.checker import Checker
 from kfgit.graph.fitting import compatible, mismatch_help
 from kfgit.graph.scope import (
@@ -25,8 +26,6 @@ from kfgit.model import (
 from kfgit.references import Ref, Text, show
 from kfgit.resolve import literal_fault, show_type
 from kfgit.source import Span
-
-from kfgit import cel
 
 
 class ValueChecker(Checker):
@@ -85,6 +84,7 @@ class ValueChecker(Checker):
             )
 
     def embedded(self, scope: Scope, ref: Ref, span: Span) -> None:
+        """A reference in a text."""
         bound = self.bound(scope, ref, span)
         type_ = type_of(bound) if bound is not None else None
         if isinstance(type_, ArtifactType):
@@ -119,6 +119,7 @@ class ValueChecker(Checker):
             )
 
     def text_value(self, scope: Scope, value: Value, what: str) -> None:
+        """A value that must be a text."""
         match value:
             case Literal_(value=str()):
                 pass
@@ -143,7 +144,8 @@ class ValueChecker(Checker):
             type_ = type_of(bound) if bound is not None else None
             types[text] = type_.name if isinstance(type_, ParameterType) else None
             if isinstance(type_, ArtifactType | StatusType):
-                self.fault("artifact-in-condition", f"`{show(ref)}` is {show_type(type_)} and cannot be compared", condition.span,
-                           "compare a parameter, such as an output of type float")  # fmt: skip
+                message = f"`{show(ref)}` is {show_type(type_)} and cannot be compared"
+                help_ = "compare a parameter, such as an output of type float"
+                self.fault("artifact-in-condition", message, condition.span, help_)
         for problem in cel.check_when(condition.expression, lambda leaf: types.get(leaf.text)):
             self.fault("bad-condition", problem.message, condition.span, problem.help)

@@ -12,12 +12,24 @@ from typing import Any
 
 from kfgit.diagnostics import Checked, Diagnostic, Related, did_you_mean, is_typo, nearest
 from kfgit.document import Mapping
+from kfgit.overlay.generating import SUFFIX as TEMPLATE_SUFFIX, generate
 from kfgit.overlay.located import API_VERSION, KINDS, PROJECT_FILE, Located, locate
 from kfgit.overlay.merge import merge
 from kfgit.overlay.patches import apply_patches
 from kfgit.overlay.rendering import rendered, scope_of, template_variables
+from kfgit.source import SourceFile
 
-__all__ = ["API_VERSION", "KINDS", "PROJECT_FILE", "Located", "View", "locate", "merge", "view"]
+__all__ = [
+    "API_VERSION",
+    "KINDS",
+    "PROJECT_FILE",
+    "TEMPLATE_SUFFIX",
+    "Located",
+    "View",
+    "locate",
+    "merge",
+    "view",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +41,20 @@ class View:
     additions: frozenset[tuple[str, str]]
 
 
-def view(documents: Iterable[Located], environment: str, git: MappingOf[str, Any]) -> Checked[View]:
+def view(
+    documents: Iterable[Located],
+    environment: str,
+    git: MappingOf[str, Any],
+    templates: Iterable[SourceFile] = (),
+) -> Checked[View]:
     """What `environment` sees: its overlays merged, its patches applied, its templates rendered."""
     faults: list[Diagnostic] = []
+    documents = tuple(documents)
+    if templates:
+        homes = {(d.kind, d.name): d for d in documents if d.kind in {"Environment", "Project"}}
+        generated = generate(templates, scope_of(homes, environment, git)[0])
+        faults += generated.diagnostics
+        documents = (*documents, *generated.value)
     base = _unique((d for d in documents if d.environment is None), faults)
     own = _unique((d for d in documents if d.environment == environment), faults)
     merged, additions = _merge_overlays(base, own, faults)

@@ -104,8 +104,8 @@ def _kind(root: Mapping, faults: list[Diagnostic], *, in_environment: bool) -> s
             return str(kind_text)
         span = version.span if version is not None else root.entries["kind"].key_span
         found = f"`{version_text}`" if version is not None else "missing"
-        faults.append(Diagnostic("wrong-api-version", f"the `apiVersion` of a {kind_text} is {API_VERSION}, here it is {found}", span,
-                                 f"write `apiVersion: {API_VERSION}`"))  # fmt: skip
+        message = f"the `apiVersion` of a {kind_text} is {API_VERSION}, here it is {found}"
+        faults.append(Diagnostic("wrong-api-version", message, span, f"write `apiVersion: {API_VERSION}`"))
         return None
     if version_text == API_VERSION:
         span = kind.span if kind is not None else root.entries["apiVersion"].key_span
@@ -120,8 +120,8 @@ def _kind(root: Mapping, faults: list[Diagnostic], *, in_environment: bool) -> s
         and nearest(kind_text, KINDS)
         and version_text.startswith("kfgit")
     ):
-        faults.append(Diagnostic("wrong-api-version", f"there is no `apiVersion` `{version_text}`", version.span if version else root.span,
-                                 f"write `apiVersion: {API_VERSION}`"))  # fmt: skip
+        message, span = f"there is no `apiVersion` `{version_text}`", version.span if version else root.span
+        faults.append(Diagnostic("wrong-api-version", message, span, f"write `apiVersion: {API_VERSION}`"))
         return None
     if (
         "pipelineInfo" not in root.entries

@@ -166,6 +166,7 @@ def _put(node: Node, path: tuple[str, ...], value: Node | None, *, replace: bool
 
 
 def with_entry(node: Mapping, key: str, value: Node) -> Mapping:
+    """The map with another value under a key."""
     old = node.entries.get(key)
     return Mapping({**node.entries, key: Entry(old.key_span if old else value.span, value)}, node.span)
 

@@ -76,10 +76,8 @@ def rendered(
     if document.kind == "Project":
         return document
     renderer = _Renderer(scope, spans, faults)
-    if document.kind == "Environment":
-        node = renderer.environment(document.node)
-    else:
-        node = renderer.node(document.node)
+    render = renderer.environment if document.kind == "Environment" else renderer.node
+    node = render(document.node)
     if node is document.node or not isinstance(node, Mapping):
         return document
     return Located(document.kind, document.name, node, document.file, document.environment)

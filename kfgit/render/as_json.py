@@ -8,19 +8,8 @@ from typing import Any
 from kfgit import plan as plans
 from kfgit.events import Artifact, ChangeFinished, RunRecord, TaskRecord
 from kfgit.plan import Adopt, Change, Create, Delete, Difference, Plan, Replace, Unchanged, Update
+from kfgit.render.envelope import envelope
 from kfgit.render.style import instant
-
-API_VERSION = "kfgit.dev/cli/v1"
-
-
-def envelope(kind: str, **fields: Any) -> dict[str, Any]:
-    """An object of the command line's API."""
-    return {"apiVersion": API_VERSION, "kind": kind, **fields}
-
-
-def items(kind: str, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A list."""
-    return envelope(f"{kind}List", items=list(found))
 
 
 def value(thing: Any) -> Any:

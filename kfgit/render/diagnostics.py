@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kfgit.diagnostics import Diagnostic, Related
-from kfgit.render.as_json import envelope
+from kfgit.render.envelope import envelope
 from kfgit.render.style import Style, clean
 from kfgit.source import Span
 

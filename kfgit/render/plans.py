@@ -90,7 +90,11 @@ def outcome(results: Sequence[ChangeFinished]) -> str:
     """One line: `Applied: 3 created, 1 deleted; 1 failed, 2 skipped.`."""
     done = [_PAST.get(r.action, r.action) for r in results if r.state == "done"]
     parts = [f"{done.count(word)} {word}" for word in _PAST.values() if word in done]
-    rest = [f"{count} {state}" for state in ("failed", "skipped") if (count := sum(r.state == state for r in results))]
+    rest = [
+        f"{count} {state}"
+        for state in ("failed", "skipped")
+        if (count := sum(r.state == state for r in results))
+    ]
     return f"Applied: {'; '.join(filter(None, (', '.join(parts) or 'nothing', ', '.join(rest))))}.\n"
 
 

@@ -7,10 +7,11 @@ kept in `Project.faulty`, so that later stages do not complain about what is mis
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from kfgit.diagnostics import Checked, Diagnostic
 from kfgit.document import Mapping, Scalar, at
-from kfgit.model import Project
+from kfgit.model import Component, Experiment, Pipeline, Project, Run, Schedule
 from kfgit.overlay import Located, View
 from kfgit.resolve import objects
 from kfgit.resolve.components import component
@@ -66,8 +67,9 @@ def resolve(
     strays: frozenset[Span] = frozenset(),
     doubled: frozenset[Span] = frozenset(),
 ) -> Checked[Project]:
-    """The model of one environment. `broken` are documents, `strays` and `doubled` keys, that other
-    stages found faulty.
+    """The model of one environment.
+
+    `broken` are documents, `strays` and `doubled` keys, that other stages found faulty.
     """
     reader = Reader()
     by_kind: dict[str, dict[str, Located]] = {}
@@ -90,47 +92,62 @@ def resolve(
     faulty |= {
         ("ResourceProfile", name) for name in by_kind.get("ResourceProfile", {}) if name not in profiles
     }
-    components, pipelines, schedules, experiments, runs = {}, {}, {}, {}, {}
+    found = _Found()
     for document in view.documents:
+        if document.kind in {"Environment", "Project", "ResourceProfile"}:
+            continue
         one = Reader(strays=strays, doubled=doubled)
-        name, span, node = document.name, document.name_span, document.node
-        if document.kind not in {"Environment", "Project"}:
-            check_places(one, node.get("spec"))
-        match document.kind:
-            case "Component":
-                spec = node.get("spec")
-                if isinstance(spec, Mapping):
-                    components[name] = component(one, name, spec, span, sources, _description(node))
-                    one.broken = not components[name].whole
-            case "Pipeline":
-                pipelines[name] = PipelineReader(one, sources).pipeline(name, node, span)
-            case "Schedule":
-                schedule = objects.schedule(one, name, node, span)
-                if schedule is not None:
-                    schedules[name] = schedule
-            case "Experiment":
-                experiments[name] = objects.experiment(one, name, node, span)
-            case "Run":
-                run = objects.run(one, name, node, span)
-                if run is not None:
-                    runs[name] = run
-            case _:
-                pass
+        check_places(one, document.node.get("spec"))
+        found.add(one, document, sources)
         faults += one.faults
         if one.broken:
-            faulty.add((document.kind, name))
+            faulty.add((document.kind, document.name))
     project = Project(
         project_name,
         environment,
-        components,
-        pipelines,
-        schedules,
-        experiments,
-        runs,
+        found.components,
+        found.pipelines,
+        found.schedules,
+        found.experiments,
+        found.runs,
         profiles,
         frozenset(faulty),
     )
     return Checked(project, (*faults, *objects.name_clashes(view.documents, environment.prefix)))
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was read so far, by kind and name."""
+
+    components: dict[str, Component] = field(default_factory=dict)
+    pipelines: dict[str, Pipeline] = field(default_factory=dict)
+    schedules: dict[str, Schedule] = field(default_factory=dict)
+    experiments: dict[str, Experiment] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+
+    def add(self, reader: Reader, document: Located, sources: PythonSources) -> None:
+        """One document more; what has no pipeline to start is left out."""
+        name, span, node = document.name, document.name_span, document.node
+        match document.kind:
+            case "Component":
+                spec = node.get("spec")
+                if isinstance(spec, Mapping):
+                    made = component(reader, name, spec, span, sources, _description(node))
+                    self.components[name] = made
+                    reader.broken = reader.broken or not made.whole
+            case "Pipeline":
+                self.pipelines[name] = PipelineReader(reader, sources).pipeline(name, node, span)
+            case "Schedule":
+                schedule = objects.schedule(reader, name, node, span)
+                if schedule is not None:
+                    self.schedules[name] = schedule
+            case "Experiment":
+                self.experiments[name] = objects.experiment(reader, name, node, span)
+            case _:
+                run = objects.run(reader, name, node, span)
+                if run is not None:
+                    self.runs[name] = run
 
 
 def _description(node: Mapping) -> str:

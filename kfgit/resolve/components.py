@@ -44,7 +44,6 @@ def component(
         key: Output(key, type_of(inner, _field(entry.node, "type")), entry.key_span, _description(entry.node))
         for key, entry in inner.entries(spec.get("outputs"))
     }
-    _check_outputs(inner, outputs)
     implementation: Container | Python | None = None
     spec = inner.without_strays(spec)
     if "python" in spec.entries:
@@ -63,6 +62,7 @@ def component(
                     "put the code in a python component")  # fmt: skip
     else:
         inner.broken = True
+    _check_outputs(inner, outputs)
     reader.faults += inner.faults
     return Component(
         name, inputs, outputs, implementation, span, description, whole=not inner.broken, unclear=unclear
@@ -118,7 +118,8 @@ def _check_rules(reader: Reader, port: Input, node: Node) -> None:
         return
     for key, types in (("min", ("int", "float")), ("max", ("int", "float")), ("pattern", ("string",))):
         if key in node.entries and port.type.name not in types:
-            message = f"`{key}` is for {'strings' if key == 'pattern' else 'numbers'}, and `{port.name}` is {show_type(port.type)}"
+            what = "strings" if key == "pattern" else "numbers"
+            message = f"`{key}` is for {what}, and `{port.name}` is {show_type(port.type)}"
             reader.fault("misplaced-key", message, node.entries[key].key_span, f"remove `{key}`")
     if port.minimum is not None and port.maximum is not None and port.maximum < port.minimum:
         message = f"the greatest value of `{port.name}` is below the least"
@@ -266,8 +267,9 @@ def _check_conditions(reader: Reader, arguments: tuple[Argument, ...], ports: Po
                     help_ = did_you_mean(name.text, ports.inputs, what="inputs")
                     reader.fault("unknown-input", f"there is no input `{name.text}`", name.span, help_)
                 elif not isinstance(port.type, ParameterType | None):
-                    reader.fault("not-supported", f"`present` asks for a parameter; `{name.text}` is an artifact", name.span,
-                                 "KFP's backend decides it for parameters only")  # fmt: skip
+                    message = f"`present` asks for a parameter; `{name.text}` is an artifact"
+                    help_ = "KFP's backend decides it for parameters only"
+                    reader.fault("not-supported", message, name.span, help_)
                 elif not port.optional and not port.has_default:
                     reader.warn(
                         "always-present",

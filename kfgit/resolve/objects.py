@@ -45,8 +45,9 @@ def _inputs(reader: Reader, node: Node | None) -> tuple[dict[str, Any], dict[str
             and isinstance(entry.node.value, str)
             and "$(" in entry.node.value.replace("$$(", "")
         ):
-            reader.fault("reference-not-allowed", "an input of a schedule or run is a value, not a reference", entry.node.span,
-                         "write the value; `{{ vars.… }}` may stand here")  # fmt: skip
+            message = "an input of a schedule or run is a value, not a reference"
+            help_ = "write the value; `{{ vars.… }}` may stand here"
+            reader.fault("reference-not-allowed", message, entry.node.span, help_)
             spans[key] = entry.node.span
         elif isinstance(entry.node, Scalar) and entry.node.is_failed:
             reader.broken = True
@@ -308,7 +309,8 @@ def name_clashes(documents: Iterable[Located], prefix: str) -> Iterator[Diagnost
         other = at(first.node, ("spec", "externalName"))
         place, there = given or other, first if given is not None else document
         if place is not None:
-            message = f"the {document.kind} `{there.name}` is called `{text or prefix + document.name}` on the server too"
+            name = text or prefix + document.name
+            message = f"the {document.kind} `{there.name}` is called `{name}` on the server too"
             related = (Related("it stands here", there.name_span),)
             yield Diagnostic(
                 "duplicate-name", message, place.span, "choose another `externalName`", related=related

@@ -13,7 +13,7 @@ from kfgit.lightweight import Function, Port
 from kfgit.model import ArtifactType, Input, Output, ParameterType, Python, Type
 from kfgit.resolve.environment import environment
 from kfgit.resolve.reader import Reader
-from kfgit.resolve.values import parse_type, show_type
+from kfgit.resolve.values import literal_fault, parse_type, show_type
 from kfgit.source import Span
 
 
@@ -124,7 +124,7 @@ def inputs_of(
     """The inputs: those of the signature, or the declared ones where they agree with it."""
     ports = {port.name: port for port in function.inputs}
     if "inputs" not in spec.entries:
-        return {port.name: _from_port(port) for port in function.inputs}
+        return {port.name: _checked(reader, _from_port(port)) for port in function.inputs}
     if not function.whole:
         return declared
     merged, meant = {}, set()
@@ -173,6 +173,14 @@ def _same(one: object, other: object) -> bool:
             return many == other_many
         case _:
             return one == other
+
+
+def _checked(reader: Reader, port: Input) -> Input:
+    """An input with the default that python gives it, which is of its type."""
+    fault = literal_fault(port.default, port) if port.has_default else None
+    if fault is not None:
+        reader.fault("python-signature", f"the default of {fault[1]}", port.span, fault[2])
+    return port
 
 
 def _from_port(port: Port) -> Input:

@@ -43,7 +43,10 @@ class Reader:
         )
 
     def is_unclear(self, node: Node | None, *maps: str) -> bool:
-        """Whether what seems to be missing in a map may only be misspelt: it has a stray key, or no map where one belongs."""
+        """Whether what seems to be missing in a map may only be misspelt.
+
+        So it is when it has a stray key, or no map where one belongs.
+        """
         if not isinstance(node, Mapping):
             return node is not None
         if any(key in node.entries and not isinstance(node.entries[key].node, Mapping) for key in maps):

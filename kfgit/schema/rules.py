@@ -16,6 +16,7 @@ Rule: TypeAlias = Callable[[Any, Any, Schema], Found]
 
 
 def unknown_keys(_value: Any, instance: Any, schema: Schema) -> Found:
+    """Keys that neither have a meaning nor are refused with a reason."""
     if isinstance(instance, dict):
         known = {*schema.get("properties", ()), *schema.get("x-kfgit-refused", ())}
         yield from (("unknown-key", (), key) for key in instance if key not in known)

@@ -52,12 +52,22 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) -> None
     monkeypatch.chdir(tmp_path)
 
 
+def _stream() -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    found = stream.detach()
+    assert isinstance(found, io.BytesIO)
+    return found.getvalue().decode()
+
+
 @pytest.fixture
 def kfgit(monkeypatch: pytest.MonkeyPatch) -> Kfgit:
     """One use of the command line, in this process."""
 
     def use(*argv: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Outcome:
-        out, err = io.StringIO(), io.StringIO()
+        out, err = _stream(), _stream()
         with monkeypatch.context() as patch:
             if cwd is not None:
                 patch.chdir(cwd)
@@ -65,9 +75,10 @@ def kfgit(monkeypatch: pytest.MonkeyPatch) -> Kfgit:
                 patch.setenv(name, value)
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = run(argv)
-        assert "Traceback" not in err.getvalue()
-        assert "mistake in kfgit" not in err.getvalue()
-        return Outcome(code, out.getvalue(), err.getvalue())
+        told = Outcome(code, _text(out), _text(err))
+        assert "Traceback" not in told.err
+        assert "mistake in kfgit" not in told.err
+        return told
 
     return use
 
@@ -77,7 +88,9 @@ def process() -> Kfgit:
     """The same as a process of its own."""
 
     def use(*argv: str | bytes, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Outcome:
-        done = subprocess.run([*KFGIT, *argv], cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, check=False)
+        done = subprocess.run(
+            [*KFGIT, *argv], cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, check=False
+        )
         err = done.stderr.decode()
         assert "Traceback" not in err
         assert "mistake in kfgit" not in err
@@ -230,10 +243,12 @@ spec:
 BASE = {"components/greet.yaml": GREET, "pipelines/hello.yaml": HELLO}
 
 
-def run_document(trigger: str, *, pipeline: str = "hello", name: str = "smoke", inputs: str = "{}") -> str:
+def run_document(
+    trigger: str, *, pipeline: str = "hello", name: str = "smoke", inputs: str = "{}", more: str = ""
+) -> str:
     return f"""\
 apiVersion: kfgit.dev/v1
 kind: Run
 metadata: {{name: {name}}}
-spec: {{pipeline: {pipeline}, trigger: {trigger}, inputs: {inputs}}}
+spec: {{pipeline: {pipeline}, trigger: {trigger}, inputs: {inputs}{more}}}
 """

@@ -19,7 +19,9 @@ ISSUE = """init validate render graph compile plan apply status run runs artifac
     destroy completion doctor""".split()
 
 
-def commands(group: click.Group = app, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def commands(
+    group: click.Group = app, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     context = click.Context(group)
     for name in group.list_commands(context):
         found = group.get_command(context, name)
@@ -33,7 +35,7 @@ PATHS = [path for path, _ in commands()]
 LEAVES = [path for path, found in commands() if not isinstance(found, click.Group)]
 
 
-def test_every_command_of_the_issue_is_there():
+def test_every_command_of_the_issue_is_there() -> None:
     assert set(ISSUE) <= set(COMMANDS)
     assert {("runs", name) for name in "list show logs cancel delete".split()} <= set(PATHS)
     assert {("artifacts", name) for name in "list show get".split()} <= set(PATHS)
@@ -41,7 +43,7 @@ def test_every_command_of_the_issue_is_there():
 
 
 @pytest.mark.parametrize("path", [(), *PATHS], ids=" ".join)
-def test_help_has_an_example_and_fits(kfgit: Kfgit, path: tuple[str, ...]):
+def test_help_has_an_example_and_fits(kfgit: Kfgit, path: tuple[str, ...]) -> None:
     told = kfgit(*path, "--help")
     assert (told.code, told.err) == (0, "")
     assert "Example" in told.out
@@ -51,7 +53,7 @@ def test_help_has_an_example_and_fits(kfgit: Kfgit, path: tuple[str, ...]):
 
 
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
-def test_every_command_can_speak_json(path: tuple[str, ...]):
+def test_every_command_can_speak_json(path: tuple[str, ...]) -> None:
     command = dict(commands())[path]
     (output,) = (option for option in command.params if option.name == "output")
     assert isinstance(output.type, click.Choice)
@@ -59,14 +61,16 @@ def test_every_command_can_speak_json(path: tuple[str, ...]):
 
 
 @pytest.mark.parametrize("flag", ["--version", "-V"])
-def test_version(kfgit: Kfgit, process: Kfgit, flag: str):
+def test_version(kfgit: Kfgit, process: Kfgit, flag: str) -> None:
     for use in (kfgit, process):
         told = use(flag)
         assert (told.code, told.out, told.err) == (0, f"kfgit {__version__}\n", "")
 
 
-@pytest.mark.parametrize("argv", [(), ("runs",), ("artifacts",), ("schedules",), ("experiments",)], ids=" ".join)
-def test_a_group_alone_shows_its_help(kfgit: Kfgit, argv: tuple[str, ...]):
+@pytest.mark.parametrize(
+    "argv", [(), ("runs",), ("artifacts",), ("schedules",), ("experiments",)], ids=" ".join
+)
+def test_a_group_alone_shows_its_help(kfgit: Kfgit, argv: tuple[str, ...]) -> None:
     told = kfgit(*argv)
     assert (told.code, told.err) == (0, "")
     assert told.out == kfgit(*argv, "--help").out
@@ -97,20 +101,24 @@ def test_a_group_alone_shows_its_help(kfgit: Kfgit, argv: tuple[str, ...]):
     ],
     ids=" ".join,
 )
-def test_an_unknown_name_gets_the_nearest(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...], meant: str):
+def test_an_unknown_name_gets_the_nearest(
+    kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...], meant: str
+) -> None:
     root = project({**BASE, "environments/staging.yaml": STAGING})
     told = kfgit(*argv, cwd=root)
     assert (told.code, told.out) == (64, "")
     assert meant in told.err
 
 
-def test_an_unknown_environment_in_the_variable(kfgit: Kfgit, project: MakeProject):
+def test_an_unknown_environment_in_the_variable(kfgit: Kfgit, project: MakeProject) -> None:
     told = kfgit("plan", cwd=project(BASE), env={"KFGIT_ENV": "loca"})
     assert told.code == 64
     assert "local" in told.err
 
 
-def test_the_project_is_found_upwards_and_by_directory(kfgit: Kfgit, project: MakeProject, tmp_path: Path):
+def test_the_project_is_found_upwards_and_by_directory(
+    kfgit: Kfgit, project: MakeProject, tmp_path: Path
+) -> None:
     root = project(BASE)
     (root / "components" / "deep").mkdir()
     assert kfgit("validate", cwd=root / "components" / "deep").code == 0
@@ -123,8 +131,12 @@ def test_the_project_is_found_upwards_and_by_directory(kfgit: Kfgit, project: Ma
     assert "nowhere" in told.err
 
 
-@pytest.mark.parametrize("path", [path for path in LEAVES if path[0] not in {"init", "schema", "explain", "completion", "doctor"}], ids=" ".join)
-def test_without_a_project_the_way_out_is_named(kfgit: Kfgit, tmp_path: Path, path: tuple[str, ...]):
+@pytest.mark.parametrize(
+    "path",
+    [path for path in LEAVES if path[0] not in {"init", "schema", "explain", "completion", "doctor"}],
+    ids=" ".join,
+)
+def test_without_a_project_the_way_out_is_named(kfgit: Kfgit, tmp_path: Path, path: tuple[str, ...]) -> None:
     needed = {"graph": ["x"], "run": ["x"], "destroy": ["-e", "local"]}.get(path[0], [])
     if path[0] in {"runs", "artifacts"} and path[1] in {"show", "logs", "watch", "cancel", "delete", "get"}:
         needed = ["x"]
@@ -133,17 +145,25 @@ def test_without_a_project_the_way_out_is_named(kfgit: Kfgit, tmp_path: Path, pa
     assert "kfgit init" in told.err
 
 
-def test_variables_stand_for_flags(kfgit: Kfgit, project: MakeProject):
+def test_variables_stand_for_flags(kfgit: Kfgit, project: MakeProject) -> None:
     root = project({**BASE, "environments/staging.yaml": STAGING})
-    assert kfgit("plan", cwd=root, env={"KFGIT_ENV": "staging", "KFGIT_OUTPUT": "json"}).json["environment"] == "staging"
-    assert kfgit("plan", "-e", "local", "-o", "json", cwd=root, env={"KFGIT_ENV": "staging"}).json["environment"] == "local"
+    assert (
+        kfgit("plan", cwd=root, env={"KFGIT_ENV": "staging", "KFGIT_OUTPUT": "json"}).json["environment"]
+        == "staging"
+    )
+    assert (
+        kfgit("plan", "-e", "local", "-o", "json", cwd=root, env={"KFGIT_ENV": "staging"}).json["environment"]
+        == "local"
+    )
     assert kfgit("plan", cwd=root, env={"KFGIT_PLAN_EXIT_CODE": "1"}).code == 2
     assert kfgit("validate", cwd=root, env={"KFGIT_QUIET": "1"}).out == ""
     assert kfgit("plan", cwd=root, env={"KFGIT_ENV": ""}).code == 0
     assert kfgit("plan", cwd=root, env={"KFGIT_OUTPUT": "jsn"}).code == 64
 
 
-def test_validate_is_not_narrowed_and_destroy_not_named_by_a_variable(kfgit: Kfgit, project: MakeProject):
+def test_validate_is_not_narrowed_and_destroy_not_named_by_a_variable(
+    kfgit: Kfgit, project: MakeProject
+) -> None:
     root = project({**BASE, "environments/staging.yaml": STAGING, "environments/staging/wrong.yaml": WRONG})
     for name in ("KFGIT_ENV", "KFGIT_VALIDATE_ENVS"):
         assert kfgit("validate", cwd=root, env={name: "local"}).code == 1
@@ -151,7 +171,7 @@ def test_validate_is_not_narrowed_and_destroy_not_named_by_a_variable(kfgit: Kfg
         assert kfgit("destroy", cwd=root, env={name: "local"}).code == 64
 
 
-def test_colour(kfgit: Kfgit, project: MakeProject):
+def test_colour(kfgit: Kfgit, project: MakeProject) -> None:
     root = project({**BASE, "pipelines/wrong.yaml": WRONG})
     assert "\x1b[" not in kfgit("validate", cwd=root).out
     assert "\x1b[" in kfgit("--color", "always", "validate", cwd=root).out
@@ -161,21 +181,23 @@ def test_colour(kfgit: Kfgit, project: MakeProject):
     assert "\x1b[" not in kfgit("--color", "always", "validate", "-o", "json", cwd=root).out
 
 
-@pytest.mark.parametrize(("variable", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
-def test_colour_on_a_terminal(project: MakeProject, variable: dict[str, str], *, coloured: bool):
+@pytest.mark.parametrize(
+    ("variable", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_colour_on_a_terminal(project: MakeProject, variable: dict[str, str], *, coloured: bool) -> None:
     root = project({**BASE, "pipelines/wrong.yaml": WRONG})
     told = on_terminal("validate", cwd=root, env={"TERM": "xterm", **variable})
     assert ("\x1b[" in told) == coloured
 
 
-def test_progress_on_a_terminal_is_one_line_that_moves(project: MakeProject):
+def test_progress_on_a_terminal_is_one_line_that_moves(project: MakeProject) -> None:
     told = on_terminal("run", "hello", cwd=project(BASE), env={"TERM": "xterm", "COLUMNS": "80"})
     assert "▸ running: greet" in told
     assert "RUNNING" not in told
     assert told.rstrip().endswith("the task is a process of this machine\x1b[0m")
 
 
-def test_quiet_and_verbose(kfgit: Kfgit, project: MakeProject):
+def test_quiet_and_verbose(kfgit: Kfgit, project: MakeProject) -> None:
     root = project(BASE)
     quiet = kfgit("-q", "run", "hello", cwd=root)
     assert (quiet.code, quiet.err) == (0, "")
@@ -185,7 +207,7 @@ def test_quiet_and_verbose(kfgit: Kfgit, project: MakeProject):
     assert kfgit("-q", "plan", "-e", "nope", cwd=root).err
 
 
-def test_a_cluster_cannot_be_reached_yet(kfgit: Kfgit, project: MakeProject):
+def test_a_cluster_cannot_be_reached_yet(kfgit: Kfgit, project: MakeProject) -> None:
     root = project({**BASE, "environments/prod.yaml": CLUSTER})
     for argv in (("plan",), ("apply",), ("run", "hello"), ("status",), ("destroy",), ("runs", "list")):
         told = kfgit(*argv, "-e", "prod", cwd=root)
@@ -200,16 +222,35 @@ def test_a_cluster_cannot_be_reached_yet(kfgit: Kfgit, project: MakeProject):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "\n", "---\n---\n", "[", "a: b: c", "\t", "apiVersion: kfgit.dev/v1\nkind: Project\n", "- 1", "{}", "kind: 3\n", "\x00", "&a [*a]"],
+    [
+        "",
+        "\n",
+        "---\n---\n",
+        "[",
+        "a: b: c",
+        "\t",
+        "apiVersion: kfgit.dev/v1\nkind: Project\n",
+        "- 1",
+        "{}",
+        "kind: 3\n",
+        "\x00",
+        "&a [*a]",
+    ],
 )
-@pytest.mark.parametrize("argv", [("validate",), ("plan",), ("render",), ("status",), ("run", "hello"), ("runs", "list"), ("doctor",)], ids=" ".join)
-def test_a_broken_project_file(kfgit: Kfgit, project: MakeProject, content: str, argv: tuple[str, ...]):
+@pytest.mark.parametrize(
+    "argv",
+    [("validate",), ("plan",), ("render",), ("status",), ("run", "hello"), ("runs", "list"), ("doctor",)],
+    ids=" ".join,
+)
+def test_a_broken_project_file(
+    kfgit: Kfgit, project: MakeProject, content: str, argv: tuple[str, ...]
+) -> None:
     told = kfgit(*argv, cwd=project({**BASE, "kfgit.yaml": content}))
     assert told.code in {0, 1, 7}
     assert told.code or argv[0] != "validate"
 
 
-def test_what_is_no_file(kfgit: Kfgit, project: MakeProject):
+def test_what_is_no_file(kfgit: Kfgit, project: MakeProject) -> None:
     root = project(BASE)
     (root / "pipelines" / "folder.yaml").mkdir()
     os.mkfifo(root / "pipelines" / "pipe.yaml")
@@ -222,26 +263,31 @@ def test_what_is_no_file(kfgit: Kfgit, project: MakeProject):
         assert name in told.out
 
 
-def test_names_of_files_that_are_no_text(process: Kfgit, project: MakeProject):
+def test_names_of_files_that_are_no_text(process: Kfgit, project: MakeProject) -> None:
     root = project(BASE)
     (root / "pipelines" / os.fsdecode(b"caf\xe9.yaml")).write_text("kind: [", encoding="utf-8")
     for output in ("human", "sarif"):
         told = process("validate", "-o", output, cwd=root, env={"PYTHONIOENCODING": "utf-8"})
         assert told.code == 1
         assert "caf" in told.out
-    assert process("validate", "-o", "json", cwd=root).json["diagnostics"][0]["file"].startswith("pipelines/caf")
+    assert (
+        process("validate", "-o", "json", cwd=root).json["diagnostics"][0]["file"].startswith("pipelines/caf")
+    )
     assert process("validate", cwd=root, env={"PYTHONIOENCODING": "ascii"}).code == 1
 
 
-@pytest.mark.parametrize("weird", ["\udcff\udcfe", "a\x1b[31mb", "\u202e", "-", "--", "", "/", "../..", "pipeline/", "run/", "x" * 5000])
-def test_weird_arguments(kfgit: Kfgit, project: MakeProject, weird: str):
+@pytest.mark.parametrize(
+    "weird",
+    ["\udcff\udcfe", "a\x1b[31mb", "\u202e", "-", "--", "", "/", "../..", "pipeline/", "run/", "x" * 5000],
+)
+def test_weird_arguments(kfgit: Kfgit, project: MakeProject, weird: str) -> None:
     for argv in (("run", weird), ("graph", weird), ("runs", "show", weird), ("artifacts", "show", weird)):
         told = kfgit(*argv, cwd=project(BASE))
         assert (told.code, told.out) == (64, "")
         assert "\x1b" not in told.err
 
 
-def test_bytes_that_are_no_text(process: Kfgit, project: MakeProject):
+def test_bytes_that_are_no_text(process: Kfgit, project: MakeProject) -> None:
     told = process("run", b"\xff\xfe", b"-p", b"name=\xff", cwd=project(BASE))
     assert (told.code, told.out) == (64, "")
     assert "\\udcff" in told.err
@@ -249,14 +295,18 @@ def test_bytes_that_are_no_text(process: Kfgit, project: MakeProject):
 
 @pytest.mark.parametrize("weird", ["\udcff", "\x1b[31m", "", " ", "../..", "a/b", "-", "LOCAL"])
 @pytest.mark.parametrize("argv", [("plan",), ("validate",), ("runs", "list"), ("destroy",)], ids=" ".join)
-def test_nonsense_for_an_environment(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...], weird: str):
+def test_nonsense_for_an_environment(
+    kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...], weird: str
+) -> None:
     told = kfgit(*argv, "-e", weird, cwd=project(BASE))
     assert (told.code, told.out) == (64, "")
     assert "\x1b" not in told.err
 
 
 @pytest.mark.parametrize("name", ["secrets", "configmaps"])
-def test_an_environment_cannot_have_the_name_of_our_folders(kfgit: Kfgit, project: MakeProject, name: str):
+def test_an_environment_cannot_have_the_name_of_our_folders(
+    kfgit: Kfgit, project: MakeProject, name: str
+) -> None:
     root = project({**BASE, f"environments/{name}.yaml": STAGING.replace("staging", name)})
     for argv in (("apply",), ("run", "hello"), ("runs", "list"), ("status",)):
         told = kfgit(*argv, "-e", name, cwd=root)
@@ -265,14 +315,28 @@ def test_an_environment_cannot_have_the_name_of_our_folders(kfgit: Kfgit, projec
     assert not (root / ".kfgit").exists()
 
 
-def test_an_environment_whose_name_is_a_path_writes_nowhere(kfgit: Kfgit, project: MakeProject, tmp_path: Path):
+def test_an_environment_whose_name_is_a_path_writes_nowhere(
+    kfgit: Kfgit, project: MakeProject, tmp_path: Path
+) -> None:
     root = project({**BASE, "environments/x.yaml": STAGING.replace("staging", "../../out")})
     assert kfgit("runs", "list", "-e", "../../out", cwd=root).code in {1, 64}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["project"]
 
 
-@pytest.mark.parametrize("argv", [("plan",), ("apply",), ("run", "hello"), ("status",), ("runs", "list"), ("artifacts", "list"), ("destroy", "-e", "local")], ids=" ".join)
-def test_a_corrupt_state_file(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...]):
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("plan",),
+        ("apply",),
+        ("run", "hello"),
+        ("status",),
+        ("runs", "list"),
+        ("artifacts", "list"),
+        ("destroy", "-e", "local"),
+    ],
+    ids=" ".join,
+)
+def test_a_corrupt_state_file(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...]) -> None:
     root = project(BASE)
     (root / ".kfgit" / "local").mkdir(parents=True)
     (root / ".kfgit" / "local" / "state.db").write_bytes(b"not a database at all" * 100)
@@ -282,7 +346,7 @@ def test_a_corrupt_state_file(kfgit: Kfgit, project: MakeProject, argv: tuple[st
     assert "move it away" in told.err
 
 
-def test_state_that_cannot_be_written(kfgit: Kfgit, project: MakeProject):
+def test_state_that_cannot_be_written(kfgit: Kfgit, project: MakeProject) -> None:
     root = project(BASE)
     (root / ".kfgit").write_text("a file where a folder should be", encoding="utf-8")
     for argv in (("plan",), ("run", "hello"), ("runs", "list")):
@@ -292,7 +356,7 @@ def test_state_that_cannot_be_written(kfgit: Kfgit, project: MakeProject):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder(kfgit: Kfgit, project: MakeProject):
+def test_a_read_only_folder(kfgit: Kfgit, project: MakeProject) -> None:
     root = project(BASE)
     root.chmod(0o555)
     try:
@@ -302,35 +366,56 @@ def test_a_read_only_folder(kfgit: Kfgit, project: MakeProject):
         root.chmod(0o755)
 
 
-@pytest.mark.parametrize("argv", [("validate", "-o", "json"), ("schema",), ("render",), ("run", "hello"), ("--help",)], ids=" ".join)
-def test_a_reader_that_goes_away(project: MakeProject, argv: tuple[str, ...]):
+@pytest.mark.parametrize(
+    "argv",
+    [("validate", "-o", "json"), ("schema",), ("render",), ("run", "hello"), ("--help",)],
+    ids=" ".join,
+)
+def test_a_reader_that_goes_away(project: MakeProject, argv: tuple[str, ...]) -> None:
     script = '"$@" | true; exit "${PIPESTATUS[0]}"'
-    done = subprocess.run(["bash", "-c", script, "bash", *KFGIT, *argv], cwd=project(BASE), capture_output=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", *KFGIT, *argv], cwd=project(BASE), capture_output=True, check=False
+    )
     assert (done.returncode, done.stdout) == (0, b"")
     assert b"Traceback" not in done.stderr
     assert b"Broken" not in done.stderr
     assert b"Exception" not in done.stderr
 
 
-def test_the_code_is_right_though_nobody_reads(project: MakeProject):
+def test_the_code_is_right_though_nobody_reads(project: MakeProject) -> None:
     script = '"$@" 2>&1 | true; exit "${PIPESTATUS[0]}"'
     root = project({**BASE, "pipelines/wrong.yaml": WRONG})
     done = subprocess.run(["bash", "-c", script, "bash", *KFGIT, "validate"], cwd=root, check=False)
     assert done.returncode == 1
 
 
-def test_closed_streams_and_a_full_disk(project: MakeProject):
+def test_closed_streams_and_a_full_disk(project: MakeProject) -> None:
     root = project(BASE)
-    assert subprocess.run(["bash", "-c", '"$@" >&- 2>&-', "bash", *KFGIT, "validate"], cwd=root, check=False).returncode == 0
-    full = subprocess.run(["bash", "-c", '"$@" >/dev/full', "bash", *KFGIT, "validate"], cwd=root, check=False, capture_output=True)
+    assert (
+        subprocess.run(
+            ["bash", "-c", '"$@" >&- 2>&-', "bash", *KFGIT, "validate"], cwd=root, check=False
+        ).returncode
+        == 0
+    )
+    full = subprocess.run(
+        ["bash", "-c", '"$@" >/dev/full', "bash", *KFGIT, "validate"],
+        cwd=root,
+        check=False,
+        capture_output=True,
+    )
     assert full.returncode == 8
     assert full.stderr == b"kfgit: no space left on device\n"
 
 
-def test_a_mistake_of_our_own_is_told_without_a_traceback(process: Kfgit, project: MakeProject):
+def test_a_mistake_of_our_own_is_told_without_a_traceback(project: MakeProject) -> None:
     root = project({**BASE, "pipelines/hello.yaml": HELLO})
-    script = "import sys; from kfgit import project; project.find_root = None; from kfgit.cli import run; sys.exit(run(['validate']))"
-    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False)
+    script = (
+        "import sys; from kfgit import project; project.find_root = None; "
+        "from kfgit.cli import run; sys.exit(run(['validate']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (8, "")
     assert "a mistake in kfgit itself: TypeError" in done.stderr
     assert "Traceback" not in done.stderr
@@ -344,7 +429,9 @@ def on_terminal(*argv: str, cwd: Path, env: dict[str, str]) -> str:
 
     names = [f"{name}={value}" for name, value in env.items()]
     master, slave = pty.openpty()
-    process = subprocess.Popen(["env", *names, *KFGIT, *argv], cwd=cwd, stdin=slave, stdout=slave, stderr=slave)
+    process = subprocess.Popen(
+        ["env", *names, *KFGIT, *argv], cwd=cwd, stdin=slave, stdout=slave, stderr=slave
+    )
     os.close(slave)
     while True:
         try:

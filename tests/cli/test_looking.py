@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.conftest import BASE, BREAK, CLUSTER, HELLO, PROJECT, STAGING, TYPES, WRONG, Kfgit, MakeProject, Outcome
+from tests.cli.conftest import (
+    BASE,
+    BREAK,
+    CLUSTER,
+    HELLO,
+    PROJECT,
+    STAGING,
+    TYPES,
+    WRONG,
+    Kfgit,
+    MakeProject,
+    Outcome,
+)
 
 API = "kfgit.dev/cli/v1"
 DIAGNOSTIC = set("code severity message help file line column endLine endColumn environment related".split())
@@ -20,7 +32,7 @@ def document(told: Outcome, kind: str) -> dict[str, object]:
     return dict(found)
 
 
-def test_validate(kfgit: Kfgit, project: MakeProject):
+def test_validate(kfgit: Kfgit, project: MakeProject) -> None:
     root = project(BASE)
     told = kfgit("validate", cwd=root)
     assert (told.code, told.out, told.err) == (0, "ok: 4 documents, 1 environment\n", "")
@@ -29,26 +41,42 @@ def test_validate(kfgit: Kfgit, project: MakeProject):
     assert found["diagnostics"] == []
 
 
-def test_validate_tells_where_and_what_helps(kfgit: Kfgit, project: MakeProject):
+def test_validate_tells_where_and_what_helps(kfgit: Kfgit, project: MakeProject) -> None:
     root = project({**BASE, "pipelines/wrong.yaml": WRONG})
     told = kfgit("validate", cwd=root)
     assert (told.code, told.err) == (1, "")
-    for part in ("error[unknown-component]", "pipelines/wrong.yaml:6:22", "did you mean `greet`", "1 error in 5 documents"):
+    for part in (
+        "error[unknown-component]",
+        "pipelines/wrong.yaml:6:22",
+        "did you mean `greet`",
+        "1 error in 5 documents",
+    ):
         assert part in told.out
     told = kfgit("validate", "-o", "json", cwd=root)
     (found,) = told.json["diagnostics"]
     assert set(found) >= DIAGNOSTIC
-    assert (found["file"], found["line"], found["column"], found["environment"]) == ("pipelines/wrong.yaml", 6, 22, None)
+    assert (found["file"], found["line"], found["column"], found["environment"]) == (
+        "pipelines/wrong.yaml",
+        6,
+        22,
+        None,
+    )
     assert (told.code, told.err) == (1, "")
-    assert kfgit("validate", "-o", "github", cwd=root).out.startswith("::error file=pipelines/wrong.yaml,line=6,")
+    assert kfgit("validate", "-o", "github", cwd=root).out.startswith(
+        "::error file=pipelines/wrong.yaml,line=6,"
+    )
     sarif = kfgit("validate", "-o", "sarif", cwd=root).json
     assert sarif["version"] == "2.1.0"
     assert sarif["runs"][0]["results"][0]["ruleId"] == "unknown-component"
 
 
-def test_validate_paths_and_environments(kfgit: Kfgit, project: MakeProject):
-    root = project({**BASE, "pipelines/wrong.yaml": WRONG, "environments/staging.yaml": STAGING,
-                    "environments/staging/bad.yaml": BREAK.replace("break", "other").replace("image: alpine:3.20", "imag: x")})  # fmt: skip
+def test_validate_paths_and_environments(kfgit: Kfgit, project: MakeProject) -> None:
+    bad = {
+        "environments/staging/bad.yaml": BREAK.replace("break", "other").replace(
+            "image: alpine:3.20", "imag: x"
+        )
+    }
+    root = project({**BASE, **bad, "pipelines/wrong.yaml": WRONG, "environments/staging.yaml": STAGING})
     assert kfgit("validate", "components", cwd=root).code == 0
     assert kfgit("validate", "wrong.yaml", cwd=root / "pipelines").code == 1
     assert kfgit("validate", ".", cwd=root / "components").code == 0
@@ -59,7 +87,7 @@ def test_validate_paths_and_environments(kfgit: Kfgit, project: MakeProject):
     assert kfgit("validate", "/etc", cwd=root).code == 64
 
 
-def test_render(kfgit: Kfgit, project: MakeProject):
+def test_render(kfgit: Kfgit, project: MakeProject) -> None:
     overlay = "kind: Pipeline\nmetadata: {name: hello}\nspec: {description: In staging.}\n"
     root = project({**BASE, "environments/staging.yaml": STAGING, "environments/staging/hello.yaml": overlay})
     told = kfgit("render", cwd=root)
@@ -79,7 +107,7 @@ def test_render(kfgit: Kfgit, project: MakeProject):
     assert {"path", "file", "line"} <= set(item["origins"][0])
 
 
-def test_render_tells_only_what_concerns_it(kfgit: Kfgit, project: MakeProject):
+def test_render_tells_only_what_concerns_it(kfgit: Kfgit, project: MakeProject) -> None:
     root = project({**BASE, "pipelines/wrong.yaml": WRONG})
     told = kfgit("render", "pipeline/hello", cwd=root)
     assert (told.code, told.err) == (0, "")
@@ -92,9 +120,16 @@ def test_render_tells_only_what_concerns_it(kfgit: Kfgit, project: MakeProject):
 
 @pytest.mark.parametrize(
     ("output", "sign"),
-    [("text", "greet"), ("human", "greet"), ("mermaid", "flowchart"), ("dot", "digraph"), ("svg", "<svg"), ("json", '"Graph"')],
+    [
+        ("text", "greet"),
+        ("human", "greet"),
+        ("mermaid", "flowchart"),
+        ("dot", "digraph"),
+        ("svg", "<svg"),
+        ("json", '"Graph"'),
+    ],
 )
-def test_graph(kfgit: Kfgit, project: MakeProject, output: str, sign: str):
+def test_graph(kfgit: Kfgit, project: MakeProject, output: str, sign: str) -> None:
     root = project({**BASE, "pipelines/wrong.yaml": WRONG})
     told = kfgit("graph", "hello", "-o", output, cwd=root)
     assert (told.code, told.err) == (0, "")
@@ -102,7 +137,7 @@ def test_graph(kfgit: Kfgit, project: MakeProject, output: str, sign: str):
     assert kfgit("graph", "pipeline/hello", "-o", output, cwd=root).out == told.out
 
 
-def test_compile(kfgit: Kfgit, project: MakeProject):
+def test_compile(kfgit: Kfgit, project: MakeProject) -> None:
     root = project({**BASE, "components/types.yaml": TYPES, "environments/prod.yaml": CLUSTER})
     one = kfgit("compile", "hello", cwd=root)
     assert (one.code, one.err) == (0, "")
@@ -122,7 +157,9 @@ def test_compile(kfgit: Kfgit, project: MakeProject):
 
 
 @pytest.mark.parametrize("argv", [("graph", "wrong"), ("compile", "wrong"), ("run", "wrong")], ids=" ".join)
-def test_a_pipeline_with_mistakes_gets_its_own_diagnostics(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...]):
+def test_a_pipeline_with_mistakes_gets_its_own_diagnostics(
+    kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...]
+) -> None:
     other = WRONG.replace("wrong", "elsewhere").replace("gret", "nonsense")
     root = project({**BASE, "pipelines/wrong.yaml": WRONG, "pipelines/other.yaml": other})
     told = kfgit(*argv, cwd=root)
@@ -134,23 +171,34 @@ def test_a_pipeline_with_mistakes_gets_its_own_diagnostics(kfgit: Kfgit, project
     assert kfgit(argv[0], "hello", cwd=root).code == 0
 
 
-@pytest.mark.parametrize("argv", [("graph", "torn"), ("compile", "torn"), ("run", "torn"), ("run", "run/torn")], ids=" ".join)
-def test_a_file_that_cannot_be_read_is_no_unknown_name(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...]):
+@pytest.mark.parametrize(
+    "argv", [("graph", "torn"), ("compile", "torn"), ("run", "torn"), ("run", "run/torn")], ids=" ".join
+)
+def test_a_file_that_cannot_be_read_is_no_unknown_name(
+    kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...]
+) -> None:
     root = project({**BASE, "pipelines/torn.yaml": HELLO.replace("hello", "torn") + "  x: [\n"})
     told = kfgit(*argv, cwd=root)
     assert (told.code, told.out) == (1, "")
     assert "pipelines/torn.yaml" in told.err
 
 
-def test_a_mistake_in_a_component_concerns_its_pipelines(kfgit: Kfgit, project: MakeProject):
-    root = project({**BASE, "components/greet.yaml": BASE["components/greet.yaml"].replace("type: string}", "type: strin}")})
+def test_a_mistake_in_a_component_concerns_its_pipelines(kfgit: Kfgit, project: MakeProject) -> None:
+    root = project(
+        {
+            **BASE,
+            "components/greet.yaml": BASE["components/greet.yaml"].replace("type: string}", "type: strin}"),
+        }
+    )
     told = kfgit("run", "hello", cwd=root)
     assert told.code == 1
     assert "components/greet.yaml" in told.err
 
 
 @pytest.mark.parametrize("argv", [("plan",), ("apply",)], ids=" ".join)
-def test_an_invalid_source_is_told_to_people_and_machines(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...]):
+def test_an_invalid_source_is_told_to_people_and_machines(
+    kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...]
+) -> None:
     root = project({**BASE, "pipelines/wrong.yaml": WRONG})
     told = kfgit(*argv, cwd=root)
     assert (told.code, told.out) == (1, "")
@@ -160,7 +208,7 @@ def test_an_invalid_source_is_told_to_people_and_machines(kfgit: Kfgit, project:
     assert document(told, "Diagnostics")["summary"] == {"documents": 5, "errors": 1, "warnings": 0}
 
 
-def test_warnings_do_not_spoil_json(kfgit: Kfgit, project: MakeProject):
+def test_warnings_do_not_spoil_json(kfgit: Kfgit, project: MakeProject) -> None:
     root = project({**BASE, "components/types.yaml": TYPES})
     told = kfgit("plan", "-o", "json", cwd=root)
     assert told.code == 0
@@ -169,16 +217,20 @@ def test_warnings_do_not_spoil_json(kfgit: Kfgit, project: MakeProject):
     assert kfgit("-q", "plan", "-o", "json", cwd=root).err == ""
 
 
-def test_every_failure_is_json_for_who_asked_for_it(kfgit: Kfgit, project: MakeProject):
+def test_every_failure_is_json_for_who_asked_for_it(kfgit: Kfgit, project: MakeProject) -> None:
     root = project({**BASE, "environments/prod.yaml": CLUSTER})
-    for argv, code in ((("plan", "-e", "nope"), 64), (("apply", "-e", "prod"), 3), (("runs", "show", "x"), 64)):
+    for argv, code in (
+        (("plan", "-e", "nope"), 64),
+        (("apply", "-e", "prod"), 3),
+        (("runs", "show", "x"), 64),
+    ):
         told = kfgit(*argv, "-o", "json", cwd=root)
         found = document(told, "Error")
         assert (told.code, found["exitCode"]) == (code, code)
         assert str(found["message"]) in told.err
 
 
-def test_schema(kfgit: Kfgit):
+def test_schema(kfgit: Kfgit) -> None:
     whole = kfgit("schema")
     assert whole.code == 0
     assert whole.json["$schema"].endswith("2020-12/schema")
@@ -186,13 +238,16 @@ def test_schema(kfgit: Kfgit):
     assert kfgit("schema", "pipeline").json == kfgit("schema", "Pipeline").json != whole.json
 
 
-def test_explain(kfgit: Kfgit):
+def test_explain(kfgit: Kfgit) -> None:
     told = kfgit("explain", "duplicate-key")
     assert (told.code, told.err) == (0, "")
     assert "duplicate-key" in told.out
     assert document(kfgit("explain", "duplicate-key", "-o", "json"), "Explanation")["code"] == "duplicate-key"
     assert "How often" in kfgit("explain", "pipeline.spec.tasks.train.retry.max").out
-    assert document(kfgit("explain", "Pipeline.spec.tasks", "-o", "json"), "Field")["path"] == "Pipeline.spec.tasks"
+    assert (
+        document(kfgit("explain", "Pipeline.spec.tasks", "-o", "json"), "Field")["path"]
+        == "Pipeline.spec.tasks"
+    )
     codes = [item["code"] for item in document(kfgit("explain", "-o", "json"), "CodeList")["items"]]  # type: ignore[attr-defined]
     assert "duplicate-key" in codes
     lines = kfgit("explain").out.splitlines()
@@ -204,7 +259,7 @@ def test_explain(kfgit: Kfgit):
 
 
 @pytest.mark.parametrize("template", ["minimal", "examples"])
-def test_init(kfgit: Kfgit, tmp_path: Path, template: str):
+def test_init(kfgit: Kfgit, tmp_path: Path, template: str) -> None:
     told = kfgit("init", "demo", "--template", template)
     assert told.code == 0
     assert "kfgit.yaml" in told.out
@@ -216,7 +271,7 @@ def test_init(kfgit: Kfgit, tmp_path: Path, template: str):
     assert "nothing was written" in again.err
 
 
-def test_init_here_runs(kfgit: Kfgit, tmp_path: Path):
+def test_init_here_runs(kfgit: Kfgit, tmp_path: Path) -> None:
     (tmp_path / "My Project").mkdir()
     (tmp_path / "My Project" / ".gitignore").write_text("mine\n")
     root = tmp_path / "My Project"
@@ -232,7 +287,7 @@ def test_init_here_runs(kfgit: Kfgit, tmp_path: Path):
     assert kfgit("init", "file").code == 64
 
 
-def test_doctor(kfgit: Kfgit, project: MakeProject, tmp_path: Path):
+def test_doctor(kfgit: Kfgit, project: MakeProject, tmp_path: Path) -> None:
     assert document(kfgit("doctor", "-o", "json"), "Doctor")["findings"]
     secret = BREAK.replace("    image:", "    env: {TOKEN: {secret: vault, key: token}}\n    image:")
     root = project({**BASE, "components/secret.yaml": secret})
@@ -251,7 +306,7 @@ def test_doctor(kfgit: Kfgit, project: MakeProject, tmp_path: Path):
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion(kfgit: Kfgit, shell: str):
+def test_completion(kfgit: Kfgit, shell: str) -> None:
     told = kfgit("completion", shell)
     assert (told.code, told.err) == (0, "")
     assert "_KFGIT_COMPLETE" in told.out
@@ -272,18 +327,24 @@ def test_completion(kfgit: Kfgit, shell: str):
         ("kfgit explain duplicate-k", {"duplicate-key"}),
     ],
 )
-def test_completion_knows_names(kfgit: Kfgit, project: MakeProject, line: str, offered: set[str]):
+def test_completion_knows_names(kfgit: Kfgit, project: MakeProject, line: str, offered: set[str]) -> None:
     run = "apiVersion: kfgit.dev/v1\nkind: Run\nmetadata: {name: smoke}\nspec: {pipeline: hello}\n"
     root = project({**BASE, "environments/staging.yaml": STAGING, "pipelines/run.yaml": run})
     words = line.split(" ")
     asked = {"_KFGIT_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
     told = kfgit(cwd=root, env=asked)
     assert offered <= {answer.partition(",")[2] for answer in told.out.splitlines()}
-    elsewhere = {**asked, "COMP_WORDS": line.replace("kfgit ", f"kfgit -C {root} ", 1), "COMP_CWORD": str(len(words) + 1)}
+    elsewhere = {
+        **asked,
+        "COMP_WORDS": line.replace("kfgit ", f"kfgit -C {root} ", 1),
+        "COMP_CWORD": str(len(words) + 1),
+    }
     assert kfgit(cwd=root.parent, env=elsewhere).out == told.out
 
 
-def test_completion_is_silent_about_what_is_broken(kfgit: Kfgit, project: MakeProject, tmp_path: Path):
+def test_completion_is_silent_about_what_is_broken(
+    kfgit: Kfgit, project: MakeProject, tmp_path: Path
+) -> None:
     asked = {"_KFGIT_COMPLETE": "bash_complete", "COMP_WORDS": "kfgit runs show ", "COMP_CWORD": "3"}
     root = project({**BASE, "kfgit.yaml": "[", ".kfgit/local/state.db": "broken " * 1000})
     for folder in (root, tmp_path):
@@ -291,5 +352,7 @@ def test_completion_is_silent_about_what_is_broken(kfgit: Kfgit, project: MakePr
     assert not (tmp_path / ".kfgit").exists()
 
 
-def test_the_project_of_the_tests_is_what_it_says(kfgit: Kfgit, project: MakeProject):
-    assert json.loads(kfgit("render", "project/demo", "-o", "json", cwd=project(BASE)).out)["items"][0] == yaml.safe_load(PROJECT)
+def test_the_project_of_the_tests_is_what_it_says(kfgit: Kfgit, project: MakeProject) -> None:
+    assert json.loads(kfgit("render", "project/demo", "-o", "json", cwd=project(BASE)).out)["items"][
+        0
+    ] == yaml.safe_load(PROJECT)

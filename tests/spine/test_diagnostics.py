@@ -1,9 +1,10 @@
 """Mistakes as data: every case under `tests/cases/diagnostics` says on its faulty lines what must be told there.
 
-A case is one YAML file: `# error[code]: fragment` or `# warning[code]: fragment` at the end of a line wants a diagnostic
-that starts on that very line; `# error[code](text): …` also wants the source there to begin with `text`, and
-`# error[code@env]: …` that it is said of one environment. `# --- file: PATH` begins another file; what stands before is
-`pipelines/case.yaml`. Each has the components of `tests/cases/library.yaml`. Nothing more may be told than what is wanted, and nothing less.
+A case is one YAML file: `# error[code]: fragment` or `# warning[code]: fragment` at the end of a line wants a
+diagnostic that starts on that very line; `# error[code](text): …` also wants the source there to begin with `text`, and
+`# error[code@env]: …` that it is said of one environment. `# --- file: PATH` begins another file; what stands before
+is `pipelines/case.yaml`. Each has the components of `tests/cases/library.yaml`. Nothing more may be told than what is
+wanted, and nothing less.
 """
 
 from __future__ import annotations
@@ -197,7 +198,10 @@ def used_in(path: Path) -> Iterator[str]:
 
 
 TELLERS = set("Diagnostic fault warn error diagnostic _tell _fault Problem TemplateFault".split())
-FRONT_END = "document overlay resolve graph packages schema lightweight template references shell policies driver project".split()
+FRONT_END = (
+    "document", "overlay", "resolve", "graph", "packages", "schema", "lightweight", "template", "references", "shell",
+    "policies", "driver", "project",
+)  # fmt: skip
 
 
 def front_end() -> Iterator[Path]:

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from kfgit.diagnostics import Diagnostic
 from kfgit.document import Entry, Mapping, Origin, Scalar, parse, plain
 from kfgit.schema import Schemas, bundled, strict, validate
+from kfgit.schema.accepting import compiled
 from kfgit.schema.words import flow as _flow
 from kfgit.source import SourceFile, Span
 
@@ -579,6 +580,11 @@ def test_templates_are_for_editors_only(text: str) -> None:
     assert check(text)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_schema_has_a_fast_answer(kind: str) -> None:
+    assert compiled(SCHEMAS.strict(kind)) is not None
+
+
 def test_the_validator_is_made_once() -> None:
     assert SCHEMAS.validator("Run") is SCHEMAS.validator("Run")
 
@@ -628,6 +634,7 @@ def test_what_is_refused_is_told(original: dict[str, Any], mutations: list[tuple
     (parsed,) = parse(SourceFile("x.yaml", json.dumps(value, indent=1).encode())).value
     found = validate(parsed.root, kind, SCHEMAS)
     assert bool(found) != SCHEMAS.validator(kind).is_valid(plain(parsed.root))
+    assert SCHEMAS.accepts(plain(parsed.root), kind) == SCHEMAS.validator(kind).is_valid(plain(parsed.root))
     assert len({(d.span, d.message) for d in found}) == len(found)
     for diagnostic in found:
         assert diagnostic.span.file == "x.yaml"

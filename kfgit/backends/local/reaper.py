@@ -125,12 +125,14 @@ import atexit  # noqa: E402  (the reaper has no use for these and starts quicker
 import select  # noqa: E402
 import subprocess  # noqa: E402
 import threading  # noqa: E402
+from collections import deque  # noqa: E402
 from collections.abc import Callable, Mapping  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Literal  # noqa: E402
 
 _TICK = 0.05
+_REMEMBERED = 256
 _KEPT = (
     "PATH",
     "HOME",
@@ -149,6 +151,8 @@ class Reaper:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[str, str] = {}
+        # What ended lately: a reaper that was killed may not have swept after it yet.
+        self._ended: deque[str] = deque(maxlen=_REMEMBERED)
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe = -1
         atexit.register(self.close)
@@ -192,6 +196,7 @@ class Reaper:
         with self._lock:
             self._known.pop(key, None)
             self._write(line)
+            self._ended.append(line)
 
     def _write(self, line: str) -> None:
         if self._process is None or self._process.poll() is not None:
@@ -214,7 +219,7 @@ class Reaper:
             argv, stdin=source, stdout=quiet, stderr=quiet, env=env, cwd="/", start_new_session=True
         )
         os.close(source)
-        for line in self._known.values():
+        for line in (*self._known.values(), *self._ended):
             os.write(self._pipe, line.encode("utf-8", "surrogateescape") + b"\n")
 
     def _forget(self) -> None:
@@ -223,6 +228,7 @@ class Reaper:
             os.close(self._pipe)
             self._process.returncode = 0
         self._lock, self._known, self._process = threading.Lock(), {}, None
+        self._ended.clear()
 
 
 REAPER = Reaper()

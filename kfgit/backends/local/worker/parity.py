@@ -1,0 +1,87 @@
+"""What a setting means on a cluster and not here."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kfgit.backends.local import launcher
+from kfgit.backends.local.launcher import TaskFailure
+from kfgit.backends.local.protocol import Execute
+from kfgit.backends.local.worker.program import is_python, runs_kfp
+from kfgit.backends.local.worker.settings import WorkerSettings
+from kfgit.backends.local.worker.volumes import VOLUME_IMAGES
+from kfgit.ir import SDK_VERSION
+
+_NO_EFFECT = {
+    "tolerations": "tolerations have no effect",
+    "nodeSelector": "the node selector has no effect",
+    "nodeAffinity": "node affinity has no effect",
+    "podAffinity": "pod affinity has no effect",
+    "pvcMount": "persistent volumes are not mounted",
+    "secretAsVolume": "secrets are not mounted as files",
+    "configMapAsVolume": "config maps are not mounted as files",
+    "emptyDirMounts": "empty directories are not mounted",
+    "genericEphemeralVolume": "ephemeral volumes are not mounted",
+    "podMetadata": "pod labels and annotations are seen by nobody but the task",
+    "imagePullSecret": "image pull secrets are not used",
+    "securityContext": "the security context has no effect",
+    "enabledSharedMemory": "the shared memory size has no effect",
+    "initContainers": "init containers do not run",
+}
+
+
+def parity(command: Execute, settings: WorkerSettings) -> tuple[str, ...]:
+    """What this task's settings mean on a cluster and not here, one sentence each. Pure; `settings` from `settle`."""
+    image = str(command.executor.get("image", ""))
+    if image in VOLUME_IMAGES:
+        return ("persistent volumes are neither created nor deleted",)
+    argv = tuple(str(part) for part in command.executor.get("command") or ())
+    try:
+        needs_python = is_python(argv)
+    except TaskFailure:
+        needs_python = True
+    in_image = settings.engine is not None and (settings.executor != "auto" or not needs_python)
+    where = _environment_notes if needs_python else _machine_notes
+    notes = [] if in_image else where(image, argv)
+    if not in_image and command.platform.get("imagePullPolicy"):
+        notes.append("the image pull policy has no effect")
+    notes += [text for key, text in _NO_EFFECT.items() if command.platform.get(key)]
+    notes += _resource_notes(command.executor.get("resources") or {})
+    return (*notes, *_argument_notes(command))
+
+
+def _machine_notes(image: str, _: tuple[str, ...]) -> list[str]:
+    return [f"the image `{image}` is not used: the task is a process of this machine"]
+
+
+def _environment_notes(image: str, argv: tuple[str, ...]) -> list[str]:
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    notes = [f"the image `{image}` is not used: the task runs in an environment of Python {here}"]
+    if (found := re.search(r"python[:-](\d)\.?(\d+)", image)) and f"{found[1]}.{found[2]}" != here:
+        notes.append(f"the image `{image}` has Python {found[1]}.{found[2]}, the task runs on {here}")
+    if runs_kfp(argv) and "kfp" not in " ".join(argv[:3]):
+        notes.append(f"the image is expected to have kfp in it; here it is {SDK_VERSION}")
+    return notes
+
+
+def _resource_notes(resources: Mapping[str, Any]) -> list[str]:
+    notes = []
+    if any(value for key, value in resources.items() if key != "accelerator"):
+        notes.append("cpu and memory requests and limits are not enforced")
+    if accelerator := resources.get("accelerator"):
+        kind = accelerator.get("resourceType") or accelerator.get("type") or "accelerator"
+        notes.append(f"`{kind}` is not reserved: the task sees what this machine has")
+    return notes
+
+
+def _argument_notes(command: Execute) -> Iterator[str]:
+    program = [str(each) for each in command.executor.get("command") or ()]
+    args = [str(each) for each in command.executor.get("args") or ()]
+    unresolved = [*program, *(arg for arg in args if not launcher.is_conditional(arg))]
+    if any(launcher.is_concat(part) for part in (*program, *args)):
+        yield "a Concat argument is joined here, but reaches the program as JSON text on a cluster"
+    if any(part.lstrip().startswith('{"IfPresent":') for part in unresolved):
+        yield "an IfPresent in the command or with an output in it stays JSON text, here and on a cluster"
