@@ -252,6 +252,22 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a task's pod may run and what it finds there: what Kubernetes knows beyond quantities.
+
+    `affinity` and `tolerations` are JSON in the form of KFP's IR; `queue` is a LocalQueue of Kueue and `priority` a
+    priority class, which with a queue is Kueue's.
+    """
+
+    shared_memory: str | None = None
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    affinity: tuple[Mapping[str, Any], ...] = ()
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+    queue: str | None = None
+    priority: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How a task runs; None = not said. `spans` says where each of them stands."""
 
@@ -263,6 +279,7 @@ class Settings:
     resources: Resources | None = None
     env: Mapping[str, EnvValue] | None = None
     spans: Mapping[str, Span] = field(default_factory=dict)
+    placement: Placement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,11 +461,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A ResourceProfile with its ancestors folded in. `cluster_only` are settings no task's IR carries yet."""
+    """A ResourceProfile with its ancestors folded in. `cluster_only` are settings that a KFP task cannot have."""
 
     name: str
     span: Span
     resources: Resources
+    placement: Placement
     cluster_only: tuple[Name, ...] = ()
 
 

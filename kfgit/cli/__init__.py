@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    import click
+
     from kfgit.backend import NotFound
 
 _COMPLETE = "_KFGIT_COMPLETE"
@@ -68,9 +70,8 @@ def _ending(fault: Exception) -> _Ending:
 
     match fault:
         case click.ClickException():
-            context = getattr(fault, "ctx", None)
-            hint = f"see `{context.command_path} --help`" if context is not None else None
-            return _Ending(exits.USAGE, fault.format_message(), hint)
+            message = fault.format_message().rstrip(".")
+            return _Ending(exits.USAGE, message[:1].lower() + message[1:], _hint(fault))
         case NotFound():
             return _Ending(exits.USAGE, str(fault), _known(fault) if type(fault) is NotFound else None)
         case Refused():
@@ -91,6 +92,18 @@ def _ending(fault: Exception) -> _Ending:
             return _Ending(
                 exits.MACHINE, _own_mistake(fault), "please report it; KFGIT_TRACEBACK=1 shows more"
             )
+
+
+def _hint(fault: click.ClickException) -> str | None:
+    context = getattr(fault, "ctx", None)
+    if context is None:
+        return None
+    option = getattr(fault, "option_name", None)
+    if context.parent is not None and any(
+        option in shared.opts for shared in context.find_root().command.params
+    ):
+        return f"`{option}` stands before the command: kfgit {option} …"
+    return f"see `{context.command_path} --help`"
 
 
 def _known(fault: NotFound) -> str | None:

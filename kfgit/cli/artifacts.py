@@ -84,14 +84,8 @@ def _row(stored: StoredArtifact, session: Session, now: datetime) -> list[str]:
         stored.task,
         found.name,
         ago(stored.created_at, now),
-        _near(found.uri, session),
+        session.near(found.uri),
     ]
-
-
-def _near(uri: str, session: Session) -> str:
-    """A path as one would type it here."""
-    here = f"{session.folder.absolute()}/"
-    return uri.removeprefix(here) if uri.startswith("/") else uri
 
 
 @command.command("show")

@@ -94,7 +94,8 @@ class _View:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._live = session.live and not session.quiet
-        self._drawn = False
+        self._drawn = ""
+        self._canceling = False
         self._running: dict[str, None] = {}
         self._told: dict[str, str] = {}
 
@@ -108,10 +109,10 @@ class _View:
                 self._line(f"  {style.dim('… ' + clean(what))}")
             case TaskChanged(task=task):
                 self._task(event)
-                if task.state in {"RUNNING", "CANCELING"}:
-                    self._running[task.path] = None
-                else:
+                if task.state not in {"RUNNING", "CANCELING"}:
                     self._running.pop(task.path, None)
+                elif task.component is not None:
+                    self._running[task.path] = None
             case RunFinished(run=run):
                 self._running.clear()
                 self._ending(run)
@@ -128,6 +129,11 @@ class _View:
 
     def _task(self, event: TaskChanged) -> None:
         task = event.task
+        if task.state in {"CANCELING", "CANCELED"} and not self._canceling:
+            self._canceling = True
+            self._line(
+                f"  {self._session.err.yellow('▾ canceling')}: the exit task still runs; Ctrl-C again stops at once"
+            )
         if task.state in {"PENDING", "CANCELING"} or self._told.get(task.key or task.path) == task.state:
             return
         if task.component is None and task.state != "FAILED" and not self._session.verbose:
@@ -142,13 +148,14 @@ class _View:
         self._session.say(text)
 
     def _status(self) -> None:
-        if self._live and self._running:
+        names = one_line(", ".join(self._running), self._session.err.width - 14)
+        if self._live and names != self._drawn:
             self._wipe()
-            names = one_line(", ".join(self._running), self._session.err.width - 14)
-            self._session.door.draw(self._session.err.cyan(f"  ▸ running: {names}"))
-            self._drawn = True
+            if names:
+                self._session.door.draw(self._session.err.cyan(f"  ▸ running: {names}"))
+            self._drawn = names
 
     def _wipe(self) -> None:
         if self._drawn:
             self._session.door.draw(_CLEAR)
-            self._drawn = False
+            self._drawn = ""

@@ -73,10 +73,11 @@ def show_(session: Session, run: str, env: str | None, output: str) -> int:
     """
     with session.target(env) as backend:
         found = backend.runs.get(run)
+        folder = session.near(str(backend.runs.folder(found.id)))
     if output == "json":
         session.json(as_json.run(found))
     else:
-        session.print(show.show(found, datetime.now(UTC), session.out))
+        session.print(show.show(found, folder, datetime.now(UTC), session.out))
     return exits.DONE
 
 

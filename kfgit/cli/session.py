@@ -102,6 +102,10 @@ class Session:
         """What must be heard, on stderr."""
         self.door.tell(text)
 
+    def near(self, path: str) -> str:
+        """A path as one would type it here; a URI as it is."""
+        return path.removeprefix(f"{self.folder.absolute()}/") if path.startswith("/") else path
+
     def repository(self) -> Repository:
         """The project around the folder; ends the command where there is none."""
         from kfgit import driver, project

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kfgit import lightweight, shell
@@ -20,6 +20,7 @@ from kfgit.model import (
     FieldPath,
     IfPresent,
     ParameterType,
+    Placement,
     Python,
     Resources,
     SecretKey,
@@ -229,7 +230,37 @@ def platform_of(component: Component, settings: Settings) -> dict[str, Any]:
         config["fieldPathAsEnv"] = fields
     if settings.timeout is not None:
         config["activeDeadlineSeconds"] = str(settings.timeout)
+    return config | (_placement(settings.placement) if settings.placement is not None else {})
+
+
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where POSIX shared memory is, inside the task's container
+_QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+_PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
+
+
+def _placement(placement: Placement) -> dict[str, Any]:
+    """Nodes, shared memory and Kueue's labels (kubernetes_executor_config.proto; kueue.sigs.k8s.io)."""
+    config: dict[str, Any] = {}
+    if placement.node_selector:
+        config["nodeSelector"] = {"labels": dict(placement.node_selector)}
+    if placement.affinity:
+        config["nodeAffinity"] = [dict(term) for term in placement.affinity]
+    if placement.tolerations:
+        config["tolerations"] = [_toleration(toleration) for toleration in placement.tolerations]
+    if placement.queue is not None:
+        labels = {_QUEUE_LABEL: placement.queue}
+        config["podMetadata"] = {
+            "labels": labels | ({_PRIORITY_LABEL: placement.priority} if placement.priority else {})
+        }
+    if placement.shared_memory is not None:
+        mount = {"volumeName": "shared-memory", "mountPath": _SHARED_MEMORY, "medium": "Memory"}
+        config["emptyDirMounts"] = [{**mount, "sizeLimit": placement.shared_memory}]
     return config
+
+
+def _toleration(toleration: Mapping[str, Any]) -> dict[str, Any]:
+    """An int64 is a string in protobuf's JSON."""
+    return {key: str(value) if key == "tolerationSeconds" else value for key, value in toleration.items()}
 
 
 def _named(field: str, key: tuple[str, bool], entries: list[dict[str, str]]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def effective(
         resources=own.resources or base.resources,
         env=own.env if own.env is not None else base.env,
     )
-    return replace(merged, resources=_with_profile(merged, project))
+    return _with_profile(merged, project)
 
 
 def profile_name(profile: Name, project: Project) -> str:
@@ -37,16 +37,15 @@ def profile_name(profile: Name, project: Project) -> str:
     return mapped.text if mapped is not None else profile.text
 
 
-def _with_profile(settings: Settings, project: Project) -> Resources | None:
-    if settings.profile is None:
-        return settings.resources
-    found = project.profiles.get(profile_name(settings.profile, project))
+def _with_profile(settings: Settings, project: Project) -> Settings:
+    """The profile's resources under the task's own, and the profile's placement."""
+    found = project.profiles.get(profile_name(settings.profile, project)) if settings.profile else None
     if found is None:
-        return settings.resources
-    own = settings.resources or Resources()
-    base = found.resources
+        return settings
+    own, base = settings.resources or Resources(), found.resources
     requests, limits = {**base.requests, **own.requests}, {**base.limits, **own.limits}
-    return Resources(requests, limits, own.accelerator or base.accelerator)
+    resources = Resources(requests, limits, own.accelerator or base.accelerator)
+    return replace(settings, resources=resources, placement=found.placement)
 
 
 def inherited_by(settings: Settings, outer: Settings) -> Settings:

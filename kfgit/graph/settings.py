@@ -74,13 +74,13 @@ class SettingsChecker(Checker):
             return
         if environment.target == "cluster" and found.cluster_only:
             what = ", ".join(f"`{n.text}`" for n in found.cluster_only)
-            message = f"{what} of the profile `{found.name}` cannot be compiled for a cluster yet"
-            self.fault(
-                "not-supported",
-                message,
-                found.cluster_only[0].span,
-                "leave it out of profiles that KFP tasks use",
+            message = f"a KFP task cannot have {what}, which the profile `{found.name}` asks for"
+            help_ = (
+                "give the profile a `queue`, whose priority KFP can pass on"
+                if "priority" in what
+                else "leave it out"
             )
+            self.fault("not-supported", message, found.cluster_only[0].span, help_)
 
     def resources(self, resources: Resources, span: Span) -> None:
         """Quantities have units that KFP reads, and requests are within limits."""

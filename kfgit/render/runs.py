@@ -113,8 +113,8 @@ def listing(runs: Sequence[RunRecord], now: datetime, style: Style) -> str:
     return table(rows, ("STATE", "ID", "NAME", "PIPELINE", "CREATED", "TOOK"), style)
 
 
-def show(run: RunRecord, now: datetime, style: Style) -> str:
-    """One run, whole."""
+def show(run: RunRecord, folder: str, now: datetime, style: Style) -> str:
+    """One run, whole; `folder` is where its files are."""
     facts = [
         ("run", f"{run.name}  {run.id}"),
         ("state", f"{sign(run.state, style)} {word(run.state, style)}"),
@@ -122,6 +122,7 @@ def show(run: RunRecord, now: datetime, style: Style) -> str:
         ("experiment", run.experiment),
         ("created", ago(run.created_at, now)),
         ("took", duration(took(run, now))),
+        ("files", folder),
     ]
     text = table([(style.dim(name), value) for name, value in facts if value])
     if run.error:

@@ -14,6 +14,7 @@ from kfgit.model import (
     Environment,
     Experiment,
     Name,
+    Placement,
     Profile,
     Resources,
     Run,
@@ -25,8 +26,6 @@ from kfgit.resolve.pipelines import resources
 from kfgit.resolve.reader import Reader
 from kfgit.source import Span
 
-# What a profile says about a cluster, which a KFP task's IR does not carry yet.
-_CLUSTER_ONLY = ("sharedMemory", "node", "priority", "queue")
 PRUNE = {
     "schedules": "delete",
     "profiles": "delete",
@@ -280,19 +279,43 @@ def _ancestors(start: str, documents: MappingOf[str, Mapping]) -> tuple[list[str
 def _folded(reader: Reader, name: str, document: Mapping, base: Profile | None) -> Profile:
     spec = reader.mapping(document.get("spec")) or Mapping({}, document.span)
     own = resources(reader, spec) or Resources()
-    cluster_only = (
-        *(Name(key, spec.entries[key].key_span) for key in _CLUSTER_ONLY if key in spec.entries),
-        *(Name(key, span) for key, span in own.spans.items() if key.endswith(".ephemeralStorage")),
+    placement = _placement(reader, spec, base.placement if base is not None else Placement())
+    impossible = tuple(
+        Name(key, span) for key, span in own.spans.items() if key.endswith(".ephemeralStorage")
     )
+    if placement.queue is None and "priority" in spec.entries:
+        impossible = (*impossible, Name("priority", spec.entries["priority"].key_span))
     if base is None:
-        return Profile(name, document.span, own, cluster_only)
+        return Profile(name, document.span, own, placement, impossible)
     merged = Resources(
         {**base.resources.requests, **own.requests},
         {**base.resources.limits, **own.limits},
         own.accelerator or base.resources.accelerator,
         {**base.resources.spans, **own.spans},
     )
-    return Profile(name, document.span, merged, (*base.cluster_only, *cluster_only))
+    inherited = tuple(n for n in base.cluster_only if n.text != "priority" or placement.queue is None)
+    return Profile(name, document.span, merged, placement, (*inherited, *impossible))
+
+
+def _placement(reader: Reader, spec: Mapping, base: Placement) -> Placement:
+    """What a profile says of nodes and queues, over what it extends: each key replaces."""
+    node = reader.mapping(spec.get("node")) or Mapping({}, spec.span)
+    selector = reader.texts(node.get("selector")) if "selector" in node.entries else None
+    affinity = reader.plain(node.get("affinity"))
+    tolerations = reader.plain(node.get("tolerations"))
+    return Placement(
+        reader.string(spec.get("sharedMemory")) or base.shared_memory,
+        base.node_selector if selector is None else selector,
+        base.affinity if not isinstance(affinity, list) else tuple(affinity),
+        base.tolerations if not isinstance(tolerations, list) else tuple(tolerations),
+        _word(reader, spec, "queue", "localQueue") or base.queue,
+        _word(reader, spec, "priority", "class") or base.priority,
+    )
+
+
+def _word(reader: Reader, spec: Mapping, group: str, key: str) -> str | None:
+    found = reader.mapping(spec.get(group))
+    return reader.string(found.get(key)) if found is not None else None
 
 
 def name_clashes(documents: Iterable[Located], prefix: str) -> Iterator[Diagnostic]:

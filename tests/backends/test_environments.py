@@ -113,10 +113,10 @@ def test_an_environment_is_made_once_and_then_quick(workshop: Workshop, said: li
     first = environment([SDK], workshop, said.append)
     assert environment([SDK], workshop, said.append) == first
     assert len(said) <= 1
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(50):
         environment([SDK], workshop, said.append)
-    assert (time.perf_counter() - began) / 50 < 0.002
+    assert (time.process_time() - began) / 50 < 0.002
     code = "import kfp.dsl.executor_main as m; print(m.__cached__)"
     done = subprocess.run(
         [first / "bin" / "python3", "-B", "-c", code],

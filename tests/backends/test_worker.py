@@ -561,7 +561,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def gone(pids: list[int], within: float = 5.0) -> bool:
+def gone(pids: list[int], within: float = 60.0) -> bool:
     until = time.monotonic() + within
     while any(is_alive(pid) for pid in pids) and time.monotonic() < until:
         time.sleep(0.02)
@@ -580,22 +580,28 @@ def pids_of(place: AttemptPlace) -> list[int]:
 
 def test_a_timeout_kills_the_whole_group(place: AttemptPlace, settings: WorkerSettings) -> None:
     began = time.monotonic()
-    message = fails(shell(STUBBORN, timeout=0.5), place, settings)
-    assert message == "it ran longer than its timeout of 0.5 seconds and was killed"
-    assert 2.0 < time.monotonic() - began < 5.0
+    message = fails(shell(STUBBORN, timeout=1.5), place, settings)
+    assert message == "it ran longer than its timeout of 1.5 seconds and was killed"
+    assert 3.5 < time.monotonic() - began < 60
     assert gone(pids_of(place))
 
 
 def test_a_polite_program_may_clean_up(place: AttemptPlace, settings: WorkerSettings) -> None:
-    fails(shell("trap 'echo bye; exit 0' TERM; sleep 100 & wait", timeout=0.3), place, settings)
+    fails(shell("trap 'echo bye; exit 0' TERM; sleep 100 & wait", timeout=1.5), place, settings)
     assert log(place) == "bye\n"
+
+
+def stop_when(there: Path, hooks: Hooks) -> None:
+    while not there.exists():
+        time.sleep(0.02)
+    hooks.stop.set()
 
 
 def test_stop_ends_a_task(place: AttemptPlace, settings: WorkerSettings) -> None:
     hooks = Hooks()
-    threading.Timer(0.4, hooks.stop.set).start()
+    threading.Thread(target=stop_when, args=(place.folder / "work" / "pids", hooks), daemon=True).start()
     with pytest.raises(Stopped):
-        run(shell("echo $$$$ > pids; sleep 1000"), place, settings, hooks)
+        run(shell("echo $$$$ > new; mv new pids; sleep 1000"), place, settings, hooks)
     assert gone(pids_of(place))
     with pytest.raises(Stopped):
         run(shell("true"), place, settings, hooks)
@@ -613,14 +619,14 @@ def test_a_daemon_that_holds_the_log_does_not_hold_the_task(
     began = time.monotonic()
     run(shell("setsid sleep 1000 & echo done", platform=secret()), place, settings)
     assert log(place) == "done\n"
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 60
 
 
 def test_a_flood_of_output_does_not_hide_the_timeout(place: AttemptPlace, settings: WorkerSettings) -> None:
     (settings.secrets / "db.env").write_text("password=hunter22\n")
     began = time.monotonic()
     assert "timeout" in fails(shell("exec yes hunter2", platform=secret(), timeout=0.3), place, settings)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 60
 
 
 def kill_9_while_running(place: AttemptPlace, settings: WorkerSettings) -> list[int]:
@@ -695,7 +701,7 @@ def test_repro_runs_the_program_again(place: AttemptPlace, settings: WorkerSetti
     written = place.folder / "outputs" / "o"
     first = written.read_text()
     written.unlink()
-    subprocess.run(["sh", str(place.folder / "repro.sh")], check=True, timeout=20)
+    subprocess.run(["sh", str(place.folder / "repro.sh")], check=True, timeout=60)
     assert written.read_text() == first
 
 
