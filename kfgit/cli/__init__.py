@@ -24,7 +24,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
     from kfgit.cli import exits
     from kfgit.cli.app import app
-    from kfgit.cli.session import Door
+    from kfgit.cli.door import Door
 
     if instruction := os.environ.get(_COMPLETE):
         from click.shell_completion import shell_complete

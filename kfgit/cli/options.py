@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from kfgit.cli.door import Door
 from kfgit.cli.names import Choice
-from kfgit.cli.session import Door, Session, make_session
+from kfgit.cli.session import Session, make_session
 
 if TYPE_CHECKING:
     from kfgit.backends.local.backend import LocalBackend

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from kfgit.diagnostics import Checked, Diagnostic, has_errors
 from kfgit.graph.callers import check_objects
 from kfgit.graph.edges import Edge, cycles, edges_in
-from kfgit.graph.nesting import nested, pipeline_cycles
+from kfgit.graph.nesting import inner_first, nested, pipeline_cycles, too_large
 from kfgit.graph.scope import (
     BoundOutput,
     Path,
     Scope,
     below,
     exit_scope,
-    pipeline_outputs,
     root_scope,
     type_of,
 )
@@ -65,8 +64,9 @@ def check(project: Project) -> Checked[CheckedProject]:
     """Checks every pipeline, schedule and run of an environment."""
     checked: dict[str, CheckedPipeline] = {}
     faults: list[Diagnostic] = []
-    circular = pipeline_cycles(project)
-    faults += circular.values()
+    order = inner_first(project)
+    refused = pipeline_cycles(project, order) | too_large(project, order)
+    faults += refused.values()
     for name, pipeline in project.pipelines.items():
         edges, found = _pipeline(pipeline, project)
         faults += found
@@ -74,11 +74,11 @@ def check(project: Project) -> Checked[CheckedProject]:
             not has_errors(found)
             and pipeline.whole
             and ("Pipeline", name) not in project.faulty
-            and name not in circular
+            and name not in refused
         ):
             checked[name] = CheckedPipeline(pipeline, project, edges)
     faults += check_objects(project)
-    return Checked(CheckedProject(project, _with_good_parts(checked, project)), tuple(faults))
+    return Checked(CheckedProject(project, _with_good_parts(checked, project, order)), tuple(faults))
 
 
 def _pipeline(
@@ -166,15 +166,15 @@ def _outputs(checker: TaskChecker, root: Scope, pipeline: Pipeline) -> None:
             checker.fault("type-mismatch", message, source.span, "make them agree")
 
 
-def _with_good_parts(checked: dict[str, CheckedPipeline], project: Project) -> dict[str, CheckedPipeline]:
+def _with_good_parts(
+    checked: Mapping[str, CheckedPipeline], project: Project, order: tuple[str, ...]
+) -> dict[str, CheckedPipeline]:
     """Leaves out what uses something faulty: it cannot be compiled, and that was told where the fault is."""
-    good = dict(checked)
-    while True:
-        bad = [name for name, found in good.items() if not _parts_are_good(found.pipeline, project, good)]
-        if not bad:
-            return good
-        for name in bad:
-            del good[name]
+    good: dict[str, CheckedPipeline] = {}
+    for name in order:
+        if name in checked and _parts_are_good(checked[name].pipeline, project, good):
+            good[name] = checked[name]
+    return {name: good[name] for name in checked if name in good}
 
 
 def _parts_are_good(pipeline: Pipeline, project: Project, good: Mapping[str, CheckedPipeline]) -> bool:
@@ -195,8 +195,3 @@ def _parts_are_good(pipeline: Pipeline, project: Project, good: Mapping[str, Che
         and ("Component", name) not in project.faulty
         for name in used
     )
-
-
-def output_types(pipeline: Pipeline, project: Project) -> Mapping[str, object]:
-    """The types of a pipeline's outputs, derived where they are not declared."""
-    return pipeline_outputs(pipeline, project) or {}

@@ -1,71 +1,148 @@
-"""Pipelines in pipelines, and those that contain themselves."""
+"""Pipelines in pipelines: what contains itself, and what grows too large.
+
+A pipeline is compiled with all that it runs laid out, so a chain of pipelines that each use the one before twice doubles
+with every link. How much that comes to is counted here, without laying anything out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from kfgit.diagnostics import Diagnostic, Related
-from kfgit.model import (
-    Name,
-    Pipeline,
-    Project,
-    Switch,
-    Task,
-    UsePipeline,
-)
+from kfgit.model import Loop, Name, Pipeline, Project, Switch, Task, UsePipeline
+
+MOST_TASKS = 5_000
+MOST_LEVELS = 50
 
 
-def pipeline_cycles(project: Project) -> dict[str, Diagnostic]:
-    """Pipelines that contain themselves, by name."""
-    uses = {name: list(nested(pipeline)) for name, pipeline in project.pipelines.items()}
+def inner_first(project: Project) -> tuple[str, ...]:
+    """The pipelines, each after those that it runs; without those that lead into a circle."""
+    waiting: dict[str, int] = {}
+    users: dict[str, list[str]] = {}
+    for name, pipeline in project.pipelines.items():
+        inner = {used.text for used in nested(pipeline) if used.text in project.pipelines}
+        waiting[name] = len(inner)
+        for used in inner:
+            users.setdefault(used, []).append(name)
+    order = [name for name, count in waiting.items() if count == 0]
+    for name in order:  # grows while it is read
+        for user in users.get(name, ()):
+            waiting[user] -= 1
+            if waiting[user] == 0:
+                order.append(user)
+    return tuple(order)
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    tasks: int
+    levels: int
+
+
+def too_large(project: Project, order: tuple[str, ...]) -> dict[str, Diagnostic]:
+    """Pipelines that nesting makes larger than kfgit compiles, by name.
+
+    What is refused counts no further: whoever uses it is not told the same again.
+    """
+    sizes: dict[str, _Size] = {}
+    refused: dict[str, Diagnostic] = {}
+    for name in order:
+        pipeline = project.pipelines[name]
+        tasks, levels = sum(1 for _ in _tasks(pipeline)), 1
+        for used in nested(pipeline):
+            inner = sizes.get(used.text)
+            if inner is None:
+                continue
+            tasks, levels = tasks + inner.tasks, max(levels, inner.levels + 1)
+            if tasks > MOST_TASKS or levels > MOST_LEVELS:
+                refused[name] = _refusal(name, used, levels)
+                break
+        if name not in refused:
+            sizes[name] = _Size(tasks, levels)
+    return refused
+
+
+def _refusal(name: str, used: Name, levels: int) -> Diagnostic:
+    if levels > MOST_LEVELS:
+        message = f"with `{used.text}` pipelines are nested more than {MOST_LEVELS} deep in `{name}`"
+        return Diagnostic("pipeline-too-large", message, used.span, "lay some of them together")
+    message = f"with `{used.text}` the pipeline `{name}` has more than {MOST_TASKS:,} tasks"
+    help_ = "a nested pipeline counts with all its tasks, each time it is used; run some of them apart"
+    return Diagnostic("pipeline-too-large", message, used.span, help_)
+
+
+def pipeline_cycles(project: Project, order: tuple[str, ...]) -> dict[str, Diagnostic]:
+    """Pipelines that contain themselves, by name; each is told in one circle, though it may be in more."""
+    uses = {
+        name: list(nested(pipeline))
+        for name, pipeline in project.pipelines.items()
+        if name not in frozenset(order)
+    }
     found: dict[str, Diagnostic] = {}
-    told: set[frozenset[str]] = set()
+    told: set[str] = set()
     for start in uses:
-        trail = _way_back(start, uses)
-        if trail is None:
-            continue
-        names = [start, *(name.text for name in trail)]
-        message = (
-            f"pipelines contain each other: {' → '.join(names)}"
-            if len(trail) > 1
-            else f"the pipeline `{start}` contains itself"
-        )
-        related = tuple(Related(f"`{a}` runs `{b.text}`", b.span) for a, b in zip(names, trail, strict=False))
-        key = frozenset(names)
-        diagnostic = Diagnostic(
-            "pipeline-cycle", message, trail[0].span, "take one of them out", related=related[1:]
-        )
-        if key not in told:
-            found[start] = diagnostic
-        told.add(key)
+        trail = _way_back(start, uses) if start not in told else None
+        if trail is not None:
+            names = [start, *(name.text for name in trail)]
+            told.update(names)
+            found[start] = _circle(names, trail)
     return found
 
 
+def _circle(names: list[str], trail: list[Name]) -> Diagnostic:
+    message = (
+        f"pipelines contain each other: {' → '.join(names)}"
+        if len(trail) > 1
+        else f"the pipeline `{names[0]}` contains itself"
+    )
+    related = tuple(Related(f"`{a}` runs `{b.text}`", b.span) for a, b in zip(names, trail, strict=False))
+    return Diagnostic("pipeline-cycle", message, trail[0].span, "take one of them out", related=related[1:])
+
+
 def _way_back(start: str, uses: Mapping[str, list[Name]]) -> list[Name] | None:
-    pending: list[list[Name]] = [[name] for name in uses.get(start, ())]
-    seen: set[str] = set()
-    while pending:
-        trail = pending.pop(0)
-        here = trail[-1].text
-        if here == start:
-            return trail
-        if here not in seen:
-            seen.add(here)
-            pending += [[*trail, name] for name in uses.get(here, ())]
+    """The shortest way from a pipeline to itself."""
+    pending = [start]
+    came_by: dict[str, tuple[str, Name]] = {}
+    for here in pending:  # grows while it is read
+        for name in uses.get(here, ()):
+            if name.text not in came_by:
+                came_by[name.text] = (here, name)
+                pending.append(name.text)
+            if name.text == start:
+                return _trail(start, came_by)
     return None
+
+
+def _trail(start: str, came_by: Mapping[str, tuple[str, Name]]) -> list[Name]:
+    here, name = came_by[start]
+    trail = [name]
+    while here != start:
+        here, name = came_by[here]
+        trail.append(name)
+    return trail[::-1]
 
 
 def nested(pipeline: Pipeline) -> Iterator[Name]:
     """The pipelines that a pipeline runs as tasks."""
-    pending: list[Task] = [*pipeline.tasks.values(), *([pipeline.on_exit] if pipeline.on_exit else [])]
-    while pending:
-        task = pending.pop()
+    return (task.action.name for task in _tasks(pipeline) if isinstance(task.action, UsePipeline))
+
+
+def _tasks(pipeline: Pipeline) -> Iterator[Task]:
+    """Every task as it is written, also those in groups and the exit task."""
+    yield from _in(pipeline.tasks)
+    if pipeline.on_exit is not None:
+        yield from _in({"onExit": pipeline.on_exit})
+
+
+def _in(tasks: Mapping[str, Task]) -> Iterator[Task]:
+    for task in tasks.values():
+        yield task
         match task.action:
-            case UsePipeline(name=name):
-                yield name
+            case Loop(tasks=inner):
+                yield from _in(inner)
             case Switch(branches=branches):
-                pending += [t for b in branches for t in b.tasks.values()]
-            case _ if task.action is not None and hasattr(task.action, "tasks"):
-                pending += task.action.tasks.values()
+                for branch in branches:
+                    yield from _in(branch.tasks)
             case _:
                 pass

@@ -68,22 +68,25 @@ __all__ = [
     "exit_scope",
     "item_type",
     "outputs_of",
-    "pipeline_outputs",
     "references_of",
     "root_scope",
     "type_of",
 ]
 
 
-def bind(scope: Scope, ref: Ref, _busy: frozenset[Any] = frozenset()) -> Binding:
-    """What a reference means in a scope."""
+def bind(scope: Scope, ref: Ref) -> Binding:
+    """What a reference means in a scope.
+
+    Types are looked up and never followed from pipeline to pipeline, so one reference costs no more than its own
+    groups are deep.
+    """
     match ref:
         case InputRef():
             return _input(scope, ref)
         case TaskRef():
-            return _task(scope, ref, _busy)
+            return _task(scope, ref)
         case ItemRef():
-            return _item(scope, ref, _busy)
+            return _item(scope, ref)
         case RunRef(field="status"):
             if scope.kind == "exit":
                 return BoundRun("status", StatusType())
@@ -127,7 +130,7 @@ def _part(ref: Ref, part: str) -> Problem:
     return Problem("part-outside-component", f"`{show(ref)}` asks for the {part} outside a component", help_)
 
 
-def _item(scope: Scope, ref: ItemRef, busy: frozenset[Any]) -> Binding:
+def _item(scope: Scope, ref: ItemRef) -> Binding:
     loops = [s for s in scope.outwards() if s.kind == "loop"]
     if not loops:
         return Problem(
@@ -143,7 +146,7 @@ def _item(scope: Scope, ref: ItemRef, busy: frozenset[Any]) -> Binding:
         )
     if _is_unknown(chosen.loop.items):
         return Unknown()
-    type_ = item_type(chosen, busy)
+    type_ = item_type(chosen)
     if ref.field is None:
         return BoundItem(chosen.path, None, type_)
     return _item_field(chosen, ref.field, type_)
@@ -172,7 +175,7 @@ def _item_field(scope: Scope, name: str, type_: Type | None) -> Binding:
     return BoundItem(scope.path, name, None)
 
 
-def item_type(scope: Scope, busy: frozenset[Any] = frozenset()) -> Type | None:
+def item_type(scope: Scope) -> Type | None:
     """The type of a loop's items; None where it is not known."""
     if scope.loop is None or scope.parent is None:
         return None
@@ -181,7 +184,7 @@ def item_type(scope: Scope, busy: frozenset[Any] = frozenset()) -> Type | None:
         case Literal_(value=list() as values):
             return common_type(values)
         case Whole(ref=ref):
-            type_ = type_of(bind(scope.parent, ref, busy))
+            type_ = type_of(bind(scope.parent, ref))
         case Composite(value=list()):
             return None
         case _:
@@ -220,7 +223,7 @@ def _is_unknown(value: Value) -> bool:
     return isinstance(value, Composite) and value.value is None and not value.references
 
 
-def _task(scope: Scope, ref: TaskRef, busy: frozenset[Any]) -> Binding:
+def _task(scope: Scope, ref: TaskRef) -> Binding:
     if ref.part:
         return _part(ref, ref.part)
     if scope.kind == "exit":
@@ -247,7 +250,7 @@ def _task(scope: Scope, ref: TaskRef, busy: frozenset[Any]) -> Binding:
             known = did_you_mean(name, here.tasks, what=f"tasks of `{task.name}`")
             return elsewhere or Problem("unknown-task", f"the loop `{task.name}` has no task `{name}`", known)
         task = here.tasks[name]
-    return _output(scope, holder, here, task, ref, busy)
+    return _output(scope, holder, here, task, ref)
 
 
 def _no_loop(task: Task, ref: TaskRef) -> Problem:
@@ -303,9 +306,7 @@ def _into_loop(scope: Scope, name: str, ref: TaskRef) -> Problem | None:
     return None
 
 
-def _output(
-    scope: Scope, holder: Scope, here: Scope, task: Task, ref: TaskRef, busy: frozenset[Any]
-) -> Binding:
+def _output(scope: Scope, holder: Scope, here: Scope, task: Task, ref: TaskRef) -> Binding:
     through_loop = len(ref.path) > 1
     if through_loop and not ref.collected:
         fixed = show(TaskRef(ref.path, ref.output, collected=True))
@@ -330,7 +331,7 @@ def _output(
             f"`{task.name}` runs once, there is nothing to collect",
             f"write `{show(TaskRef(ref.path, ref.output))}`",
         )
-    types = outputs_of(here, task, busy)
+    types = outputs_of(here, task, ref.output)
     if types is None:
         return Unknown()
     if ref.output not in types:
@@ -367,10 +368,11 @@ def component_of(scope: Scope, task: Task) -> Component | None:
     return task.action.inline or scope.project.components.get(task.action.name.text)
 
 
-def outputs_of(
-    scope: Scope, task: Task, busy: frozenset[Any] = frozenset()
-) -> Mapping[str, Type | None] | None:
-    """The outputs of a task by name; None where they are not known because something is faulty."""
+def outputs_of(scope: Scope, task: Task, wanted: str) -> Mapping[str, Type | None] | None:
+    """The outputs of a task by name; None where they are not known because something is faulty.
+
+    Of a switch only the `wanted` one has its type: switches in switches would be walked through for each of them.
+    """
     match task.action:
         case UseComponent():
             found = component_of(scope, task)
@@ -379,11 +381,11 @@ def outputs_of(
             return {name: port.type for name, port in found.outputs.items()}
         case UsePipeline(name=name):
             inner = scope.project.pipelines.get(name.text)
-            return pipeline_outputs(inner, scope.project, busy) if inner is not None else None
+            return {o.name: o.type for o in inner.outputs.values()} if inner is not None else None
         case Import(type=type_):
             return {"artifact": type_}
         case Switch():
-            return _switch_outputs(scope, task, busy)
+            return _switch_outputs(scope, task, wanted)
         case Loop():
             return {}
         case None:
@@ -405,36 +407,21 @@ def _outputs_are_unclear(scope: Scope, task: Task) -> bool:
             return False
 
 
-def pipeline_outputs(
-    pipeline: Pipeline, project: Project, busy: frozenset[Any] = frozenset()
-) -> Mapping[str, Type | None] | None:
-    """The outputs of a pipeline; those without a declared type take the type of what they come from."""
-    if pipeline.name in busy:
-        return None
-    scope = root_scope(pipeline, project)
-    types: dict[str, Type | None] = {}
-    for output in pipeline.outputs.values():
-        types[output.name] = output.type
-        if output.type is None and isinstance(output.source, Whole):
-            types[output.name] = type_of(bind(scope, output.source.ref, busy | {pipeline.name}))
-    return types
-
-
-def _switch_outputs(scope: Scope, task: Task, busy: frozenset[Any]) -> Mapping[str, Type | None] | None:
-    key = (scope.pipeline.name, scope.path, task.name)
-    if key in busy or not isinstance(task.action, Switch):
-        return None
-    scopes, branches = below(scope, task), task.action.branches
+def _switch_outputs(scope: Scope, task: Task, wanted: str) -> Mapping[str, Type | None]:
+    branches = task.action.branches if isinstance(task.action, Switch) else ()
     if not branches or branches[-1].when is not None or branches[-1].bad_condition:
         return {}
-    types: dict[str, Type | None] = {}
-    for name in branches[0].outputs:
-        if all(name in branch.outputs for branch in branches):
-            given = branches[0].outputs[name].value
-            types[name] = (
-                type_of(bind(scopes[0], given.ref, busy | {key})) if isinstance(given, Whole) else None
-            )
-    return types
+    names = [name for name in branches[0].outputs if all(name in branch.outputs for branch in branches)]
+    return {name: _given_out(below(scope, task)[0], name) if name == wanted else None for name in names}
+
+
+def _given_out(branch: Scope, name: str) -> Type | None:
+    """The type of what a branch gives out, if that is made in it."""
+    switch = branch.parent.tasks[branch.path[-1]].action if branch.parent is not None else None
+    value = switch.branches[branch.branch].outputs[name].value if isinstance(switch, Switch) else None
+    if isinstance(value, Whole) and isinstance(value.ref, TaskRef) and value.ref.path[0] in branch.tasks:
+        return type_of(bind(branch, value.ref))
+    return None
 
 
 def references_of(value: Value | None) -> tuple[Ref, ...]:

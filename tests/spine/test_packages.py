@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -29,11 +28,9 @@ SCHEMAS = schema.Schemas.load(
 )
 FOLDER = ROOT.parent / "shared" / "conformance" / "v1-components"
 FILES = sorted(FOLDER.glob("*.yaml"))
-SDK = os.environ.get("KFGIT_SDK_PYTHON")
 needs_samples = pytest.mark.skipif(
     not FILES, reason="the folder ../shared/conformance/v1-components is not beside this checkout"
 )
-needs_sdk = pytest.mark.skipif(not SDK, reason="KFGIT_SDK_PYTHON names no interpreter with kfp 2.17")
 
 # 39 of the 43 samples run; these do not, for reasons that KFP has too or keeps quiet about.
 UNSUPPORTED = {
@@ -851,11 +848,10 @@ json.dump(answers, sys.stdout)
 
 
 @pytest.fixture(scope="module")
-def kfp() -> dict[str, Any]:
+def kfp(sdk_python: Path) -> dict[str, Any]:
     """KFP's answers by file name."""
-    assert SDK is not None
     names = json.dumps([str(file) for file in FILES])
-    done = subprocess.run([SDK, "-c", ASK], input=names, capture_output=True, text=True, check=True)
+    done = subprocess.run([sdk_python, "-c", ASK], input=names, capture_output=True, text=True, check=True)
     return {Path(name).name: answer for name, answer in json.loads(done.stdout).items()}
 
 
@@ -870,7 +866,6 @@ KFP_TYPES = {
 
 
 @needs_samples
-@needs_sdk
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem.removeprefix("components__"))
 def test_interfaces_are_those_that_kfp_loads(file: Path, kfp: dict[str, Any]) -> None:
     answer = kfp[file.name]
@@ -897,7 +892,6 @@ def test_interfaces_are_those_that_kfp_loads(file: Path, kfp: dict[str, Any]) ->
 
 
 @needs_samples
-@needs_sdk
 def test_what_kfp_compiles_is_compiled_alike(kfp: dict[str, Any]) -> None:
     alike = 0
     for file in FILES:
