@@ -39,6 +39,9 @@ _NODES = frozenset(
     " Operand And Or Not CondExpr Add Sub Mul Div FloorDiv Mod Neg Pos Concat Call Keyword".split()
 )
 _FILE_NODES = _NODES | {"For", "Assign"}
+# In a value `{#` is the shell's, as in `${#NAME}`: nobody writes the comment that is left.
+_NO_COMMENT = ("\ue004", "\ue005")
+_FILE_COMMENT = ("{#", "#}")
 _KFP_PLACEHOLDER = re.compile(r"\{\{\$.*?\}\}", re.DOTALL)
 _HELD = re.compile("\ue000([0-9]+)\ue001")
 
@@ -71,7 +74,7 @@ def is_template(text: str) -> bool:
     if "{" not in text:
         return False
     bare = _KFP_PLACEHOLDER.sub("", text) if "{{$" in text else text
-    return "{{" in bare or "{%" in bare or "{#" in bare
+    return "{{" in bare or "{%" in bare
 
 
 def render(text: str, scope: Mapping[str, Any]) -> Rendered | TemplateFault:
@@ -137,7 +140,7 @@ class _Compiled:
 def _compile(text: str) -> _Compiled:
     import jinja2  # noqa: PLC0415 - see render
 
-    environment = _environment()
+    environment = _environment(_NO_COMMENT)
     try:
         tree = environment.parse(text)
     except RecursionError:
@@ -266,8 +269,8 @@ def _plain(value: Any) -> Any:
     raise _Fault(TemplateFault("template-failed", "the template gives no text, number, list or map"))
 
 
-@lru_cache(maxsize=1)
-def _environment() -> ImmutableSandboxedEnvironment:
+@lru_cache(maxsize=2)
+def _environment(comment: tuple[str, str]) -> ImmutableSandboxedEnvironment:
     import jinja2  # noqa: PLC0415 - see render
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415 - see render
 
@@ -316,7 +319,14 @@ def _environment() -> ImmutableSandboxedEnvironment:
                 raise _Fault(TemplateFault("template-too-large", "the value is too large"))
             return result
 
-    environment = Sandbox(undefined=Missing, keep_trailing_newline=True, cache_size=0, autoescape=False)
+    environment = Sandbox(
+        undefined=Missing,
+        keep_trailing_newline=True,
+        cache_size=0,
+        autoescape=False,
+        comment_start_string=comment[0],
+        comment_end_string=comment[1],
+    )
     environment.globals.clear()
     environment.filters = {name: _bounded(environment.filters[name]) for name in _FILTERS}
     environment.tests = {
@@ -353,7 +363,7 @@ def generate(text: str, scope: Mapping[str, Any]) -> Generated | tuple[TemplateF
 
     if any("\ue000" <= char <= "\uf8ff" for char in text):
         return TemplateFault("yaml-character", "a template holds no private-use characters"), 1
-    environment = _environment()
+    environment = _environment(_FILE_COMMENT)
     try:
         tree = environment.parse(_KFP_PLACEHOLDER.sub(hold, text))
         list(_check(tree, _FILE_NODES))

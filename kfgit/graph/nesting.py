@@ -1,7 +1,7 @@
 """Pipelines in pipelines: what contains itself, and what grows too large.
 
-A pipeline is compiled with all that it runs laid out, so a chain of pipelines that each use the one before twice doubles
-with every link. How much that comes to is counted here, without laying anything out.
+A pipeline is compiled with all that it runs laid out, so a chain of pipelines that each use the one before twice
+doubles with every link. How much that comes to is counted here, without laying anything out.
 """
 
 from __future__ import annotations
@@ -74,10 +74,11 @@ def _refusal(name: str, used: Name, levels: int) -> Diagnostic:
 
 def pipeline_cycles(project: Project, order: tuple[str, ...]) -> dict[str, Diagnostic]:
     """Pipelines that contain themselves, by name; each is told in one circle, though it may be in more."""
+    harmless = frozenset(order)
     uses = {
         name: list(nested(pipeline))
         for name, pipeline in project.pipelines.items()
-        if name not in frozenset(order)
+        if name not in harmless
     }
     found: dict[str, Diagnostic] = {}
     told: set[str] = set()

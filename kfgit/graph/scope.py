@@ -36,8 +36,6 @@ from kfgit.model import (
     Loop,
     ParameterName,
     ParameterType,
-    Pipeline,
-    Project,
     StatusType,
     Switch,
     Task,
