@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     asked = parser.parse_args(arguments)
     if unknown := set(asked.names) - set(MEASUREMENTS):
-        parser.error(f"there is no measurement {', '.join(sorted(unknown))}; there are {', '.join(MEASUREMENTS)}")
+        parser.error(
+            f"there is no measurement {', '.join(sorted(unknown))}; there are {', '.join(MEASUREMENTS)}"
+        )
     rows: list[Row] = []
     broken = False
     with tempfile.TemporaryDirectory(prefix="kfgit-bench-") as scratch:
@@ -44,10 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Times kfgit beside peers and floors.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Times kfgit beside peers and floors."
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASUREMENTS))
-    parser.add_argument("--runs", type=int, help="counted repetitions, instead of each measurement's own number")
-    parser.add_argument("--thorough", action="store_true", help="also what takes minutes or a network each time")
+    parser.add_argument(
+        "--runs", type=int, help="counted repetitions, instead of each measurement's own number"
+    )
+    parser.add_argument(
+        "--thorough", action="store_true", help="also what takes minutes or a network each time"
+    )
     return parser
 
 

@@ -22,7 +22,9 @@ def measure(bench: Bench) -> Iterator[Row]:
     taken = bench.interleaved(
         "compile",
         [
-            lambda: {"kfgit": bench.seconds(*bench.kfgit, "compile", "flat", "--out", str(package), cwd=root)},
+            lambda: {
+                "kfgit": bench.seconds(*bench.kfgit, "compile", "flat", "--out", str(package), cwd=root)
+            },
             *([peer] if peer else []),
         ],
         3,
@@ -38,7 +40,15 @@ def _sdk(bench: Bench) -> Trial | None:
         return None
     folder = bench.folder("kfp")
     told = folder / "told.json"
-    argv = (str(interpreter), "-W", "ignore", str(_PEER), str(_TASKS), str(folder / "package.yaml"), str(told))
+    argv = (
+        str(interpreter),
+        "-W",
+        "ignore",
+        str(_PEER),
+        str(_TASKS),
+        str(folder / "package.yaml"),
+        str(told),
+    )
 
     def trial() -> Mapping[str, float]:
         whole = bench.seconds(*argv, cwd=folder)

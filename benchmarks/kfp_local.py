@@ -19,7 +19,15 @@ def kfp_local(bench: Bench, root: Path, pipeline: str, *, venv: bool = False) ->
     folder = bench.folder("kfp")
     package, told = folder / "package.yaml", folder / "told.json"
     bench.seconds(*bench.kfgit, "compile", pipeline, "--out", str(package), cwd=root)
-    argv = (str(interpreter), "-W", "ignore", str(_PEER), str(package), str(told), *(["--venv"] if venv else []))
+    argv = (
+        str(interpreter),
+        "-W",
+        "ignore",
+        str(_PEER),
+        str(package),
+        str(told),
+        *(["--venv"] if venv else []),
+    )
 
     def trial() -> Mapping[str, float]:
         whole = bench.seconds(*argv, cwd=folder)

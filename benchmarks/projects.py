@@ -120,7 +120,11 @@ def _written(root: Path, files: dict[str, str]) -> Path:
 def _pipeline(name: str, component: str, uses: Iterator[tuple[str, str]]) -> str:
     lines = ["apiVersion: kfgit.dev/v1", "kind: Pipeline", f"metadata: {{name: {name}}}", "spec:", "  tasks:"]
     for task, inputs in uses:
-        lines += [f"    {task}:", f"      component: {component}", *([f"      inputs: {inputs}"] if inputs else [])]
+        lines += [
+            f"    {task}:",
+            f"      component: {component}",
+            *([f"      inputs: {inputs}"] if inputs else []),
+        ]
     return "\n".join([*lines, ""])
 
 

@@ -53,7 +53,10 @@ def table(rows: Sequence[Row]) -> str:
     cells = [_HEAD, *map(_cells, rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(_HEAD))]
     cells.insert(1, tuple("-" * width for width in widths))
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
     return "\n".join([*lines, "", _LEGEND])
 
 
@@ -61,7 +64,10 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row.other is None:
         other, ratio = "not measured", ""
     else:
-        other, ratio = _times(row.other), f"{row.kfgit.least / row.other.least:.2f}×" if row.other.least else ""
+        other, ratio = (
+            _times(row.other),
+            f"{row.kfgit.least / row.other.least:.2f}×" if row.other.least else "",
+        )
     aim = f"{row.aim.text}: {'met' if row.aim.met else 'MISSED'}" if row.aim is not None else ""
     return row.what, _times(row.kfgit), row.beside, other, ratio, aim
 

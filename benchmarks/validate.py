@@ -21,7 +21,9 @@ def measure(bench: Bench) -> Iterator[Row]:
     """Many small documents, and fewer large ones."""
     schema = bench.folder("schema") / "kfgit.json"
     schema.write_text(bench.text(*bench.kfgit, "schema"), encoding="utf-8")
-    yield from _repository(bench, "1,000 small documents", projects.small(bench.folder("small"), 1000), schema)
+    yield from _repository(
+        bench, "1,000 small documents", projects.small(bench.folder("small"), 1000), schema
+    )
     yield from _repository(bench, "100 large documents", projects.large(bench.folder("large"), 100), schema)
 
 

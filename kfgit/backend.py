@@ -14,6 +14,7 @@ from kfgit.events import Event, RunRecord
 from kfgit.ir import Package
 from kfgit.plan import Change, Live
 
+
 class MachineFault(Exception):
     """Network, authentication, disk, a broken state file: what no edit of the source would mend."""
 

@@ -59,6 +59,7 @@ def command(session: Session, /, env: str | None, plan_file: Path | None, output
     repository = session.repository()
     name = session.environment(repository, _wanted(env, saved))
     checkout = session.checkout(repository, name)
+    session.lawful(repository, checkout)
     desired = driver.resources(checkout).value
     with session.backend(repository, checkout) as backend:
         with backend.lock(who()):

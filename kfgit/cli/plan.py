@@ -43,6 +43,7 @@ def command(session: Session, /, env: str | None, out: Path | None, output: str,
     """
     repository = session.repository()
     checkout = session.checkout(repository, session.environment(repository, env))
+    session.lawful(repository, checkout)
     desired = driver.resources(checkout).value
     with session.backend(repository, checkout) as backend:
         found = make(repository, checkout, desired, backend)

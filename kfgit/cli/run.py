@@ -18,7 +18,7 @@ from kfgit.cli import exits, options, subject as subjects
 from kfgit.cli.follow import follow
 from kfgit.cli.names import Choice
 from kfgit.cli.session import Session
-from kfgit.cli.standing import standing, touching
+from kfgit.cli.standing import about, standing, touching
 from kfgit.cli.subject import Subject
 from kfgit.diagnostics import did_you_mean
 from kfgit.driver import Repository
@@ -90,6 +90,10 @@ def _find(session: Session, repository: Repository, environment: str, text: str)
     if found is None:
         faults = (*repository.diagnostics, *checked.diagnostics)
         session.invalid(repository, touching(checked.value.view.documents, [subjects.key(text)], faults))
+        return None
+    breaches = driver.violations(checked.value)
+    told = about(checked.value.view.documents, [subjects.key(text)], breaches) if breaches else ()
+    session.lawful(repository, checked.value, told)
     return found
 
 

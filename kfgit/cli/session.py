@@ -103,6 +103,20 @@ class Session:
             self.diagnose(found, repository)
         return checked.value
 
+    def lawful(
+        self, repository: Repository, checkout: Checkout, told: Sequence[Diagnostic] | None = None
+    ) -> None:
+        """Refuses what a blocking policy of the environment forbids; `told` narrows it to what is asked for."""
+        from kfgit import driver
+        from kfgit.backend import Refused
+        from kfgit.diagnostics import has_errors
+
+        found = driver.violations(checkout) if told is None else told
+        if found and (has_errors(found) or not self.quiet):
+            self.diagnose(found, repository)
+        if has_errors(found):
+            raise Refused(f"the policies of `{checkout.environment}` forbid this")
+
     def invalid(self, repository: Repository, diagnostics: Sequence[Diagnostic]) -> int:
         """Tells mistakes, to machines as their result, and returns the exit code for it."""
         from kfgit.render import diagnostics as show

@@ -28,8 +28,15 @@ def touching(
     documents: Sequence[Located], roots: Iterable[tuple[str, str]], diagnostics: Sequence[Diagnostic]
 ) -> tuple[Diagnostic, ...]:
     """What is wrong with some documents and all that they use; all that is wrong where that names no error."""
-    found = concerning(_reached({(d.kind, d.name): d for d in documents}, roots), diagnostics)
+    found = about(documents, roots, diagnostics)
     return found if has_errors(found) else tuple(diagnostics)
+
+
+def about(
+    documents: Sequence[Located], roots: Iterable[tuple[str, str]], diagnostics: Sequence[Diagnostic]
+) -> tuple[Diagnostic, ...]:
+    """What is said of some documents and all that they use, and nothing else."""
+    return concerning(_reached({(d.kind, d.name): d for d in documents}, roots), diagnostics)
 
 
 def concerning(documents: Iterable[Located], diagnostics: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:

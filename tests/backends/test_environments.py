@@ -208,6 +208,13 @@ def slow_uv(folder: Path, body: str) -> Path:
     return tool
 
 
+def test_where_uv_reaches_no_index_pip_does_it(tmp_path: Path, said: list[str]) -> None:
+    uv = slow_uv(tmp_path, "echo 'error: Failed to fetch: six' >&2; exit 2")
+    made = environment([Install(("six==1.16.0",))], Workshop(tmp_path / "made", uv=uv), said.append)
+    assert (made / "ready").is_file()
+    assert said[-1] == "uv cannot reach the package index; trying pip"
+
+
 def test_stop_ends_an_installation(tmp_path: Path) -> None:
     stop = threading.Event()
     threading.Timer(0.3, stop.set).start()

@@ -314,3 +314,20 @@ def test_the_commit_is_noted(kfgit: Kfgit, project: MakeProject) -> None:
     assert f"{sha} main v1" in kfgit("render", "experiment/course", cwd=root).out
     subprocess.run([*git, "checkout", "-q", "--detach"], check=True)
     assert f"{sha} None v1" in kfgit("render", "experiment/course", cwd=root).out
+
+
+def test_a_blocking_policy_refuses(kfgit: Kfgit, project: MakeProject) -> None:
+    root = project(FULL)
+    home = root / "environments/local.yaml"
+    home.write_text(
+        home.read_text(encoding="utf-8").rstrip() + "\n  policies: {pinnedImages: true}\n", encoding="utf-8"
+    )
+    assert kfgit("validate", cwd=root).code == 1
+    for words in (["plan"], ["apply"], ["run", "hello"]):
+        told = kfgit(*words, cwd=root)
+        assert (told.code, "policy-pinned-images" in told.err, "policies of `local`" in told.err) == (
+            3,
+            True,
+            True,
+        )
+    assert kfgit("runs", "list", "-o", "json", cwd=root).json["items"] == []

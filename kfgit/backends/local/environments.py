@@ -17,6 +17,7 @@ import functools
 import importlib.util
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -28,7 +29,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kfgit import canonical
@@ -246,10 +247,26 @@ def _build(
     stop: threading.Event,
 ) -> None:
     say(f"installing {_names(installs)} into a new environment")
+    try:
+        _carry_out(folder, installs, workshop, stop)
+    except TaskFailure as fault:
+        # uv brings its own certificates and proxy settings; where they do not fit, pip's may.
+        if workshop.uv is None or not _UNREACHED.search(str(fault)):
+            raise
+        say("uv cannot reach the package index; trying pip")
+        _carry_out(folder, installs, replace(workshop, uv=None), stop)
+    (folder / "ready").write_text(canonical.dumps([list(i.requirements) for i in installs]) + "\n")
+
+
+_UNREACHED = re.compile(
+    r"Failed to fetch|error sending request|invalid peer certificate|client error \(Connect\)"
+)
+
+
+def _carry_out(folder: Path, installs: Sequence[Install], workshop: Workshop, stop: threading.Event) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     for argv in _steps(folder, installs, workshop):
         _tool(argv, workshop, stop)
-    (folder / "ready").write_text(canonical.dumps([list(i.requirements) for i in installs]) + "\n")
 
 
 def _names(installs: Sequence[Install]) -> str:

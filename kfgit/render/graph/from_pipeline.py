@@ -7,7 +7,18 @@ from collections.abc import Iterator
 
 from kfgit.graph import CheckedPipeline, Edge as Wait, edges_of
 from kfgit.graph.scope import Scope, below, component_of, exit_scope, root_scope
-from kfgit.model import Container, Import, Literal_, Loop, Switch, Task, UseComponent, UsePipeline, Value, Whole
+from kfgit.model import (
+    Container,
+    Import,
+    Literal_,
+    Loop,
+    Switch,
+    Task,
+    UseComponent,
+    UsePipeline,
+    Value,
+    Whole,
+)
 from kfgit.references import Text, show
 from kfgit.render.graph.view import Edge, Graph, Node
 from kfgit.resolve import show_type
@@ -23,7 +34,10 @@ def graph_of(checked: CheckedPipeline) -> Graph:
         pipeline.display_name or pipeline.name,
         pipeline.description,
         tuple(f"{name}: {show_type(port.type)}" for name, port in pipeline.inputs.items()),
-        tuple(f"{name}: {show_type(port.type)}" if port.type else name for name, port in pipeline.outputs.items()),
+        tuple(
+            f"{name}: {show_type(port.type)}" if port.type else name
+            for name, port in pipeline.outputs.items()
+        ),
         Node("", pipeline.name, "pipeline", children=(*root.children, *_exit(checked)), edges=root.edges),
     )
 
@@ -42,10 +56,17 @@ class _Drawing:
         """The tasks of a scope and the edges among them, as a node that has only these."""
         waits = self._checked.edges.get((scope.path, scope.branch), ())
         children = tuple(self._node(id_, scope, task) for task in scope.tasks.values())
-        return Node(id_, "", "pipeline", children=children, edges=tuple(self._edge(id_, wait) for wait in waits))
+        return Node(
+            id_, "", "pipeline", children=children, edges=tuple(self._edge(id_, wait) for wait in waits)
+        )
 
     def _edge(self, prefix: str, wait: Wait) -> Edge:
-        return Edge(_join(prefix, wait.source), _join(prefix, wait.target), wait.labels, "data" if wait.labels else "after")
+        return Edge(
+            _join(prefix, wait.source),
+            _join(prefix, wait.target),
+            wait.labels,
+            "data" if wait.labels else "after",
+        )
 
     def _node(self, prefix: str, scope: Scope, task: Task) -> Node:
         id_ = _join(prefix, task.name)
@@ -57,7 +78,9 @@ class _Drawing:
                 body = self.body(id_, inner)
                 return Node(id_, label, "loop", _loop(loop), body.children, body.edges, when)
             case Switch() as switch:
-                branches = tuple(self._branch(id_, index, inner, switch) for index, inner in enumerate(below(scope, task)))
+                branches = tuple(
+                    self._branch(id_, index, inner, switch) for index, inner in enumerate(below(scope, task))
+                )
                 return Node(id_, label, "switch", "", branches, (), when)
             case UsePipeline(name=name):
                 return self._nested(id_, label, name.text, when)
