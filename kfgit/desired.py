@@ -110,7 +110,8 @@ def _runs(checked: CheckedProject, packages: Mapping[str, Package], state: str) 
             "key": _key(run, package, state),
         }
         # What decides is the key: a run that was started under it is what was wanted.
-        yield Resource("Run", run.name, spec, canonical.digest([run.name, run.trigger, spec["key"]]), package)
+        name = server_name(checked, run.name, None)
+        yield Resource("Run", name, spec, canonical.digest([name, run.trigger, spec["key"]]), package)
 
 
 def _key(run: Run, package: Package, state: str) -> str:

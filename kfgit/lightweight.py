@@ -233,9 +233,9 @@ class _Reader:
             case ast.Subscript(value=head, slice=inner) if _last(head) == "Optional":
                 return self._type(inner)
             case ast.Subscript(value=head, slice=inner) if _last(head) in {"List", "list"}:
-                item = PARAMETER_TYPES.get(_last(inner) or "") or (
-                    _last(inner) if _last(inner) in ARTIFACT_TYPES else None
-                )
+                # Of `List[Dict[str, int]]` it is `Dict` that counts.
+                kind = _last(inner.value if isinstance(inner, ast.Subscript) else inner) or ""
+                item = PARAMETER_TYPES.get(kind) or (kind if kind in ARTIFACT_TYPES else None)
                 return f"list<{item}>" if item else "list"
             case ast.Subscript(value=head) if _last(head) in {"Dict", "dict"}:
                 return "dict"

@@ -2,7 +2,7 @@
 
 A reference in a `script` becomes a shell variable that is set from an argument before the script begins, so a value is
 one word wherever the reference stands and can never be read as code. Where a shell expands nothing (single
-quotes, quoted here-documents) a reference is an error. `escape` keeps kubelet from expanding what belongs to the shell.
+quotes, quoted here-documents) a reference is an error.
 """
 
 from __future__ import annotations
@@ -38,24 +38,6 @@ def bind(text: Text) -> Script:
         return Script(body, (), tuple(reader.problems))
     settings = " ".join(f"{_PREFIX}{i}=${{{i}}}" for i in range(1, len(references) + 1))
     return Script(f"{settings}; shift {len(references)}; {body}", references, tuple(reader.problems))
-
-
-_DOLLARS = re.compile(r"\$+(?:\([-._a-zA-Z0-9]+\))?")
-
-
-def escape(text: str) -> str:
-    """Doubles the `$` that kubelet would read in a command or argument.
-
-    kubelet turns `$$` into `$` and expands `$(NAME)` when NAME is in the container's environment
-    (kubernetes third_party/forked/golang/expansion/expand.go).
-    """
-
-    def double(match: re.Match[str]) -> str:
-        found = match.group()
-        count = len(found) - len(found.lstrip("$"))
-        return "$" * count + found if count > 1 or len(found) > count else found
-
-    return _DOLLARS.sub(double, text)
 
 
 @dataclass(slots=True)

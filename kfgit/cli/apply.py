@@ -146,7 +146,8 @@ def _follow(
     others: bool,
 ) -> list[Followed]:
     """Executes the runs that nobody has begun, also those of an apply that was cut off; waits for others if asked."""
-    documents = checkout.project.project.runs
+    prefix = checkout.project.project.environment.prefix
+    documents = {prefix + name: run for name, run in checkout.project.project.runs.items()}
     made = {r.id for r in results if r.kind == "Run" and r.state == "done"}
     followed = []
     for live in backend.observe().objects:

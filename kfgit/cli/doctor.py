@@ -170,7 +170,9 @@ def _secrets(repository: Repository, pipelines: object, components: object) -> l
             _want(wanted, value)
     for pipeline in pipelines:  # type: ignore[attr-defined]
         for task in _tasks(pipeline):
-            for value in (task.settings.env or {}).values():
+            inline = task.action.inline if isinstance(task.action, UseComponent) else None
+            code = inline.implementation if inline is not None else None
+            for value in (*(code.env if code else {}).values(), *(task.settings.env or {}).values()):
                 _want(wanted, value)
     findings = []
     for (name, key), optional in sorted(wanted.items()):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from kfgit.diagnostics import Checked, Diagnostic, has_errors
 from kfgit.graph.callers import check_objects
 from kfgit.graph.edges import Edge, cycles, edges_in
+from kfgit.graph.hooks import check_hooks
 from kfgit.graph.nesting import inner_first, nested, pipeline_cycles, too_large
 from kfgit.graph.scope import (
     BoundOutput,
@@ -98,9 +99,11 @@ def _pipeline(
                 port.span,
                 "the exit task reads `$(run.status)`",
             )
-    edges = edges_of(pipeline, project)
-    for found in edges.values():
+    edges: dict[tuple[Path, int], tuple[Edge, ...]] = {}
+    for scope in _scopes(root):
+        found = edges[scope.path, scope.branch] = edges_in(scope)
         checker.faults += cycles(found)
+        checker.faults += check_hooks(scope, found)
     return edges, checker.faults
 
 

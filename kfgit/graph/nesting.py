@@ -43,28 +43,32 @@ class _Size:
 def too_large(project: Project, order: tuple[str, ...]) -> dict[str, Diagnostic]:
     """Pipelines that nesting makes larger than kfgit compiles, by name.
 
-    What is refused counts no further: whoever uses it is not told the same again.
+    Whoever uses what is refused is not told the same again, since it was not counted.
     """
-    sizes: dict[str, _Size] = {}
+    sizes: dict[str, _Size | None] = {}
     refused: dict[str, Diagnostic] = {}
     for name in order:
-        pipeline = project.pipelines[name]
-        tasks, levels = sum(1 for _ in _tasks(pipeline)), 1
-        for used in nested(pipeline):
-            inner = sizes.get(used.text)
-            if inner is None:
-                continue
-            tasks, levels = tasks + inner.tasks, max(levels, inner.levels + 1)
-            if tasks > MOST_TASKS or levels > MOST_LEVELS:
-                refused[name] = _refusal(name, used, levels)
+        parts = [used for used in nested(project.pipelines[name]) if used.text in sizes]
+        size: _Size | None = _Size(sum(1 for _ in _tasks(project.pipelines[name])), 1)
+        for used in parts:
+            size = _with(size, sizes[used.text])
+            if size is None:
                 break
-        if name not in refused:
-            sizes[name] = _Size(tasks, levels)
+            if size.tasks > MOST_TASKS or size.levels > MOST_LEVELS:
+                refused[name], size = _refusal(name, used, size), None
+                break
+        sizes[name] = size
     return refused
 
 
-def _refusal(name: str, used: Name, levels: int) -> Diagnostic:
-    if levels > MOST_LEVELS:
+def _with(size: _Size | None, part: _Size | None) -> _Size | None:
+    if size is None or part is None:
+        return None
+    return _Size(size.tasks + part.tasks, max(size.levels, part.levels + 1))
+
+
+def _refusal(name: str, used: Name, size: _Size) -> Diagnostic:
+    if size.levels > MOST_LEVELS:
         message = f"with `{used.text}` pipelines are nested more than {MOST_LEVELS} deep in `{name}`"
         return Diagnostic("pipeline-too-large", message, used.span, "lay some of them together")
     message = f"with `{used.text}` the pipeline `{name}` has more than {MOST_TASKS:,} tasks"

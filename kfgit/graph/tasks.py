@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from kfgit.diagnostics import did_you_mean, nearest
 from kfgit.graph.fitting import compatible
 from kfgit.graph.groups import GroupChecker
+from kfgit.graph.importing import can_import
 from kfgit.graph.scope import (
     Scope,
     below,
@@ -48,7 +49,7 @@ class TaskChecker(GroupChecker, SettingsChecker):
             case UsePipeline(name=name):
                 self._pipeline(scope, task, name)
             case Import() as action:
-                self._import(scope, action)
+                self._import(scope, task, action)
             case Loop() as loop:
                 self.loop(scope, task, loop)
             case Switch() as switch:
@@ -121,13 +122,17 @@ class TaskChecker(GroupChecker, SettingsChecker):
                 self._status(scope, task, name)
 
     def _status(self, scope: Scope, task: Task, name: str) -> None:
-        if scope.kind != "exit" and not task.ignore_upstream_failure:
+        if scope.kind != "exit":
             span = task.input_spans.get(name, task.span)
             message = f"`{name}` asks for the final status, which only an exit task may"
             self.fault("status-outside-exit", message, span, "use the component in `onExit`")
 
-    def _import(self, scope: Scope, action: Import) -> None:
+    def _import(self, scope: Scope, task: Task, action: Import) -> None:
         self.text_value(scope, action.uri, "the uri of an import")
+        if self.project.environment.target == "cluster" and not can_import(scope, task, action.uri):
+            message = "KFP reads the uri of an import from a constant or an input only"
+            help_ = "give the pipeline an input that holds the whole uri: `uri: $(inputs.NAME)`"
+            self.fault("not-supported", message, action.uri.span, help_)
         if action.metadata is not None:
             for ref in references_of(action.metadata):
                 self.embedded(scope, ref, action.metadata.span)
@@ -138,6 +143,13 @@ class TaskChecker(GroupChecker, SettingsChecker):
             if key in settings.spans and isinstance(task.action, Loop | Switch):
                 message = f"`{key}` is not for a group of tasks"
                 self.fault("setting-not-possible", message, settings.spans[key], "set it on the tasks inside")
+        if settings.cache_key is not None and isinstance(task.action, UsePipeline):
+            message = "a nested pipeline has no cache key of its own"
+            self.fault("setting-not-possible", message, settings.spans["cache"], "set it on the tasks inside")
+        if task.ignore_upstream_failure and isinstance(task.action, Loop | Switch | Import):
+            message = "`ignoreUpstreamFailure` is for tasks that run a component or a pipeline"
+            span = settings.spans["ignoreUpstreamFailure"]
+            self.fault("setting-not-possible", message, span, "put what shall run anyway into a pipeline")
         self.settings(settings)
         if isinstance(task.action, UseComponent) and scope.kind != "exit":
             self.with_defaults(settings, scope.pipeline.defaults)

@@ -23,6 +23,7 @@ from kfgit.model import (
     TextArgument,
 )
 from kfgit.references import InputRef, OutputRef, Ref, RunRef, Text, WorkspaceRef, show
+from kfgit.resolve.choices import check_choices
 from kfgit.resolve.environment import environment
 from kfgit.resolve.python import PythonSources, inputs_of, outputs_of, python
 from kfgit.resolve.reader import Reader
@@ -190,6 +191,7 @@ def _container(reader: Reader, node: Node, ports: Ports) -> Container | None:
         for ref in text.text.references:
             _check_port(reader, ref, text.span, ports)
     _check_conditions(reader, (*command, *args), ports)
+    check_choices(reader, (*command, *args))
     if name is None or image is None:
         return None
     return Container(name, command, args, environment(reader, spec.get("env")), spec.span, image.span, script)
