@@ -151,18 +151,23 @@ class _Reader:
         for argument, default in _defaults(arguments):
             self._argument(argument, default, inputs, outputs)
         outputs.extend(self._returns(node.returns))
-        names = [port.name for port in inputs]
-        for port in outputs:
-            if port.name in names:
-                self.diagnostics.append(
-                    Diagnostic(
-                        "python-signature",
-                        f"`{port.name}` is an input and an output",
-                        port.span,
-                        "rename one of them",
-                    )
-                )
+        self._names(inputs, outputs)
         return tuple(inputs), tuple(outputs)
+
+    def _names(self, inputs: Sequence[Port], outputs: Sequence[Port]) -> None:
+        """An input and an output may share a name, two outputs may not; KFP keeps `Output` for the returned value."""
+        for port in inputs:
+            if port.name == "Output":
+                message = "KFP takes `Output` as the name of a returned value"
+                self.diagnostics.append(
+                    Diagnostic("python-signature", message, port.span, "rename the parameter")
+                )
+        seen: set[str] = set()
+        for port in outputs:
+            if port.name in seen:
+                message = f"two outputs are called `{port.name}`"
+                self.diagnostics.append(Diagnostic("python-signature", message, port.span, "rename one of them"))
+            seen.add(port.name)
 
     def _argument(
         self, node: ast.arg, default: ast.expr | None, inputs: list[Port], outputs: list[Port]

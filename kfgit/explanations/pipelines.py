@@ -20,6 +20,24 @@ ENTRIES = {
         wrong=("# pipeline a\ntasks: {x: {pipeline: a}}"),
         right=("# pipeline a\ntasks: {x: {pipeline: b}}"),
     ),
+    "pipeline-too-large": Explanation(
+        "a pipeline that nesting makes too large",
+        "A nested pipeline is compiled as often as it is used, with all that it nests in turn. kfgit "
+        "compiles 5,000 tasks in one pipeline, and pipelines 50 deep; the message stands at the use that "
+        "goes beyond. A loop counts its tasks once, however many items it has.",
+        wrong=(
+            "# each uses the one before twice: 2, 4, 8, …\ntasks: {a: {pipeline: before}, b: {pipeline: before}}"
+        ),
+        right="tasks: {all: {forEach: $(inputs.parts), tasks: {a: {pipeline: before}}}}",
+    ),
+    "no-upstream": Explanation(
+        "no failure that could be ignored",
+        "`ignoreUpstreamFailure` lets a task run although what it waits for failed. This one waits for no "
+        "task of its own loop, branch or pipeline; what stands outside of a group is waited for by the "
+        "whole group.",
+        wrong="clean-up: {component: clean, ignoreUpstreamFailure: true}",
+        right="clean-up: {component: clean, after: [train], ignoreUpstreamFailure: true}",
+    ),
     "after-into-group": Explanation(
         "`after` a task inside a group",
         "From outside, a loop or switch is one thing. Wait for the whole of it.",
@@ -110,9 +128,9 @@ ENTRIES = {
         right='import: {uri: "gs://x", type: Dataset}',
     ),
     "setting-not-possible": Explanation(
-        "a setting that groups do not have",
-        "Loops and switches only hold tasks. How something runs is said of the tasks inside, or "
-        "in `defaults`.",
+        "a setting that this task cannot have",
+        "Loops, switches and nested pipelines only hold tasks. How something runs is said of the tasks inside, or "
+        "in `defaults`. `ignoreUpstreamFailure` is for tasks that run a component or a pipeline.",
         wrong="sweep: {forEach: [1], retry: {max: 2}, tasks: {a: {component: make}}}",
         right="sweep: {forEach: [1], tasks: {a: {component: make, retry: {max: 2}}}}",
     ),
