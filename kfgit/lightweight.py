@@ -166,7 +166,9 @@ class _Reader:
         for port in outputs:
             if port.name in seen:
                 message = f"two outputs are called `{port.name}`"
-                self.diagnostics.append(Diagnostic("python-signature", message, port.span, "rename one of them"))
+                self.diagnostics.append(
+                    Diagnostic("python-signature", message, port.span, "rename one of them")
+                )
             seen.add(port.name)
 
     def _argument(

@@ -9,6 +9,7 @@ and passes through.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from kfgit.diagnostics import did_you_mean
 
 if TYPE_CHECKING:
+    from types import CodeType
+
     from jinja2 import nodes
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -299,6 +302,12 @@ def _environment(comment: tuple[str, str]) -> ImmutableSandboxedEnvironment:
         """Jinja's sandbox with arithmetic bounded too, which it leaves open."""
 
         intercepted_binops = frozenset({"+", "*", "%"})
+
+        def _compile(self, source: str, filename: str) -> CodeType:
+            """Without python's hints at what will fail, such as `0[:]`: rendering tells it."""
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SyntaxWarning)
+                return super()._compile(source, filename)
 
         def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
             """Bounds what one operation can make."""

@@ -70,6 +70,14 @@ ENTRIES = {
         wrong="when: \"'$(inputs.tier)' == 'gold'\"",
         right='when: $(inputs.tier) == "gold"',
     ),
+    "untyped-item": Explanation(
+        "an item without a type in a condition",
+        "What goes into an input without a known type is a string for KFP, so the items of a plain `list` are "
+        "never more than a number. Say what the list holds. A field of an item takes the type of what it is "
+        "compared with.",
+        wrong="rates: {type: list}   # when: $(item) > 0.1",
+        right="rates: {type: list<float>}",
+    ),
     "artifact-in-condition": Explanation(
         "an artifact in a condition",
         "A condition compares parameters. Let a task read the artifact and give out a number.",

@@ -53,7 +53,9 @@ def _waiters(ignoring: Mapping[str, Task], edges: tuple[Edge, ...]) -> Iterator[
     for edge in edges:
         if edge.source in ignoring and edge.source != edge.target:
             message = f"`{edge.target}` waits for `{edge.source}`, which KFP runs as a hook beside the others"
-            help_ = f"drop `ignoreUpstreamFailure` of `{edge.source}`, or put both into a pipeline that has it"
+            help_ = (
+                f"drop `ignoreUpstreamFailure` of `{edge.source}`, or put both into a pipeline that has it"
+            )
             yield Diagnostic("not-supported", message, edge.span, help_)
 
 
@@ -69,7 +71,9 @@ def _hooks(
                 message = f"`{source}` is {what}, whose failure KFP cannot ignore"
                 yield Diagnostic("not-supported", message, _place(task), f"put `{source}` into a pipeline")
             elif source in taken:
-                message = f"`{taken[source]}` ignores the failure of `{source}` already, and KFP runs one such task"
+                message = (
+                    f"`{taken[source]}` ignores the failure of `{source}` already, and KFP runs one such task"
+                )
                 help_ = "put both into a pipeline, and run that"
                 yield Diagnostic("not-supported", message, _place(task), help_)
             taken.setdefault(source, name)

@@ -80,9 +80,7 @@ def pipeline_cycles(project: Project, order: tuple[str, ...]) -> dict[str, Diagn
     """Pipelines that contain themselves, by name; each is told in one circle, though it may be in more."""
     harmless = frozenset(order)
     uses = {
-        name: list(nested(pipeline))
-        for name, pipeline in project.pipelines.items()
-        if name not in harmless
+        name: list(nested(pipeline)) for name, pipeline in project.pipelines.items() if name not in harmless
     }
     found: dict[str, Diagnostic] = {}
     told: set[str] = set()

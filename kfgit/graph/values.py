@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kfgit import cel
 from kfgit.graph.checker import Checker
 from kfgit.graph.fitting import compatible, mismatch_help
 from kfgit.graph.scope import (
     Bound,
+    BoundItem,
     BoundOutput,
     Scope,
     type_of,
@@ -139,13 +142,26 @@ class ValueChecker(Checker):
     def condition(self, scope: Scope, condition: Condition) -> None:
         """A `when`: its references mean something, and its types go together."""
         types: dict[str, str | None] = {}
+        untyped: set[str] = set()
         for text, ref in condition.references.items():
             bound = self.bound(scope, ref, condition.span)
             type_ = type_of(bound) if bound is not None else None
             types[text] = type_.name if isinstance(type_, ParameterType) else None
+            if isinstance(bound, BoundItem) and bound.field is None and type_ is None:
+                untyped.add(text)
             if isinstance(type_, ArtifactType | StatusType):
                 message = f"`{show(ref)}` is {show_type(type_)} and cannot be compared"
                 help_ = "compare a parameter, such as an output of type float"
                 self.fault("artifact-in-condition", message, condition.span, help_)
-        for problem in cel.check_when(condition.expression, lambda leaf: types.get(leaf.text)):
+        problems = cel.check_when(condition.expression, lambda leaf: types.get(leaf.text))
+        for problem in problems:
             self.fault("bad-condition", problem.message, condition.span, problem.help)
+        if untyped and not problems:
+            self._untyped_items(condition, types | dict.fromkeys(untyped, "string"))
+
+    def _untyped_items(self, condition: Condition, types: Mapping[str, str | None]) -> None:
+        """KFP makes a string of an item that has no type, whatever it is compared with."""
+        for problem in cel.check_when(condition.expression, lambda leaf: types.get(leaf.text)):
+            message = f"the items have no type, so KFP makes strings of them, and {problem.message}"
+            help_ = "give the list its type, such as `list<float>`"
+            self.warn("untyped-item", message, condition.span, help_)

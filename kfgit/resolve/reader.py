@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -102,7 +103,7 @@ class Reader:
     def integer(self, node: Node | None) -> int | None:
         """The whole number, if it is one."""
         found = self._scalar(node, (int, float))
-        if isinstance(found, bool) or found is None:
+        if isinstance(found, bool) or found is None or not math.isfinite(found):
             return None
         return int(found) if found == int(found) else None
 

@@ -21,7 +21,7 @@ ISSUE = """init validate render graph compile plan apply status run runs artifac
 def commands(
     group: click.Group = app, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    context = click.Context(group)
+    context = click.Context(group, **app.context_settings)
     for name in group.list_commands(context):
         found = group.get_command(context, name)
         assert found is not None

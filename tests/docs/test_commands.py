@@ -24,7 +24,9 @@ _TABLE = re.compile(r"\| flag \| value \| meaning \|\n(?:\|.*\n)+")
 def tree(
     command: click.Command, name: str, parent: click.Context | None
 ) -> Iterator[tuple[str, click.Context]]:
-    context = click.Context(command, info_name=name, parent=parent)
+    # click keeps a command's help option from the first context it sees, so this must be the real one.
+    settings = command.context_settings if parent is None else {}
+    context = click.Context(command, info_name=name, parent=parent, **settings)
     yield context.command_path, context
     if isinstance(command, click.Group):
         for inner in command.list_commands(context):

@@ -48,7 +48,7 @@ def parse_line(command: click.Command, words: list[str], context: click.Context)
 def check_line(line: str) -> None:
     words = shlex.split(line, comments=True)
     assert words[0] == "kfgit"
-    context = click.Context(app, info_name="kfgit")
+    context = click.Context(app, info_name="kfgit", **app.context_settings)
     context.allow_interspersed_args = False
     parse_line(app, words[1:], context)
 

@@ -286,7 +286,8 @@ PLACES = [
     ("for x in ", '; do printf %s "$x"; done'),
     ("x=", '; printf %s "$x"'),
 ]
-SPLIT = {"printf %s `printf %s "}  # unquoted command substitution is split by the shell, as anywhere
+# What an unquoted command substitution gives is split by the shell, as anywhere; `-f` keeps it from matching files.
+SPLIT = {"printf %s `printf %s "}
 
 values = st.text(
     alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12
@@ -338,7 +339,7 @@ def test_values_reach_the_shell_unchanged(places: list[tuple[str, str]], given_v
 def run(script: str, *arguments: str) -> bytes:
     environment = {"PATH": os.environ["PATH"]}
     done = subprocess.run(
-        ["sh", "-ec", script, "sh", *arguments], capture_output=True, check=True, env=environment
+        ["sh", "-efc", script, "sh", *arguments], capture_output=True, check=True, env=environment
     )
     return done.stdout
 
