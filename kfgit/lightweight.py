@@ -202,7 +202,11 @@ class _Reader:
     def _annotation(self, node: ast.expr) -> tuple[str, str] | None:
         """('input' or 'output', type) of a parameter's annotation."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            node = _unquoted(node.value, node) or node
+            bare = _unquoted(node.value, node) or node
+            if isinstance(bare, ast.Subscript | ast.Call) or _last(bare) in {*ARTIFACT_TYPES, *_PATHS}:
+                self._in_quotes(node)
+                return None
+            node = bare
         match node:
             case ast.Subscript(value=head, slice=inner) if _last(head) in {"Input", "Output"}:
                 type_ = self._type(inner)
@@ -215,6 +219,10 @@ class _Reader:
             case _:
                 type_ = self._type(node)
                 return ("input", type_) if type_ else None
+
+    def _in_quotes(self, node: ast.expr) -> None:
+        """The executor looks at annotations as they are, and in a text it sees no artifact (dsl/executor.py)."""
+        self.fault("python-annotation", "KFP does not read an annotation in quotes", node, "remove the quotes")
 
     def _path_type(self, args: Sequence[ast.expr]) -> str:
         match list(args):
@@ -271,6 +279,9 @@ class _Reader:
             return
         if isinstance(node, ast.Call) and _last(node.func) == "NamedTuple":
             yield from self._fields(node)
+            return
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            self._in_quotes(node)
             return
         inner = node.slice if isinstance(node, ast.Subscript) and _last(node.value) == "Output" else node
         type_ = self._type(inner)

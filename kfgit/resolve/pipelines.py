@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping as MappingOf
 from dataclasses import dataclass
 
 from kfgit.document import Mapping, Node
@@ -42,6 +42,10 @@ _NOT_YET = {
     "activeDeadline": "`activeDeadline`",
     "package": "a compiled `package` as a pipeline",
 }
+_NOT_YET_BY_DEFAULT = {
+    "kubernetes": "the `kubernetes` block of a task",
+    "ignoreUpstreamFailure": "`ignoreUpstreamFailure` in `defaults`",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class PipelineReader:
         reader = self.reader
         spec = reader.mapping(document.get("spec")) or Mapping({}, span)
         self._not_yet(spec)
+        self._not_yet(reader.mapping(spec.get("defaults")) or Mapping({}, span), _NOT_YET_BY_DEFAULT)
         metadata = reader.mapping(document.get("metadata")) or Mapping({}, span)
         on_exit = spec.entries.get("onExit")
         return Pipeline(
@@ -77,8 +82,8 @@ class PipelineReader:
             labels_span=_labels_span(document),
         )
 
-    def _not_yet(self, node: Mapping) -> None:
-        for key, what in _NOT_YET.items():
+    def _not_yet(self, node: Mapping, table: MappingOf[str, str] = _NOT_YET) -> None:
+        for key, what in table.items():
             if key in node.entries:
                 self.reader.fault(
                     "not-supported",

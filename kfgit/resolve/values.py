@@ -142,11 +142,11 @@ def _is_finite(value: Any) -> bool:
 
 
 def _matches(pattern: str, value: str) -> bool:
-    """Bounded by size; a pattern with nested repetition is not tried, since it could take for ever."""
+    """The whole of it. Bounded by size; a pattern with nested repetition is not tried, since it could take for ever."""
     if len(pattern) > 500 or len(value) > 2000 or re.search(r"[+*}]\)?[+*{]", pattern):
         return True
     try:
-        return re.search(pattern, value) is not None
+        return re.fullmatch(pattern, value) is not None
     except re.error:
         return True
 
