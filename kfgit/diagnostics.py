@@ -99,7 +99,11 @@ def did_you_mean(name: str, known: Iterable[str], *, what: str = "known names") 
     if close is not None:
         return f"did you mean `{close}`?"
     if not candidates:
-        return f"it has no {what.removeprefix('its ')}" if what.startswith("its ") else f"there are no {what} here"
+        return (
+            f"it has no {what.removeprefix('its ')}"
+            if what.startswith("its ")
+            else f"there are no {what} here"
+        )
     shown = ", ".join(f"`{c}`" for c in candidates[:8])
     more = f" and {len(candidates) - 8} more" if len(candidates) > 8 else ""
     return f"{what}: {shown}{more}"

@@ -70,7 +70,6 @@ class RunRecord:
     notes: tuple[str, ...] = ()
 
 
-
 @dataclass(frozen=True, slots=True)
 class ChangeStarted:
     """A change of the plan is being carried out."""

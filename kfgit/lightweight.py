@@ -222,7 +222,9 @@ class _Reader:
 
     def _in_quotes(self, node: ast.expr) -> None:
         """The executor looks at annotations as they are, and in a text it sees no artifact (dsl/executor.py)."""
-        self.fault("python-annotation", "KFP does not read an annotation in quotes", node, "remove the quotes")
+        self.fault(
+            "python-annotation", "KFP does not read an annotation in quotes", node, "remove the quotes"
+        )
 
     def _path_type(self, args: Sequence[ast.expr]) -> str:
         match list(args):

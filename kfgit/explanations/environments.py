@@ -68,4 +68,10 @@ ENTRIES = {
         wrong="metadata: {name: train}",
         right="metadata: {name: train, labels: {team: growth}}",
     ),
+    "not-enforced": Explanation(
+        "a rule that nothing looks at yet",
+        "The language has it, this version does not act on it. It is told so that nobody relies on it.",
+        wrong="policies: {freeze: true}",
+        right="protect: [pipeline/train]",
+    ),
 }

@@ -220,6 +220,7 @@ def environment(
     development = reader.string(spec.get("mode")) == "development"
     prefix = reader.string(spec.get("prefix"))
     prune = {**PRUNE, **reader.texts(spec.get("prune"))}
+    _not_enforced(reader, spec)
     return Environment(
         name,
         span,
@@ -233,6 +234,22 @@ def environment(
         {**policies, **(plain(own) if isinstance(own := spec.get("policies"), Mapping) else {})},
         reader.string(target.get("namespace")),
     )
+
+
+# What an environment may ask for and nothing looks at yet: better said than found out.
+_LATER = (("pin",), ("gpu",), *(("policies", key) for key in ("maxGpusPerRun", "budgetPerMonth", "freeze")))
+
+
+def _not_enforced(reader: Reader, spec: Mapping) -> None:
+    for path in _LATER:
+        found = at(spec, path)
+        holder = at(spec, path[:-1])
+        if found is None or not isinstance(holder, Mapping) or plain(found) in ("emulate", False):
+            continue
+        message = f"`{path[-1]}` is not enforced yet"
+        reader.warn(
+            "not-enforced", message, holder.entries[path[-1]].key_span, "do not rely on it in this version"
+        )
 
 
 def profiles(reader: Reader, documents: MappingOf[str, Mapping]) -> dict[str, Profile]:

@@ -72,7 +72,9 @@ def lacks(decorator: ast.expr, name: str) -> list[str]:
     arguments = decorator.keywords if isinstance(decorator, ast.Call) else []
     said = {k.arg: k.value.value for k in arguments if isinstance(k.value, ast.Constant)}
     worker = name.startswith("_") or said.get("eq") is False
-    return sorted(({"slots"} if worker else {"slots", "frozen"}) - {key for key, on in said.items() if on is True})
+    return sorted(
+        ({"slots"} if worker else {"slots", "frozen"}) - {key for key, on in said.items() if on is True}
+    )
 
 
 def imports(tree: ast.Module) -> Iterator[str]:
