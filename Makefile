@@ -1,5 +1,6 @@
 # make demo   runs the example project of this repository on this machine, for real
 # make test   everything that CI runs: lint, types, layers, tests with coverage
+# make bench  measures kfgit beside its peers and floors (see benchmarks/)
 #
 # Both need only make, git and Python >= 3.11 with venv and pip. What else they use they install into $(VENV), once, by
 # uv, or by pip where uv cannot reach a registry. A stamp there carries the checksum of pyproject.toml.
@@ -15,7 +16,7 @@ TEST_READY := $(VENV)/.kfgit-test-$(SUM)
 SECRET := .kfgit/secrets/deploy-target.env
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format clean
+.PHONY: help demo test bench format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -36,12 +37,16 @@ demo: $(DEMO_READY) $(SECRET)
 
 test: $(TEST_READY)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest --numprocesses=auto
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+bench: $(TEST_READY)
+	$(BIN)/python -m benchmarks
 
 format: $(TEST_READY)
 	$(BIN)/ruff check --fix-only --quiet .
