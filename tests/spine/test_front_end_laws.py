@@ -392,7 +392,7 @@ def changed(documents: list[Any], changes: list[tuple[int, str, Any]]) -> list[A
         for step in path[:-1]:
             holder = holder[step]
         if how == "replace":
-            holder[path[-1]] = value
+            holder[path[-1]] = copy.deepcopy(value)
         elif how == "remove":
             del holder[path[-1]]
         elif isinstance(holder, dict):

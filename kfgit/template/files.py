@@ -1,0 +1,131 @@
+"""Whole files of a template, `*.yaml.j2`: text with loops, and for each line of it the line that made it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kfgit.template.faults import Fault, TemplateFault, sentence
+from kfgit.template.grammar import FILE_COMMENT, FILE_NODES, HELD, KFP_PLACEHOLDER, check
+from kfgit.template.sandbox import sandbox
+
+if TYPE_CHECKING:
+    from jinja2 import nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What a whole file of a template gives, and for each of its lines the line of the template it comes from."""
+
+    text: str
+    lines: tuple[int, ...]
+
+
+MAX_GENERATED = 2_000_000
+_MAX_STEPS = 100_000
+_MARK = re.compile("\ue002([0-9]+)\ue003")
+
+
+def generate(text: str, scope: Mapping[str, Any]) -> Generated | tuple[TemplateFault, int]:
+    """Renders a whole `*.yaml.j2` file, in which loops may stand too; a fault comes with its line."""
+    import jinja2  # noqa: PLC0415 - see render
+
+    held: list[str] = []
+
+    def hold(match: re.Match[str]) -> str:
+        held.append(match.group())
+        return f"\ue000{len(held) - 1}\ue001"
+
+    if any("\ue000" <= char <= "\uf8ff" for char in text):
+        return TemplateFault("yaml-character", "a template holds no private-use characters"), 1
+    environment = sandbox(FILE_COMMENT)
+    try:
+        tree = environment.parse(KFP_PLACEHOLDER.sub(hold, text))
+        list(check(tree, FILE_NODES))
+        _instrument(tree)
+        pieces = _run(environment.from_string(tree), scope)
+    except Fault as fault:
+        return fault.fault, _line_of(fault)
+    except jinja2.TemplateSyntaxError as fault:
+        return TemplateFault(
+            "template-syntax", f"the template cannot be read: {sentence(fault.message)}"
+        ), fault.lineno or 1
+    except (jinja2.TemplateError, *_FAILURES) as fault:
+        return TemplateFault(
+            "template-failed", f"the template cannot be rendered: {sentence(str(fault))}"
+        ), _line_of(fault)
+    whole = HELD.sub(lambda m: held[int(m.group(1))] if int(m.group(1)) < len(held) else "", "".join(pieces))
+    return _lined(whole)
+
+
+_FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
+
+
+def _instrument(tree: nodes.Node) -> None:
+    """Marks where the template's lines begin, and counts the steps of its loops."""
+    from jinja2 import nodes as kinds  # noqa: PLC0415 - see render
+
+    for node in tree.find_all(kinds.TemplateData):
+        parts = node.data.split("\n")
+        node.data = parts[0] + "".join(
+            f"\n\ue002{node.lineno + i}\ue003{part}" for i, part in enumerate(parts[1:], start=1)
+        )
+    for loop in tree.find_all(kinds.For):
+        loop.iter = kinds.Call(
+            kinds.Name("__counted__", "load"), [loop.iter], [], None, None, lineno=loop.lineno
+        )
+
+
+def _run(compiled: Any, scope: Mapping[str, Any]) -> list[str]:
+    steps = 0
+
+    def counted(items: Any) -> Iterator[Any]:
+        nonlocal steps
+        for item in items:
+            steps += 1
+            if steps > _MAX_STEPS:
+                raise Fault(
+                    TemplateFault("template-too-large", f"the loops take more than {_MAX_STEPS:,} steps")
+                )
+            yield item
+
+    pieces, size = [], 0
+    for piece in compiled.generate({**scope, "range": _short_range, "__counted__": counted}):
+        size += len(piece)
+        if size > MAX_GENERATED:
+            raise Fault(
+                TemplateFault(
+                    "template-too-large", f"the template gives more than {MAX_GENERATED:,} characters"
+                )
+            )
+        pieces.append(piece)
+    return pieces
+
+
+def _short_range(*bounds: int) -> range:
+    found = range(*bounds)
+    if len(found) > _MAX_STEPS:
+        raise Fault(TemplateFault("template-too-large", f"a range of {len(found):,} is too long"))
+    return found
+
+
+def _line_of(fault: BaseException) -> int:
+    """The template's line in a traceback that Jinja has rewritten to it."""
+    line, here = 1, fault.__traceback__
+    while here is not None:
+        if here.tb_frame.f_code.co_filename == "<template>":
+            line = here.tb_lineno
+        here = here.tb_next
+    return line
+
+
+def _lined(text: str) -> Generated:
+    lines, current, shown = [], 1, []
+    for line in text.split("\n"):
+        marks = _MARK.findall(line)
+        current = int(marks[-1]) if marks else current
+        lines.append(current)
+        shown.append(_MARK.sub("", line))
+    return Generated("\n".join(shown), tuple(lines))
