@@ -89,6 +89,9 @@ def test_artifacts(kfgit: Kfgit, project: MakeProject) -> None:
         run,
     )
     assert "  .kfgit/local/runs/" in kfgit("artifacts", "list", "--run", run[:8], cwd=root).out
+    again = kfgit("run", "hello", "-o", "json", cwd=root).json
+    assert again["tasks"][0]["cached"] is True
+    assert kfgit("artifacts", "list", "--run", "latest", "-o", "json", cwd=root).json["items"] == [found]
     assert kfgit("artifacts", "show", found["id"][:8], "-o", "json", cwd=root).json == found
     assert "system.Markdown" in kfgit("artifacts", "show", found["id"], cwd=root).out
     told = kfgit("artifacts", "get", found["id"], "--out", "card.md", cwd=root)

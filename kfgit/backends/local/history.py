@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from kfgit.backends.local.folders import Folders, attempt_log
 from kfgit.backends.local.following import bury
 from kfgit.backends.local.store import Database, artifacts, runs
 from kfgit.backends.local.store.artifacts import StoredArtifact
-from kfgit.events import RunRecord
+from kfgit.events import Artifact, RunRecord
 
 _SHOWN = 20
 _ANY = runs.Filter()
@@ -125,10 +125,20 @@ class LocalRuns:
         self.folders.delete(folder)
 
     def artifacts(self, run_id: str | None = None, limit: int = -1) -> tuple[StoredArtifact, ...]:
-        """What runs produced, newest first; of one run where it is given."""
-        whole = None if run_id is None else self.resolve(run_id)
+        """What runs produced, newest first; of one run where it is given, what it took from the cache too."""
+        if run_id is None:
+            with self.database.read() as db:
+                return artifacts.listing(db, None, limit)
+        run = self.get(run_id)
         with self.database.read() as db:
-            return artifacts.listing(db, whole, limit)
+            found = {each.artifact.id: each for each in artifacts.listing(db, run.id)}
+            for id_ in _given_out(run):
+                if id_ not in found:
+                    found |= {
+                        each.artifact.id: each for each in artifacts.find(db, id_) if each.artifact.id == id_
+                    }
+        newest = sorted(found.values(), key=lambda each: each.created_at, reverse=True)
+        return tuple(newest if limit < 0 else newest[:limit])
 
     def artifact(self, id_or_prefix: str) -> StoredArtifact:
         """One artifact; raises as `get` does."""
@@ -141,6 +151,17 @@ class LocalRuns:
         if len(exact) > 1:
             raise Ambiguous("artifact", id_or_prefix, ids)
         return exact[0]
+
+
+def _given_out(run: RunRecord) -> Iterator[str]:
+    """The ids of the artifacts that a run's tasks gave out."""
+    for task in run.tasks:
+        for value in task.outputs.values():
+            yield from (
+                each.id
+                for each in (value if isinstance(value, tuple) else (value,))
+                if isinstance(each, Artifact)
+            )
 
 
 def _attempts(folder: Path) -> tuple[int, ...]:
