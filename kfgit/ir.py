@@ -27,13 +27,19 @@ def label_key(component: str, task: str) -> str:
     return f"{component}/{task}"
 
 
+def output_label_key(component: str, output: str) -> str:
+    """The key of an output in `Package.labels`, where the compiler had to make its name up."""
+    return f"{component}#{output}"
+
+
 @dataclass(frozen=True, slots=True)
 class Package:
     """One compiled pipeline.
 
     `spec` is a PipelineSpec in JSON form (api/v2alpha1/pipeline_spec.proto), `platform` a PlatformSpec or None.
     In `labels` an empty text marks a group that the compiler made (a guard, a branch, the exit handler's body),
-    which is left out of task paths. A component's own name in the IR is mapped to its name in the source.
+    which is left out of task paths. A component's own name in the IR is mapped to its name in the source, and so are
+    the outputs of a switch.
     """
 
     name: str

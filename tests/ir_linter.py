@@ -13,7 +13,7 @@ from typing import Any
 from google.protobuf.json_format import ParseDict
 from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineDeploymentConfig, PipelineSpec, PlatformSpec
 
-from kfgit.ir import Package, label_key
+from kfgit.ir import Package, label_key, output_label_key
 
 Json = Any
 _IN_TEXT = re.compile(r"\{\{\$\.(inputs|outputs)\.(parameters|artifacts)\['([^']*)'\]")
@@ -71,8 +71,15 @@ class _Linter:
         labels = set(self.package.labels)
         if tasks != {key for key in labels if "/" in key}:
             yield f"labels differ from the tasks: {tasks ^ labels}"
-        if not {key for key in labels if "/" not in key} <= set(self.components):
-            yield f"labels of components that are not there: {labels - set(self.components)}"
+        given = {
+            output_label_key(name, output)
+            for name, component in self.components.items()
+            for outputs in component.get("outputDefinitions", {}).values()
+            for output in outputs
+        }
+        others = {key for key in labels if "/" not in key}
+        if not others <= set(self.components) | given:
+            yield f"labels of components and outputs that are not there: {others - set(self.components) - given}"
         used = [
             task["componentRef"]["name"] for dag in dags.values() for task in dag["dag"]["tasks"].values()
         ]

@@ -173,6 +173,13 @@ class Channels:
             return output
         return f"{PREFIX}{node.name}-oneof-{_position(node, output)}"
 
+    def output_titles(self, group: Group) -> dict[str, str]:
+        """The outputs of a switch: their made-up names, and those of the source."""
+        task = group.task
+        if task is None or not isinstance(task.action, Switch) or group.kind != "condition-branches":
+            return {}
+        return {self.key(group, name): name for name in _switch_names(task.action)}
+
     def one_of(self, group: Group) -> None:
         """Declares the outputs of a switch: each is what the branch that ran gives out."""
         task = group.task

@@ -155,6 +155,8 @@ class Lowering:
         if group.inputs:
             definition["inputDefinitions"] = carried_inputs(group.inputs)
         _give_out(definition, group.outputs)
+        for key, title in self._channels.output_titles(group).items():
+            self._build.labels[ir.output_label_key(name, key)] = title
         artifacts = {k: v for k, v in group.given.items() if isinstance(group.inputs[k], ArtifactType)}
         give(spec, artifacts, {k: v for k, v in group.given.items() if k not in artifacts})
         self._build.components[name] = definition

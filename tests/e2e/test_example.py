@@ -67,6 +67,7 @@ def test_train_deploy_rejects_bad_data_and_holds_a_bad_model(example: Project) -
     assert {"model.joblib", "manifest.json", "MODEL_CARD.md"} <= {each.name for each in bundle.iterdir()}
     assert good.states["fit/train"] == "SUCCEEDED"
     assert {path for path, task in good.tasks.items() if task["component"] is None} == {"fit", "gate"}
+    assert good.tasks["gate"]["outputs"] == {"summary": good.out("gate/deploy", "summary")}
 
 
 def test_parameter_search(example: Project) -> None:

@@ -30,7 +30,7 @@ from kfgit.backends.local.engine.program import (
     Task,
 )
 from kfgit.diagnostics import did_you_mean
-from kfgit.ir import ROOT, Package, label_key
+from kfgit.ir import ROOT, Package, label_key, output_label_key
 
 SCHEMA_VERSIONS: Final = ("2.0.0", "2.1.0")
 
@@ -105,7 +105,11 @@ class _Loader:
         made = {key: reading.slot(one) for key, one in reading.mappings(outputs, "artifacts", where)}
         body = self._body(name, spec, (*above, name), parameters, artifacts)
         title = self.package.labels.get(name) or name.removeprefix("comp-")
-        self.done[name] = Component(name, title, parameters, artifacts, given, made, spec, body)
+        keys = {key: output_label_key(name, key) for key in (*given, *made)}
+        titles = {
+            key: self.package.labels[label] for key, label in keys.items() if label in self.package.labels
+        }
+        self.done[name] = Component(name, title, parameters, artifacts, given, made, spec, body, titles)
         return self.done[name]
 
     def _body(

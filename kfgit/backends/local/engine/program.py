@@ -8,7 +8,7 @@ as on a cluster. The shapes are those of `api/v2alpha1/pipeline_spec.proto`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from kfgit import cel
@@ -180,6 +180,7 @@ class Component:
     output_artifacts: Mapping[str, ArtifactSlot]
     spec: Mapping[str, Any]
     body: Body
+    output_titles: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

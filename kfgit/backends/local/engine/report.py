@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
+from types import MappingProxyType
 from typing import Any, Final
 
 from kfgit.backends.local.engine.machine import outcome
@@ -182,7 +183,7 @@ def _record(component: Component, place: Place, view: _View) -> TaskRecord:
                 started_at=node.started_at,
                 finished_at=node.finished_at,
                 inputs=_inputs(component, node.inputs),
-                outputs=_named(shown_outputs(component, node.outputs)),
+                outputs=_named(shown_outputs(component, node.outputs), component.output_titles),
                 error=node.error,
                 key=place.key,
             )
@@ -198,5 +199,10 @@ def _inputs(component: Component, values: Values) -> dict[str, Any]:
     return _named({**parameters, **artifacts})
 
 
-def _named(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if not name.startswith(_MADE_UP)}
+def _named(values: Mapping[str, Any], titles: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """What has a name in the source, by that name."""
+    return {
+        titles.get(name, name): value
+        for name, value in values.items()
+        if name in titles or not name.startswith(_MADE_UP)
+    }
