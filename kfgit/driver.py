@@ -102,7 +102,7 @@ def load(root: Path) -> Repository:
     broken: set[tuple[str, str]] = set()
     templates = tuple(file for file in tree.files if file.path.endswith(overlay.TEMPLATE_SUFFIX))
     for file in tree.files:
-        if file in templates:
+        if file.path.endswith(overlay.TEMPLATE_SUFFIX):
             continue  # made anew for each environment
         parsed = document.parse(file)
         documents += parsed.value
