@@ -182,10 +182,10 @@ class Channels:
 
     def one_of(self, group: Group) -> None:
         """Declares the outputs of a switch: each is what the branch that ran gives out."""
-        task = group.task
-        if task is None or not isinstance(task.action, Switch) or group.kind != "condition-branches":
-            return
-        for name in _switch_names(task.action):
+        for key, name in self.output_titles(group).items():
+            task = group.task
+            assert task is not None
+            assert isinstance(task.action, Switch)
             selectors, type_ = [], None
             for child, branch in zip(group.children, task.action.branches, strict=True):
                 value = branch.outputs[name].value
@@ -194,9 +194,8 @@ class Channels:
                 channel = self.of(_branch_scope(group, child), value.ref)
                 assert isinstance(channel, FromNode)
                 type_ = type_ or _times_collected(channel.type, child, channel.node, inclusive=True)
-                producer, key = self.select(group, channel)
-                selectors.append((producer, key))
-            group.outputs[self.key(group, name)] = (type_, _one_of(type_, selectors))
+                selectors.append(self.select(group, channel))
+            group.outputs[key] = (type_, _one_of(type_, selectors))
 
     def name(self, channel: Channel) -> str:
         """The name of the input that carries the channel across a border."""
