@@ -12,15 +12,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kfgit import compiler, document, graph, overlay, policies, project, resolve, schema
+from kfgit import document, graph, overlay, policies, project, resolve, schema
 from kfgit.diagnostics import Checked, Diagnostic, did_you_mean, has_errors, ordered
 from kfgit.document import Document, Mapping as MappingNode, Scalar, Sequence, at, plain
 from kfgit.graph import CheckedProject
-from kfgit.ir import Package, Resource
 from kfgit.overlay import Located, View
 from kfgit.source import SourceFile, Span, whole_file
+
+if TYPE_CHECKING:
+    from kfgit.ir import Package, Resource
 
 LOCAL = "local"
 
@@ -313,6 +315,8 @@ def validate(repository: Repository, environments: tuple[str, ...]) -> tuple[Dia
 
 def compile_all(checkout: Checkout) -> Mapping[str, Package]:
     """The packages of all pipelines without mistakes, by name."""
+    from kfgit import compiler  # noqa: PLC0415 - validate does without
+
     return {name: compiler.compile_pipeline(found) for name, found in checkout.project.pipelines.items()}
 
 

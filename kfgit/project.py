@@ -83,7 +83,7 @@ class _Reader:
                 "name folders of the repository",
             )
             return
-        for path in sorted(self._walk(folder)):
+        for path, regular in sorted(self._walk(folder)):
             self._count += 1
             if self._count > MAX_FILES:
                 self._fault(
@@ -93,32 +93,63 @@ class _Reader:
                     "narrow `spec.sources`",
                 )
                 return
-            yield from self.file(path)
+            yield from self.file(path, regular=regular)
 
-    def _walk(self, folder: str) -> Iterator[str]:
-        for here, folders, files in os.walk(self._root / folder):
-            relative = Path(here).relative_to(self._root).as_posix()
-            for name in list(folders):
-                if name.startswith(".") or name in _SKIPPED:
-                    folders.remove(name)
-                elif Path(here, name).is_symlink():
+    def _walk(self, folder: str) -> Iterator[tuple[str, bool]]:
+        """The YAML files below a folder, and of each whether it is a regular file and no link."""
+        start = self._root / folder
+        if not start.is_relative_to(self._root):  # written in full, through a link
+            start = start.resolve()
+        relative = start.relative_to(self._root).as_posix()
+        waiting = [(str(start), "" if relative == "." else f"{relative}/")]
+        while waiting:
+            here, relative = waiting.pop()
+            try:
+                with os.scandir(here) as entries:
+                    found = list(entries)
+            except OSError:
+                continue  # a source that is not there is no mistake
+            for entry in found:
+                name = entry.name
+                if name.startswith("."):
+                    continue
+                if not entry.is_dir():
+                    if name.endswith(_SUFFIXES):
+                        yield f"{relative}{name}", entry.is_file(follow_symlinks=False)
+                elif entry.is_symlink():
                     self._fault(
                         "symlink",
                         f"the folder `{name}` is a symbolic link and is not followed",
-                        f"{relative}/{name}",
+                        f"{relative}{name}",
                         "move the folder here",
                     )
-            yield from (
-                f"{relative}/{name}"
-                for name in files
-                if name.endswith(_SUFFIXES) and not name.startswith(".")
-            )
+                elif name not in _SKIPPED:
+                    waiting.append((entry.path, f"{relative}{name}/"))
 
-    def file(self, path: str) -> Iterator[SourceFile]:
+    def file(self, path: str, *, regular: bool = False) -> Iterator[SourceFile]:
         """One file, if it can be read."""
-        found = self.content(path)
+        found = self._plainly(path) if regular else None
+        if found is None:
+            found = self.content(path)
         if found is not None:
             yield SourceFile(path, found)
+
+    def _plainly(self, path: str) -> bytes | None:
+        """The bytes of a file that was just seen to be a regular one; None where it is none any more."""
+        try:
+            opened = os.open(
+                f"{self._root}/{path}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            )
+        except OSError:
+            return None
+        try:
+            size = os.fstat(opened).st_size
+            content = os.read(opened, min(size, MAX_BYTES) + 1)
+        except OSError:
+            return None
+        finally:
+            os.close(opened)
+        return content if len(content) == min(size, MAX_BYTES + 1) else None
 
     def content(self, path: str) -> bytes | None:
         """The bytes of a regular file inside the repository, one more than allowed at most."""

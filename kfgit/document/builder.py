@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import yaml
@@ -14,8 +14,12 @@ except ImportError:  # a PyYAML without libyaml: the same events, slower
 
 from kfgit.diagnostics import Diagnostic, Related
 from kfgit.document.nodes import Document, Entry, Mapping, Node, Scalar, Sequence, failed
-from kfgit.document.scalars import core_value, surprise
+from kfgit.document.scalars import core_value, is_word, surprise
 from kfgit.source import Span
+
+# A repository has millions of values, and the constructor of a named tuple takes twice as long.
+_new = tuple.__new__
+_SCALAR = yaml.ScalarEvent
 
 MAX_DEPTH = 100
 MAX_NODES = 400_000
@@ -47,6 +51,7 @@ class Builder:
         self._lines: list[str] = []
         self._mended = mended
         self._parser = _Events(text)
+        self._next: Callable[[], Any] = self._parser.get_event
         self._anchors: dict[str, tuple[Node | None, int]] = {}
         self._nodes = 0
         self._document_line = 1
@@ -74,12 +79,9 @@ class Builder:
         finally:
             self._parser.dispose()
 
-    def _next(self) -> Any:
-        return self._parser.get_event()
-
     def _span(self, event: Any) -> Span:
         start, end = event.start_mark, event.end_mark
-        return Span(self.path, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+        return _new(Span, (self.path, start.line + 1, start.column + 1, end.line + 1, end.column + 1))
 
     def _tell(self, code: str, message: str, span: Span, help_: str | None = None) -> None:
         self.diagnostics.append(Diagnostic(code, message, span, help_))
@@ -89,8 +91,10 @@ class Builder:
         return _Stop()
 
     def _node(self, event: Any, depth: int) -> Node:
-        self._count(1, event, f"more than {MAX_NODES:,} values in one file", "yaml-too-large")
-        if event.__class__ is yaml.ScalarEvent:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise self._too_many(event, "yaml-too-large", f"more than {MAX_NODES:,} values in one file")
+        if event.__class__ is _SCALAR:
             return self._scalar(event)
         if event.__class__ is yaml.AliasEvent:
             return self._alias(event)
@@ -106,12 +110,10 @@ class Builder:
         self._anchors[event.anchor] = (node, self._nodes - before + 1)
         return node
 
-    def _count(self, size: int, event: Any, message: str, code: str) -> None:
-        self._nodes += size
-        if self._nodes > MAX_NODES:
-            raise self._stop(
-                Diagnostic(code, message, self._span(event), "split the file, and write values out")
-            )
+    def _too_many(self, event: Any, code: str, message: str) -> _Stop:
+        return self._stop(
+            Diagnostic(code, message, self._span(event), "split the file, and write values out")
+        )
 
     def _collection(self, event: Any, depth: int) -> Node:
         if event.__class__ is yaml.SequenceStartEvent:
@@ -132,8 +134,8 @@ class Builder:
             event = self._next()
             if event.__class__ is yaml.MappingEndEvent:
                 return Mapping(entries, self._head(start, event))
-            key = self._key(event, start, depth)
             span = self._span(event)
+            key = self._key(event, span, start, depth)
             node = self._node(self._next(), depth + 1)
             if key is None:
                 continue
@@ -145,21 +147,23 @@ class Builder:
                 help_ = "remove one of them; YAML readers disagree about which one counts"
                 self.diagnostics.append(Diagnostic("duplicate-key", message, span, help_, related=(first,)))
             else:
-                entries[key] = Entry(span, node)
+                entries[key] = _new(Entry, (span, node))
 
-    def _key(self, event: Any, start: Any, depth: int) -> str | None:
+    def _key(self, event: Any, span: Span, start: Any, depth: int) -> str | None:
         """The text of a key; None for one that is no text, which is told."""
-        span = self._span(event)
-        if event.__class__ is yaml.ScalarEvent:
-            self._no_tag(event)
-            if event.value == "<<" and event.implicit[0]:
-                help_ = "write the keys out, or use an overlay or `defaults`"
-                self._tell("yaml-merge-key", "merge keys are not part of YAML 1.2", span, help_)
-            else:
-                self._warn_of_surprise(event, span, is_key=True)
+        if event.__class__ is _SCALAR:
+            key: str = event.value
+            if event.tag is not None:
+                self._no_tag(event)
+            if not is_word(key) and event.implicit[0]:
+                if key == "<<":
+                    help_ = "write the keys out, or use an overlay or `defaults`"
+                    self._tell("yaml-merge-key", "merge keys are not part of YAML 1.2", span, help_)
+                else:
+                    self._warn_of_surprise(key, span, is_key=True)
             if event.anchor is not None:
-                self._anchors[event.anchor] = (Scalar(event.value, span), 1)
-            return str(event.value)
+                self._anchors[event.anchor] = (Scalar(key, span), 1)
+            return key
         if _is_template(event, start):
             outer = self._span(start)
             whole = Span(self.path, outer.line, outer.column, outer.line, outer.column + 2)
@@ -173,14 +177,18 @@ class Builder:
 
     def _scalar(self, event: Any) -> Scalar:
         span = self._span(event)
-        self._no_tag(event)
-        if (span.line, span.column) in self._mended:
+        text: str = event.value
+        if event.tag is not None:
+            self._no_tag(event)
+        if self._mended and (span.line, span.column) in self._mended:
             node = failed(span, "an unquoted template")
-        elif event.implicit[0]:
-            node = Scalar(core_value(event.value), span, plain=True)
-            self._warn_of_surprise(event, span, is_key=False)
+        elif not event.implicit[0]:
+            node = Scalar(text, span, indent=self._indent(span) if event.style == "|" else None)
+        elif is_word(text):
+            node = _new(Scalar, (text, span, True, (), None))
         else:
-            node = Scalar(event.value, span, indent=self._indent(span) if event.style == "|" else None)
+            node = Scalar(core_value(text), span, plain=True)
+            self._warn_of_surprise(text, span, is_key=False)
         if event.anchor is not None:
             self._anchors[event.anchor] = (node, 1)
         return node
@@ -203,7 +211,9 @@ class Builder:
             )
             self._tell("yaml-alias", message, span, "write the value out")
             return failed(span, "an alias")
-        self._count(size, event, f"aliases expand to more than {MAX_NODES:,} values", "yaml-alias")
+        self._nodes += size
+        if self._nodes > MAX_NODES:
+            raise self._too_many(event, "yaml-alias", f"aliases expand to more than {MAX_NODES:,} values")
         return node
 
     def _no_tag(self, event: Any) -> None:
@@ -213,8 +223,8 @@ class Builder:
                 "yaml-tag", f"YAML tags such as `{event.tag}` are not used here", self._span(event), help_
             )
 
-    def _warn_of_surprise(self, event: Any, span: Span, *, is_key: bool) -> None:
-        found = surprise(event.value, is_key=is_key) if event.implicit[0] else None
+    def _warn_of_surprise(self, text: str, span: Span, *, is_key: bool) -> None:
+        found = surprise(text, is_key=is_key)
         if found is not None:
             self.diagnostics.append(
                 Diagnostic("yaml-1.1", found.message, span, found.help, severity="warning")

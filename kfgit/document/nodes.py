@@ -79,13 +79,12 @@ class Document(NamedTuple):
 
 def plain(node: Node) -> Any:
     """The node as ordinary Python values, without spans."""
-    match node:
-        case Scalar():
-            return node.value
-        case Sequence():
-            return [plain(item) for item in node.items]
-        case Mapping():
-            return {key: plain(entry.node) for key, entry in node.entries.items()}
+    # By class and not by `match`: every document comes by here, value by value.
+    if node.__class__ is Mapping:
+        return {key: plain(entry[1]) for key, entry in node[0].items()}
+    if node.__class__ is Sequence:
+        return [plain(item) for item in node[0]]
+    return node[0]
 
 
 def at(node: Node, path: tuple[str | int, ...]) -> Node | None:

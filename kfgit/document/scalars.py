@@ -21,9 +21,19 @@ _MAX_DIGITS = 400
 
 # What YAML 1.1 readers (PyYAML, go-yaml) take for something else than YAML 1.2 does.
 _WORDS_1_1 = frozenset(w for b in ("yes", "no", "on", "off") for w in (b, b.capitalize(), b.upper()))
+_ODD = _WORDS_1_1 | set(_WORDS)
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9]+(:[0-5]?[0-9])+(\.[0-9]*)?\Z")
 _OCTAL_1_1 = re.compile(r"[-+]?0[0-9]+\Z")
 _UNDERSCORES = re.compile(r"[-+]?[0-9][0-9_]*_[0-9_]*\Z")
+
+
+# Nothing else can be anything but a string, for readers of any version.
+_NO_WORD = re.compile(r"[-+.0-9~<]|\Z")
+
+
+def is_word(text: str) -> bool:
+    """Whether a plain scalar is surely a string for every reader, told without a closer look."""
+    return text not in _ODD and _NO_WORD.match(text) is None
 
 
 def core_value(text: str) -> Value:
