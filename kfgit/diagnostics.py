@@ -6,9 +6,10 @@ it found. Machine faults are exceptions (`MachineFault` and its like); printing 
 
 from __future__ import annotations
 
-import difflib
+import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Generic, Literal, TypeVar
 
 from kfgit.source import Span
@@ -16,6 +17,12 @@ from kfgit.source import Span
 T = TypeVar("T")
 
 Severity = Literal["error", "warning"]
+
+# Nobody reads further: of a file with more mistakes, or a longer sentence, only the beginning is told.
+MAX_PER_FILE = 500
+_MAX_TEXT = 600
+_MAX_NAME = 100
+_MAX_KNOWN = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,12 @@ class Diagnostic:
     related: tuple[Related, ...] = ()
     environment: str | None = None
 
+    def __post_init__(self) -> None:
+        if len(self.message) > _MAX_TEXT:
+            object.__setattr__(self, "message", f"{self.message[: _MAX_TEXT - 1]}…")
+        if self.help is not None and len(self.help) > _MAX_TEXT:
+            object.__setattr__(self, "help", f"{self.help[: _MAX_TEXT - 1]}…")
+
     def in_environment(self, name: str | None) -> Diagnostic:
         """The same mistake, said of one environment."""
         return replace(self, environment=name)
@@ -65,18 +78,51 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 
 
 def ordered(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """By file and place, equal ones once."""
-    unique = dict.fromkeys(diagnostics)
-    return tuple(sorted(unique, key=lambda d: (d.span, d.code, d.message, d.environment or "")))
+    """By file and place, equal ones once, and not more of one file than anybody reads."""
+    found = sorted(dict.fromkeys(diagnostics), key=_place)
+    if len(found) <= MAX_PER_FILE:
+        return tuple(found)
+    files = [list(group) for _, group in groupby(found, key=lambda d: d.span.file)]
+    return tuple(d for group in files for d in _readable(group))
+
+
+def _place(diagnostic: Diagnostic) -> tuple[Span, str, str, str]:
+    return diagnostic.span, diagnostic.code, diagnostic.message, diagnostic.environment or ""
+
+
+def _readable(found: list[Diagnostic]) -> list[Diagnostic]:
+    """The mistakes of one file, in order: errors before warnings where they are too many to tell."""
+    kept = sorted((d for d in found if d.code != _MORE), key=lambda d: d.severity != "error")
+    if len(kept) <= MAX_PER_FILE:
+        return found
+    left = kept[MAX_PER_FILE]
+    severity: Severity = (
+        "error" if any(d.severity == "error" for d in found if d.code == _MORE) else left.severity
+    )
+    message = f"more than {MAX_PER_FILE} mistakes in this file; the others are not told"
+    more = Diagnostic(_MORE, message, left.span, "mend the ones that are told first", severity)
+    return sorted([*kept[:MAX_PER_FILE], more], key=_place)
+
+
+_MORE = "too-many-mistakes"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` was probably meant to be."""
-    candidates = sorted(known)
+    """The known name that `name` was probably meant to be.
+
+    Among very many only those that begin alike are looked at, and nobody mistypes a name that is a page long.
+    """
+    if len(name) > _MAX_NAME:
+        return None
+    candidates = sorted(k for k in known if len(k) <= _MAX_NAME)
+    if len(candidates) > _MAX_KNOWN:
+        candidates = [k for k in candidates if k[:2].lower() == name[:2].lower()][:_MAX_KNOWN]
     folded = {c.lower().replace("_", "-"): c for c in candidates}
     exact = folded.get(name.lower().replace("_", "-"))
     if exact is not None and exact != name:
         return exact
+    import difflib  # noqa: PLC0415 - needed only where something is wrong
+
     close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
     return close[0] if close else None
 
@@ -94,7 +140,7 @@ def is_typo(one: str, other: str) -> bool:
 
 def did_you_mean(name: str, known: Iterable[str], *, what: str = "known names") -> str:
     """The help for an unknown name: the nearest known one, else the list of them."""
-    candidates = sorted(known)
+    candidates = list(known)
     close = nearest(name, candidates)
     if close is not None:
         return f"did you mean `{close}`?"
@@ -104,6 +150,6 @@ def did_you_mean(name: str, known: Iterable[str], *, what: str = "known names") 
             if what.startswith("its ")
             else f"there are no {what} here"
         )
-    shown = ", ".join(f"`{c}`" for c in candidates[:8])
+    shown = ", ".join(f"`{c}`" for c in heapq.nsmallest(8, candidates))
     more = f" and {len(candidates) - 8} more" if len(candidates) > 8 else ""
     return f"{what}: {shown}{more}"

@@ -8,7 +8,7 @@ Each stage returns its result with everything it found wrong; a fault never keep
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,13 +23,14 @@ from kfgit.source import SourceFile, Span, whole_file
 
 if TYPE_CHECKING:
     from kfgit.ir import Package, Resource
+from kfgit.packages import compiled
 
 LOCAL = "local"
 
 # A document's node, kept so that its id stays its own, and the schema's word on it.
 Forms: TypeAlias = dict[int, tuple[MappingNode, tuple[Diagnostic, ...]]]
-# A template that may ask for the commit; `git.` in a comment or a URL does not.
-_WANTS_GIT = re.compile(rb"\{[{%][^}]*\bgit\b")
+_OPENS = re.compile(rb"\{[{%]")
+_GIT = re.compile(rb"\bgit\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,10 @@ class Repository:
     templates: tuple[SourceFile, ...] = ()
     # What the schemas say of documents, so that each is asked about once; it follows from the documents alone.
     forms: Forms = field(default_factory=dict, repr=False, compare=False)
+    tree: project.Tree = field(default_factory=lambda: project.Tree(Path(), ()), repr=False, compare=False)
+    sources: tuple[str, ...] | None = None
+    # Files that documents name, each read once.
+    others: dict[str, project.Content | Diagnostic] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def project(self) -> Located | None:
@@ -75,9 +80,16 @@ class Repository:
     @property
     def git(self) -> Mapping[str, Any]:
         """The commit that is checked out, asked for only where a template may want it."""
-        if not any(_WANTS_GIT.search(content) for content in self.files.values()):
+        if not any(_wants_git(content) for content in self.files.values()):
             return {}
         return project.git_state(self.root)
+
+    def content(self, path: str) -> bytes | Diagnostic:
+        """A file that a document names, or why it cannot be read."""
+        if path not in self.others:
+            self.others[path] = project.content(self.root, path)
+        found = self.others[path]
+        return found.bytes if isinstance(found, project.Content) else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +107,11 @@ def schemas() -> schema.Schemas:
     return schema.Schemas.load(project.schema_files())
 
 
-def load(root: Path) -> Repository:
-    """Reads and parses a project, and finds out which document is what."""
+def load(root: Path, only: Collection[str] | None = None) -> Repository:
+    """Reads and parses a project, or `only` some of its files, and finds out which document is what."""
     first = project.read(root, ())
-    tree = project.read(root, _sources(first.files[0].content) if first.files else None)
+    sources = _sources(first.files[0].content) if first.files else None
+    tree = project.read(root, sources, only)
     documents: list[Document] = []
     faults = list(tree.diagnostics)
     broken: set[tuple[str, str]] = set()
@@ -108,11 +121,13 @@ def load(root: Path) -> Repository:
             continue  # made anew for each environment
         parsed = document.parse(file)
         documents += parsed.value
-        faults += parsed.diagnostics
+        faults += _without_packages(parsed)
         if not parsed.ok:
             broken |= {("*", name) for name in _names_in(file.content)}
     located = overlay.locate(documents)
     faults += located.diagnostics
+    broken |= {(found.kind, found.name) for found in located.value if found.unsound}
+    broken |= {("*", name) for name in map(_home_of, located.diagnostics) if name is not None}
     repository = Repository(
         root,
         {f.path: f.content for f in tree.files},
@@ -120,8 +135,31 @@ def load(root: Path) -> Repository:
         tuple(faults),
         frozenset(broken),
         templates,
+        tree=tree,
+        sources=sources,
     )
-    return replace(repository, diagnostics=(*faults, *_project_faults(repository), *_homeless(repository)))
+    faults += [*_project_faults(repository), *_homeless(repository)]
+    return replace(repository, diagnostics=ordered(faults))
+
+
+def _without_packages(parsed: Checked[tuple[Document, ...]]) -> Iterator[Diagnostic]:
+    """What YAML 1.1 and 1.2 read differently is no surprise in what KFP's compiler wrote: `packages` knows it."""
+    written_by_kfp = all(compiled.is_package(found.root) for found in parsed.value)
+    return (fault for fault in parsed.diagnostics if not written_by_kfp or fault.code != "yaml-1.1")
+
+
+def _home_of(fault: Diagnostic) -> str | None:
+    """The environment in whose folder a document is that may be its own, but has a faulty head."""
+    folder, _, rest = fault.span.file.partition("/")
+    return re.split(r"[./]", rest)[0] if folder == "environments" and fault.severity == "error" else None
+
+
+def _wants_git(content: bytes) -> bool:
+    """Whether a template may ask for the commit; `git.` in a comment or a URL does not. Each byte is looked at once."""
+    if b"git" not in content:
+        return False
+    opened = (piece[found.start() :] for piece in content.split(b"}") if (found := _OPENS.search(piece)))
+    return any(_GIT.search(piece) for piece in opened)
 
 
 def _sources(content: bytes) -> tuple[str, ...] | None:
@@ -150,7 +188,7 @@ def _project_faults(repository: Repository) -> list[Diagnostic]:
                 )
             ]
         return []
-    faults = list(schema.validate(found.node, "Project", schemas()))
+    faults = _without_heads(schema.validate(found.node, "Project", schemas()), repository.diagnostics)
     written = {d.name for d in repository.documents if d.kind == "Environment"} | {LOCAL}
     listed = at(found.node, ("spec", "environments"))
     names = (
@@ -191,16 +229,18 @@ def check(repository: Repository, environment: str) -> Checked[Checkout]:
     """One environment from its documents to checked pipelines."""
     viewed = overlay.view(repository.documents, environment, repository.git, repository.templates)
     form = [(found, _form(found, viewed.value, repository.forms)) for found in viewed.value.documents]
-    told = [fault for _, faults in form for fault in faults]
+    told = _without_heads(
+        (fault for _, faults in form for fault in faults), (*repository.diagnostics, *viewed.diagnostics)
+    )
     broken = set(repository.broken) | {
-        (found.kind, found.name) for found, faults in form if has_errors(faults)
+        (found.kind, found.name) for found, faults in form if found.unsound or has_errors(faults)
     }
     failed = {fault.span for fault in viewed.diagnostics if fault.severity == "error"}
     broken |= {(d.kind, d.name) for d in repository.documents if any(_within(d, span) for span in failed)}
     model = resolve.resolve(
         viewed.value,
         repository.name,
-        lambda path: project.python_source(repository.root, path),
+        repository.content,
         frozenset(broken),
         frozenset(fault.span for fault in told if fault.code in _STRAY),
         frozenset(
@@ -210,6 +250,18 @@ def check(repository: Repository, environment: str) -> Checked[Checkout]:
     checked = graph.check(model.value)
     faults = _first_of_all(viewed.diagnostics, tuple(told), (*model.diagnostics, *checked.diagnostics))
     return Checked(Checkout(environment, viewed.value, checked.value), ordered(_without_cascades(faults)))
+
+
+def _without_heads(form: Iterable[Diagnostic], before: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """What the schema says, but not again of names, kinds and versions that were told when documents were located."""
+    told = {fault.span for fault in before if fault.severity == "error"}
+    return [fault for fault in form if fault.span not in told or not _is_about_head(fault)]
+
+
+def _is_about_head(fault: Diagnostic) -> bool:
+    return fault.code != "missing-key" or fault.message.startswith(
+        ("`apiVersion`", "`metadata`", "`name`", "`kind`")
+    )
 
 
 def _first_of_all(
@@ -287,10 +339,13 @@ def validate(repository: Repository, environments: tuple[str, ...]) -> tuple[Dia
 
     A mistake that several environments share may read differently in each, since its values do.
     """
+    known = frozenset(repository.diagnostics)
     seen: dict[tuple[str, str, Span], list[tuple[Diagnostic, set[str]]]] = {}
     for environment in environments:
         checked = check(repository, environment)
         for fault in (*checked.diagnostics, *violations(checked.value)):
+            if fault in known:  # a package below the sources is read as YAML, too
+                continue
             alike = seen.setdefault((fault.code, fault.severity, fault.span), [])
             same = next((where for known, where in alike if known.message == fault.message), None)
             other = next((where for _, where in alike if environment not in where), None)

@@ -5,8 +5,12 @@ Nothing here reads a file; `project` does that and hands the text on.
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 from typing import NamedTuple
+
+# No file of the user's may be larger; what is longer is read no further than one byte beyond.
+MAX_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +38,25 @@ class Span(NamedTuple):
 def whole_file(path: str) -> Span:
     """The span for what is wrong with a file as such."""
     return Span(path, 1, 1, 1, 1)
+
+
+def lines(content: bytes) -> list[str]:
+    """The lines of a file as spans count them: ended by line feed, carriage return or both, as in YAML 1.2 and Python.
+
+    What cannot be decoded is shown by its replacement, so nothing moves to another line.
+    """
+    text = content.decode("utf-8", "replace").removeprefix("\ufeff")
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def changed(one: Span, other: Span, home: Span) -> Span:
+    """Of two values that do not go together the one that another file laid over the document; else the first."""
+    return other if other.file != home.file == one.file else one
+
+
+def repository_path(document: str, file: str) -> str | None:
+    """Where a file is, from the folder of the document that names it; None when it is outside the repository."""
+    if file.startswith("/") or "\\" in file or "\0" in file:
+        return None
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(document), file))
+    return None if path.startswith("../") or path in {"..", "."} else path

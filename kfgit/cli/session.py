@@ -64,16 +64,22 @@ class Session:
         """A path as one would type it here; a URI as it is."""
         return path.removeprefix(f"{self.folder.absolute()}/") if path.startswith("/") else path
 
-    def repository(self) -> Repository:
+    def root(self) -> Path:
         """The project around the folder; ends the command where there is none."""
-        from kfgit import driver, project
+        from kfgit import project
 
         root = project.find_root(self.folder)
         if root is None:
             raise click.UsageError(
                 f"no kfgit.yaml in {self.folder} or above it; `kfgit init` makes a project"
             )
-        return driver.load(root)
+        return root
+
+    def repository(self) -> Repository:
+        """What is written in the project around the folder."""
+        from kfgit import driver
+
+        return driver.load(self.root())
 
     def environment(self, repository: Repository, wanted: str | None) -> str:
         """The environment a command works on; ends the command for an unknown one."""
@@ -135,14 +141,20 @@ class Session:
 
     def sources(self, repository: Repository, diagnostics: Sequence[Diagnostic]) -> Mapping[str, bytes]:
         """The text of every file that diagnostics point at."""
+        return self.texts(repository.root, diagnostics, repository.files)
+
+    def texts(
+        self, root: Path, diagnostics: Sequence[Diagnostic], known: Mapping[str, bytes]
+    ) -> Mapping[str, bytes]:
+        """The text of every file that diagnostics point at; those that nobody `known` has are read."""
         from kfgit import project
 
-        files = dict(repository.files)
-        for path in {d.span.file for d in diagnostics} - set(files):
-            text = project.python_source(repository.root, path)
-            if text is not None:
-                files[path] = text.encode()
-        return files
+        wanted = dict.fromkeys(d.span.file for d in diagnostics)
+        read = {path: project.content(root, path) for path in wanted if path not in known}
+        return {
+            **known,
+            **{path: found.bytes for path, found in read.items() if isinstance(found, project.Content)},
+        }
 
     @contextmanager
     def backend(self, repository: Repository, checkout: Checkout) -> Iterator[LocalBackend]:

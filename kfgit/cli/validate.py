@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
-from kfgit import __version__, driver
+from kfgit import __version__, answers
+from kfgit.answers import Answer, Memory
 from kfgit.cli import exits, options
-from kfgit.cli.session import Session
+from kfgit.cli.session import Session, cache_folder
 from kfgit.diagnostics import Diagnostic, has_errors
-from kfgit.driver import Repository
 from kfgit.render import diagnostics as show
 
 
 @click.command("validate")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @options.environments
+@click.option("--no-cache", is_flag=True, help="Check everything anew, and remember nothing.")
 @options.output("human", "json", "github", "sarif")
 @options.session
-def command(session: Session, paths: Sequence[Path], envs: Sequence[str], output: str) -> int:
+def command(
+    session: Session, paths: Sequence[Path], envs: Sequence[str], output: str, *, no_cache: bool
+) -> int:
     """Check everything, in every environment.
 
-    With PATHS only what is wrong in them is told. Exits with 1 when there are errors.
+    With PATHS only what is wrong in them is told. Exits with 1 when there are errors. What did not change since the
+    last time is not checked again; files are compared by their content.
 
     \b
     Examples:
@@ -31,25 +36,32 @@ def command(session: Session, paths: Sequence[Path], envs: Sequence[str], output
       kfgit validate pipelines/ -e prod
       kfgit validate -o github
     """
-    repository = session.repository()
-    names = (
-        tuple(session.environment(repository, name) for name in dict.fromkeys(envs))
-        or repository.environments
-    )
-    found = driver.validate(repository, names)
+    root = session.root()
+    asked = tuple(dict.fromkeys(envs))
+    memory = None if no_cache else Memory(cache_folder() / "answers", root, asked, time.time_ns())
+    answer = answers.answer(memory) if memory is not None else None
+    known: Mapping[str, bytes] = {}
+    if answer is None:
+        repository = session.repository()
+        known = repository.files
+        names = tuple(session.environment(repository, name) for name in asked) or repository.environments
+        answer = answers.fresh(repository, names, memory)
     if paths:
-        found = _within(found, [_relative(session, repository, path) for path in paths])
-    _tell(session, repository, found, names, output)
-    return exits.INVALID if has_errors(found) else exits.DONE
+        below = [_relative(session, root, path) for path in paths]
+        answer = answer._replace(diagnostics=_within(answer.diagnostics, below))
+    _tell(
+        session, answer, session.texts(root, answer.diagnostics, known) if output == "human" else {}, output
+    )
+    return exits.INVALID if has_errors(answer.diagnostics) else exits.DONE
 
 
-def _relative(session: Session, repository: Repository, path: Path) -> str:
+def _relative(session: Session, root: Path, path: Path) -> str:
     whole = (session.folder / path).absolute()
     if not whole.exists():
         raise click.UsageError(f"there is no file or folder {path}")
-    if not whole.resolve().is_relative_to(repository.root.resolve()):
-        raise click.UsageError(f"{path} is outside the project {repository.root}")
-    return whole.resolve().relative_to(repository.root.resolve()).as_posix()
+    if not whole.resolve().is_relative_to(root.resolve()):
+        raise click.UsageError(f"{path} is outside the project {root}")
+    return whole.resolve().relative_to(root.resolve()).as_posix()
 
 
 def _within(found: Sequence[Diagnostic], paths: Sequence[str]) -> tuple[Diagnostic, ...]:
@@ -60,18 +72,16 @@ def _below(file: str, path: str) -> bool:
     return path in {".", file} or file.startswith(f"{path}/")
 
 
-def _tell(
-    session: Session, repository: Repository, found: Sequence[Diagnostic], names: Sequence[str], output: str
-) -> None:
-    documents = len(repository.documents)
+def _tell(session: Session, answer: Answer, files: Mapping[str, bytes], output: str) -> None:
+    found = answer.diagnostics
     match output:
         case "json":
-            session.json(show.as_json(found, documents))
+            session.json(show.as_json(found, answer.documents))
         case "github":
             session.print(show.github(found))
         case "sarif":
             session.json(show.sarif(found, __version__))
         case _:
-            session.print(show.human(found, session.sources(repository, found), session.out))
+            session.print(show.human(found, files, session.out))
             if not session.quiet:
-                session.print(show.summary(found, documents, names, session.out))
+                session.print(show.summary(found, answer.documents, answer.environments, session.out))

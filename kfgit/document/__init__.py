@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from kfgit.diagnostics import Checked, Diagnostic
 from kfgit.document.builder import MAX_DEPTH, MAX_NODES, Broken, Builder
+from kfgit.document.events import events
 from kfgit.document.nodes import (
     Document,
     Entry,
@@ -22,14 +23,14 @@ from kfgit.document.nodes import (
     Value,
     at,
     failed,
+    places,
     plain,
 )
 from kfgit.document.scalars import core_value
-from kfgit.document.text import MAX_BYTES, decode, masked, unquoted_template, without_document
+from kfgit.document.text import decode, masked, unquoted_template, without_document
 from kfgit.source import SourceFile, Span
 
 __all__ = [
-    "MAX_BYTES",
     "MAX_DEPTH",
     "MAX_NODES",
     "Document",
@@ -42,13 +43,17 @@ __all__ = [
     "Value",
     "at",
     "core_value",
+    "events",
     "failed",
     "parse",
+    "places",
     "plain",
 ]
 
-# So often a file is read again after a mistake was mended; then the rest of it is left alone.
+# So often, and for so many characters, a file is read again after a mistake was mended; then its rest is left alone.
 _MAX_READINGS = 20
+_MAX_READ = 5_000_000
+_PER_VALUE = 25
 
 
 def parse(source: SourceFile) -> Checked[tuple[Document, ...]]:
@@ -59,14 +64,18 @@ def parse(source: SourceFile) -> Checked[tuple[Document, ...]]:
     faults: dict[Diagnostic, None] = {}
     mended: set[tuple[int, int]] = set()
     documents: tuple[Document, ...] = ()
+    read = 0
     for _ in range(_MAX_READINGS):
         builder = Builder(source.path, text, frozenset(mended))
         documents = tuple(builder.documents())
         faults.update(dict.fromkeys(builder.diagnostics))
         if builder.broken is None:
             break
+        read += len(text) + builder.nodes * _PER_VALUE
         diagnostic, text = _mended(builder.broken, text, mended)
         faults[diagnostic] = None
+        if read > _MAX_READ:
+            break
     return Checked(documents, tuple(faults))
 
 

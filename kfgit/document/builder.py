@@ -7,12 +7,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-try:
-    from yaml._yaml import CParser as _Events
-except ImportError:  # a PyYAML without libyaml: the same events, slower
-    from yaml import SafeLoader as _Events  # type: ignore[assignment]
-
-from kfgit.diagnostics import Diagnostic, Related
+from kfgit.diagnostics import MAX_PER_FILE, Diagnostic, Related
+from kfgit.document.events import Parser
 from kfgit.document.nodes import Document, Entry, Mapping, Node, Scalar, Sequence, failed
 from kfgit.document.scalars import core_value, is_word, surprise
 from kfgit.source import Span
@@ -22,7 +18,7 @@ _new = tuple.__new__
 _SCALAR = yaml.ScalarEvent
 
 MAX_DEPTH = 100
-MAX_NODES = 400_000
+MAX_NODES = 100_000
 
 
 class Broken(NamedTuple):
@@ -40,7 +36,8 @@ class _Stop(Exception):
 class Builder:
     """Turns one file's events into documents, collecting what is wrong.
 
-    `mended` are the places, as line and column, where a string stands for something that could not be read.
+    `mended` are the places, as line and column, where a string stands for something that could not be read;
+    `nodes` counts the values so far, those of aliases too.
     """
 
     def __init__(self, path: str, text: str, mended: frozenset[tuple[int, int]]) -> None:
@@ -50,10 +47,10 @@ class Builder:
         self._text = text
         self._lines: list[str] = []
         self._mended = mended
-        self._parser = _Events(text)
+        self._parser = Parser(text)
         self._next: Callable[[], Any] = self._parser.get_event
         self._anchors: dict[str, tuple[Node | None, int]] = {}
-        self._nodes = 0
+        self.nodes = 0
         self._document_line = 1
 
     def documents(self) -> Iterator[Document]:
@@ -84,15 +81,20 @@ class Builder:
         return _new(Span, (self.path, start.line + 1, start.column + 1, end.line + 1, end.column + 1))
 
     def _tell(self, code: str, message: str, span: Span, help_: str | None = None) -> None:
-        self.diagnostics.append(Diagnostic(code, message, span, help_))
+        self._note(Diagnostic(code, message, span, help_))
+
+    def _note(self, told: Diagnostic) -> None:
+        """Keeps a mistake, while anybody would read it: warnings leave room for errors."""
+        if len(self.diagnostics) <= (MAX_PER_FILE if told.severity == "warning" else 2 * MAX_PER_FILE):
+            self.diagnostics.append(told)
 
     def _stop(self, diagnostic: Diagnostic, *, is_syntax: bool = False) -> _Stop:
         self.broken = Broken(diagnostic, self._document_line, is_syntax)
         return _Stop()
 
     def _node(self, event: Any, depth: int) -> Node:
-        self._nodes += 1
-        if self._nodes > MAX_NODES:
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
             raise self._too_many(event, "yaml-too-large", f"more than {MAX_NODES:,} values in one file")
         if event.__class__ is _SCALAR:
             return self._scalar(event)
@@ -105,9 +107,9 @@ class Builder:
         if event.anchor is None:
             return self._collection(event, depth)
         self._anchors[event.anchor] = (None, 0)
-        before = self._nodes
+        before = self.nodes
         node = self._collection(event, depth)
-        self._anchors[event.anchor] = (node, self._nodes - before + 1)
+        self._anchors[event.anchor] = (node, self.nodes - before + 1)
         return node
 
     def _too_many(self, event: Any, code: str, message: str) -> _Stop:
@@ -145,7 +147,7 @@ class Builder:
                 first = Related("first written here", entries[key].key_span)
                 message = f"the key `{key}` is written twice"
                 help_ = "remove one of them; YAML readers disagree about which one counts"
-                self.diagnostics.append(Diagnostic("duplicate-key", message, span, help_, related=(first,)))
+                self._note(Diagnostic("duplicate-key", message, span, help_, related=(first,)))
             else:
                 entries[key] = _new(Entry, (span, node))
 
@@ -171,7 +173,8 @@ class Builder:
                 "unquoted-template", "an unquoted `{{ … }}` is a YAML map", whole, 'quote it: "{{ … }}"'
             )
             raise self._stop(told, is_syntax=True)
-        self._tell("yaml-complex-key", "a key must be a plain word or a string", span)
+        help_ = "put the key in quotes, and leave `?` out"
+        self._tell("yaml-complex-key", "a key must be a plain word or a string", span, help_)
         self._node(event, depth + 1)
         return None
 
@@ -211,8 +214,8 @@ class Builder:
             )
             self._tell("yaml-alias", message, span, "write the value out")
             return failed(span, "an alias")
-        self._nodes += size
-        if self._nodes > MAX_NODES:
+        self.nodes += size
+        if self.nodes > MAX_NODES:
             raise self._too_many(event, "yaml-alias", f"aliases expand to more than {MAX_NODES:,} values")
         return node
 
@@ -226,9 +229,7 @@ class Builder:
     def _warn_of_surprise(self, text: str, span: Span, *, is_key: bool) -> None:
         found = surprise(text, is_key=is_key)
         if found is not None:
-            self.diagnostics.append(
-                Diagnostic("yaml-1.1", found.message, span, found.help, severity="warning")
-            )
+            self._note(Diagnostic("yaml-1.1", found.message, span, found.help, severity="warning"))
 
     def _head(self, start: Any, end: Any) -> Span:
         first, last = start.start_mark, end.end_mark

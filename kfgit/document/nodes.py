@@ -98,3 +98,8 @@ def at(node: Node, path: tuple[str | int, ...]) -> Node | None:
             case _:
                 return None
     return node
+
+
+def places(node: Node) -> tuple[Span, ...]:
+    """Where the items of a list stand; nothing for what is no list."""
+    return tuple(item.span for item in node.items) if isinstance(node, Sequence) else ()

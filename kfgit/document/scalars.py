@@ -74,7 +74,8 @@ def surprise(text: str, *, is_key: bool) -> Surprise | None:
             return None
         meant = "true" if text.lower() in {"yes", "on"} else "false"
         message = f'`{text}` is the string "{text}" here, a boolean for YAML 1.1 readers'
-        return Surprise(message, f'write `{meant}`, or quote it: "{text}"')
+        quoted = f'quote it: "{text}"'
+        return Surprise(message, quoted if is_key else f"write `{meant}`, or {quoted}")
     if not (text[-1].isdigit() or text[-1] in "._"):
         return None
     quoted = f'quote it: "{text}"'

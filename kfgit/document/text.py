@@ -5,25 +5,25 @@ from __future__ import annotations
 import re
 
 from kfgit.diagnostics import Diagnostic
-from kfgit.source import SourceFile, Span, whole_file
+from kfgit.source import MAX_BYTES, SourceFile, Span, whole_file
 
-MAX_BYTES = 2 * 1024 * 1024
-
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff\ufeff]")
+# What YAML forbids, and what YAML 1.1 and libyaml take for the end of a line, but neither YAML 1.2 nor editors do.
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff\ufeff]"
+)
 
 
 def decode(source: SourceFile) -> str | Diagnostic:
-    """The text of a file, or why there is none."""
+    """The text of a file, with `\\n` at the end of its lines, or why there is none."""
     if len(source.content) > MAX_BYTES:
-        size = f"{len(source.content) / 1048576:.1f} MiB"
-        help_ = f"split it into files of at most {MAX_BYTES // 1048576} MiB"
-        return Diagnostic("yaml-too-large", f"the file is too large: {size}", whole_file(source.path), help_)
+        message = f"the file is larger than {MAX_BYTES // 1048576} MiB"
+        return Diagnostic("yaml-too-large", message, whole_file(source.path), "split it into smaller files")
     try:
         text = source.content.decode("utf-8")
     except UnicodeDecodeError as fault:
         span = _after(source.path, source.content[: fault.start].decode("utf-8", "replace"))
         return Diagnostic("yaml-encoding", "the file is not UTF-8", span, "save it as UTF-8")
-    text = text.removeprefix("\ufeff")
+    text = with_newlines(text.removeprefix("\ufeff"))
     bad = _FORBIDDEN.search(text)
     if bad is None:
         return text
@@ -31,6 +31,11 @@ def decode(source: SourceFile) -> str | Diagnostic:
     help_ = "remove it, or write it as an escape in double quotes"
     span = _after(source.path, text[: bad.start()])
     return Diagnostic("yaml-character", f"the character {name} may not stand in YAML", span, help_)
+
+
+def with_newlines(text: str) -> str:
+    """The text with `\\n` for the other ends of lines that YAML 1.2 knows, so that all count lines alike."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def _after(path: str, before: str) -> Span:
@@ -41,12 +46,13 @@ def _after(path: str, before: str) -> Span:
 
 _TEMPLATE = re.compile(r"(?<![^\s\[{,:])\{\{(?!\$)")
 _COMMENT = re.compile(r"\s#")
+_MAX_COLUMN = 2_000
 _BLOCK_VALUE = re.compile(r"\s*(?:-\s+)*(?:[^\s{\[\"'#][^{\[\"'#]*:\s+)?\Z")
 
 
 def unquoted_template(line: str) -> int | None:
-    """Where an unquoted `{{ … }}` begins in a line, counted from 0."""
-    for match in _TEMPLATE.finditer(line):
+    """Where an unquoted `{{ … }}` begins in a line, counted from 0; further on than anybody writes it is not looked."""
+    for match in _TEMPLATE.finditer(line, 0, _MAX_COLUMN):
         before = line[: match.start()]
         if _COMMENT.search(before) or before.lstrip().startswith("#"):
             return None

@@ -1,0 +1,95 @@
+"""All that is wrong with a repository, as quickly as can be told.
+
+    nothing changed → the answer of before
+    files changed in place → the answer of before, with what is new about these files and those they touch
+    anything else → everything is checked
+
+What is remembered lies outside of the repository, where nobody who sends a pull request can write, and only saves time:
+a test changes repositories at random and holds both ways to the same answer. Whoever finds it missing, older than this
+kfgit or unreadable checks everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from kfgit.answers.memory import Answer, Inputs, Memory
+from kfgit.diagnostics import ordered
+
+if TYPE_CHECKING:
+    from kfgit.driver import Repository
+
+__all__ = ["Answer", "Memory", "answer", "fresh"]
+
+# From so many files on it takes longer to check them all than to find out which ones matter.
+_WORTH_IT = 40
+
+
+def answer(memory: Memory) -> Answer | None:
+    """What can be said without checking everything; None where that is nothing."""
+    look = memory.look()
+    if look is None or not look.changed:
+        return look.answer if look is not None else None
+    return _partly(memory, look.answer, look.changed)
+
+
+def fresh(repository: Repository, environments: tuple[str, ...], memory: Memory | None) -> Answer:
+    """Checks everything, and remembers it."""
+    from kfgit import driver  # noqa: PLC0415 - an answer of before does without
+
+    told = Answer(len(repository.documents), environments, driver.validate(repository, environments))
+    if memory is not None:
+        inputs = _inputs(repository)
+        memory.keep(told, inputs)
+        if len(repository.files) >= _WORTH_IT and not inputs.files.keys() & inputs.others.keys():
+            from kfgit.answers import slices  # noqa: PLC0415 - as above
+
+            memory.keep_links(slices.linked(_names(repository), inputs.others, repository.files))
+    return told
+
+
+def _partly(memory: Memory, before: Answer, changed: frozenset[str]) -> Answer | None:
+    """The answer, where it follows from checking the files that the change can matter to."""
+    links = memory.links()
+    if links is None:
+        return None
+    from kfgit import driver  # noqa: PLC0415 - an answer of before does without
+    from kfgit.answers import slices  # noqa: PLC0415 - as above
+
+    links = slices.renewed(links, memory.texts(changed), memory.others)
+    around = slices.around(links, changed)
+    repository = driver.load(memory.root, around)
+    found = set(driver.validate(repository, before.environments))
+    inputs = _inputs(repository)
+    near = around | inputs.others.keys()
+    old = {d for d in before.diagnostics if d.span.file in near}
+    apart = [d for d in before.diagnostics if d not in old]
+    if (
+        not memory.expects(inputs, changed)
+        or repository.broken
+        or any(slices.hides_names(d) for d in old)
+        or _names(repository) != {path: names for path, names in links.names.items() if path in around}
+        or any(slices.is_wide(d) or d.span.file not in near for d in old ^ found)
+        or any(related.span.file in near for d in apart for related in d.related)
+    ):
+        return None
+    told = Answer(before.documents, before.environments, ordered([*apart, *found]))
+    memory.renew(told, inputs)
+    memory.keep_links(links)
+    return told
+
+
+def _inputs(repository: Repository) -> Inputs:
+    tree = repository.tree
+    return Inputs(
+        tree.contents, repository.others, repository.sources, tree.outline, dict(repository.git) or None
+    )
+
+
+def _names(repository: Repository) -> Mapping[str, tuple[str, ...]]:
+    """The names of the documents of each file that has any."""
+    found: dict[str, tuple[str, ...]] = {}
+    for document in repository.documents:
+        found[document.file] = (*found.get(document.file, ()), f"{document.kind}/{document.name}")
+    return found

@@ -1,0 +1,44 @@
+"""The only reader of the user's files: the folder of a project, its python sources and its git commit.
+
+Nothing outside the repository is read, also not through symbolic links, and what is read is bounded in number and
+size. What cannot be read is a diagnostic; nothing here runs code of the repository.
+"""
+
+from __future__ import annotations
+
+from kfgit.project.files import (
+    DEFAULT_SOURCES,
+    MAX_FILES,
+    PROJECT_FILE,
+    Content,
+    Stamp,
+    Survey,
+    Tree,
+    content,
+    find_root,
+    read,
+    stamp,
+    survey,
+)
+from kfgit.project.git import commit, git_state
+from kfgit.project.shipped import code_folders, examples_folder, schema_files
+
+__all__ = [
+    "DEFAULT_SOURCES",
+    "MAX_FILES",
+    "PROJECT_FILE",
+    "Content",
+    "Stamp",
+    "Survey",
+    "Tree",
+    "code_folders",
+    "commit",
+    "content",
+    "examples_folder",
+    "find_root",
+    "git_state",
+    "read",
+    "schema_files",
+    "stamp",
+    "survey",
+]

@@ -1,0 +1,110 @@
+"""The commit that is checked out.
+
+Git's own files are read (gitrepository-layout(5)), for a process costs more than all of them; only where there are
+tags, git is asked which of them stand here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?\Z")
+
+
+def git_state(root: Path) -> Mapping[str, Any]:
+    """`sha`, `branch` and `tag` of the checkout; None outside git, and for what does not apply."""
+    git = _git_folder(root.absolute())
+    branch, sha = _head(git) if git is not None else (None, None)
+    return {"sha": sha, "branch": branch, "tag": _tag(root, git) if git is not None and sha else None}
+
+
+def commit(root: Path) -> str | None:
+    """The commit that is checked out; None outside git and before the first commit."""
+    git = _git_folder(root.absolute())
+    return _head(git)[1] if git is not None else None
+
+
+def _git_folder(root: Path) -> Path | None:
+    """`.git`, from `root` upwards; a worktree and a submodule have a file that names it."""
+    for folder in (root, *root.parents):
+        found = folder / ".git"
+        if found.is_file() and (told := _first_line(found)).startswith("gitdir: "):
+            return folder / told.removeprefix("gitdir: ")
+        if (found / "HEAD").exists():
+            return found
+    return None
+
+
+def _head(git: Path) -> tuple[str | None, str | None]:
+    """Branch and commit."""
+    told = _first_line(git / "HEAD")
+    if not told.startswith("ref: "):
+        return None, told if _SHA.match(told) else None
+    name = told.removeprefix("ref: ")
+    sha = _ref(git, name)
+    return name.removeprefix("refs/heads/") if sha is not None and name.startswith(
+        "refs/heads/"
+    ) else None, sha
+
+
+def _ref(git: Path, name: str) -> str | None:
+    common = _common(git)
+    for folder in dict.fromkeys((git, common)):
+        told = _first_line(folder / name)
+        if _SHA.match(told):
+            return told
+    try:
+        packed = (common / "packed-refs").read_text("utf-8", "replace")
+    except OSError:
+        return None
+    found = re.search(rf"^([0-9a-f]{{40,64}}) {re.escape(name)}$", packed, re.MULTILINE)
+    return found.group(1) if found else None
+
+
+def _common(git: Path) -> Path:
+    """What all worktrees of a repository share."""
+    told = _first_line(git / "commondir")
+    return git / told if told else git
+
+
+def _tag(root: Path, git: Path) -> str | None:
+    if not _has_tags(_common(git)):
+        return None
+    import subprocess  # noqa: PLC0415 - few ask for tags
+
+    asked = [
+        "git",
+        "for-each-ref",
+        "--points-at=HEAD",
+        "--count=1",
+        "--format=%(refname:lstrip=2)",
+        "refs/tags",
+    ]
+    try:
+        told = subprocess.run(asked, cwd=root, capture_output=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return told.stdout.decode("utf-8", "replace").strip() or None
+
+
+def _has_tags(common: Path) -> bool:
+    try:
+        if next((common / "refs" / "tags").iterdir(), None) is not None:
+            return True
+    except OSError:
+        pass
+    try:
+        return b" refs/tags/" in (common / "packed-refs").read_bytes()
+    except OSError:
+        return False
+
+
+def _first_line(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return stream.readline(4096).decode("utf-8", "replace").strip()
+    except OSError:
+        return ""

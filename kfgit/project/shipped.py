@@ -1,0 +1,31 @@
+"""What comes with kfgit: in the package, or beside it in a checkout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+_PACKAGE = Path(__file__).parent.parent
+
+
+@lru_cache(maxsize=1)
+def schema_files() -> Mapping[str, Any]:
+    """Kfgit's own JSON Schemas by file name."""
+    return {path.name: json.loads(path.read_bytes()) for path in sorted(_schemas().glob("*.schema.json"))}
+
+
+def code_folders() -> tuple[Path, ...]:
+    """What kfgit is made of: its answers may change when anything there does."""
+    return _PACKAGE, _schemas()
+
+
+def _schemas() -> Path:
+    return _PACKAGE / "schemas" if (_PACKAGE / "schemas").is_dir() else _PACKAGE.parent / "schemas"
+
+
+def examples_folder() -> Path:
+    """The example project that `kfgit init --template examples` writes."""
+    return _PACKAGE / "examples" if (_PACKAGE / "examples").is_dir() else _PACKAGE.parent
