@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -53,6 +54,14 @@ class Package:
         spec = {key: value for key, value in self.spec.items() if key != "sdkVersion"}
         return canonical.digest([spec, self.platform])
 
+    @property
+    def pipeline_config(self) -> Mapping[str, Any]:
+        """What holds for a run as a whole (pipeline_spec.proto, PipelineConfig)."""
+        place: Any = self.platform
+        for key in ("platforms", "kubernetes", "pipelineConfig"):
+            place = place.get(key) if isinstance(place, Mapping) else None
+        return place if isinstance(place, Mapping) else {}
+
     def to_yaml(self) -> str:
         """The package as a file: one or two YAML documents, byte-stable."""
         documents = [self.spec] if self.platform is None else [self.spec, self.platform]
@@ -72,13 +81,35 @@ class Resource:
 
 
 class _Dumper(yaml.SafeDumper if not yaml.__with_libyaml__ else yaml.CSafeDumper):  # type: ignore[misc]
-    """PyYAML's dumper, made to quote what other readers would not take for texts."""
+    """PyYAML's dumper, made to quote what other readers would not take for texts.
+
+    Never writes anchors: equal parts of a spec are not the same thing. A package says the same few hundred words
+    thousands of times, so what is found out about one is kept.
+    """
+
+    def represent_data(self, data: Any) -> Any:
+        """The node of a JSON value."""
+        if data.__class__ is str:
+            return yaml.ScalarNode(_TEXT, data, style=_style(data))
+        if data.__class__ is dict:
+            pairs = [(self.represent_data(k), self.represent_data(v)) for k, v in sorted(data.items())]
+            return yaml.MappingNode(_MAP, pairs, flow_style=False)
+        if data.__class__ is list:
+            return yaml.SequenceNode(_LIST, [self.represent_data(v) for v in data], flow_style=False)
+        return super().represent_data(data)
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        """The tag of a value that is written without one."""
+        if kind is yaml.ScalarNode:
+            return _resolved(value, implicit)
+        return super().resolve(kind, value, implicit)
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
-        """Never write anchors: equal parts of a spec are not the same thing."""
+        """See above."""
         return True
 
 
+_TEXT, _MAP, _LIST = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))
 # What PyYAML, which writes YAML 1.1, leaves bare, and the YAML reader of KFP's server takes for something else: numbers
 # of YAML 1.2 and of Go's notation, also with `_` in them, and `y` and `n` (go-yaml resolve.go).
 _NOT_A_TEXT = re.compile(
@@ -86,11 +117,13 @@ _NOT_A_TEXT = re.compile(
 )
 
 
-def _text(dumper: Any, value: str) -> Any:
-    if "\n" in value and not any(line.endswith((" ", "\t")) for line in value.split("\n")):
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|")
-    style = "'" if _NOT_A_TEXT.match(value.replace("_", "")) else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+@lru_cache(maxsize=4096)
+def _style(text: str) -> str | None:
+    if "\n" in text and not any(line.endswith((" ", "\t")) for line in text.split("\n")):
+        return "|"
+    return "'" if _NOT_A_TEXT.match(text.replace("_", "")) else None
 
 
-_Dumper.add_representer(str, _text)
+@lru_cache(maxsize=8192)
+def _resolved(text: str, implicit: tuple[bool, bool]) -> Any:
+    return yaml.resolver.Resolver().resolve(yaml.ScalarNode, text, implicit)  # type: ignore[no-untyped-call]
