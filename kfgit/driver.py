@@ -80,7 +80,7 @@ class Repository:
     @property
     def git(self) -> Mapping[str, Any]:
         """The commit that is checked out, asked for only where a template may want it."""
-        if not any(_wants_git(content) for content in self.files.values()):
+        if not any(wants_git(content) for content in self.files.values()):
             return {}
         return project.git_state(self.root)
 
@@ -109,8 +109,7 @@ def schemas() -> schema.Schemas:
 
 def load(root: Path, only: Collection[str] | None = None) -> Repository:
     """Reads and parses a project, or `only` some of its files, and finds out which document is what."""
-    first = project.read(root, ())
-    sources = _sources(first.files[0].content) if first.files else None
+    sources = sources_of(root)
     tree = project.read(root, sources, only)
     documents: list[Document] = []
     faults = list(tree.diagnostics)
@@ -154,12 +153,18 @@ def _home_of(fault: Diagnostic) -> str | None:
     return re.split(r"[./]", rest)[0] if folder == "environments" and fault.severity == "error" else None
 
 
-def _wants_git(content: bytes) -> bool:
+def wants_git(content: bytes) -> bool:
     """Whether a template may ask for the commit; `git.` in a comment or a URL does not. Each byte is looked at once."""
     if b"git" not in content:
         return False
     opened = (piece[found.start() :] for piece in content.split(b"}") if (found := _OPENS.search(piece)))
     return any(_GIT.search(piece) for piece in opened)
+
+
+def sources_of(root: Path) -> tuple[str, ...] | None:
+    """The folders of a project's YAML, as `kfgit.yaml` names them; None where it does not."""
+    first = project.read(root, ())
+    return _sources(first.files[0].content) if first.files else None
 
 
 def _sources(content: bytes) -> tuple[str, ...] | None:
@@ -189,6 +194,7 @@ def _project_faults(repository: Repository) -> list[Diagnostic]:
             ]
         return []
     faults = _without_heads(schema.validate(found.node, "Project", schemas()), repository.diagnostics)
+    faults += _source_faults(found, repository.root)
     written = {d.name for d in repository.documents if d.kind == "Environment"} | {LOCAL}
     listed = at(found.node, ("spec", "environments"))
     names = (
@@ -206,7 +212,34 @@ def _project_faults(repository: Repository) -> list[Diagnostic]:
                     did_you_mean(str(name.value), written, what="environments"),
                 )
             )
-    return faults
+    return [*faults, *_promotions(repository, written)]
+
+
+def _source_faults(found: Located, root: Path) -> Iterator[Diagnostic]:
+    """Sources that lead out of the repository, or nowhere."""
+    listed = at(found.node, ("spec", "sources"))
+    for item in listed.items if isinstance(listed, Sequence) else ():
+        if not isinstance(item, Scalar) or not isinstance(item.value, str):
+            continue
+        if project.is_outside(item.value):
+            message = f"the source `{item.value}` is outside the repository"
+            yield Diagnostic("path-outside", message, item.span, "name folders of the repository")
+        elif item.value not in project.DEFAULT_SOURCES and not project.has_folder(root, item.value):
+            message, usual = f"there is no folder `{item.value}` to read", project.DEFAULT_SOURCES
+            help_ = did_you_mean(item.value, usual, what="the usual sources")
+            yield Diagnostic("missing-source", message, item.span, help_, "warning")
+
+
+def _promotions(repository: Repository, written: set[str]) -> Iterator[Diagnostic]:
+    """Environments that take their commits from one that does not exist."""
+    for found in repository.documents:
+        source = at(found.node, ("spec", "git", "promotesFrom")) if found.kind == "Environment" else None
+        if not isinstance(source, Scalar) or not isinstance(source.value, str) or "{" in source.value:
+            continue
+        if source.value not in written and ("*", source.value) not in repository.broken:
+            message = f"there is no environment `{source.value}`"
+            help_ = did_you_mean(source.value, written, what="environments")
+            yield Diagnostic("unknown-environment", message, source.span, help_)
 
 
 def _homeless(repository: Repository) -> Iterator[Diagnostic]:
@@ -254,8 +287,11 @@ def check(repository: Repository, environment: str) -> Checked[Checkout]:
 
 def _without_heads(form: Iterable[Diagnostic], before: Iterable[Diagnostic]) -> list[Diagnostic]:
     """What the schema says, but not again of names, kinds and versions that were told when documents were located."""
-    told = {fault.span for fault in before if fault.severity == "error"}
+    told = {fault.span for fault in before if fault.code in _HEAD}
     return [fault for fault in form if fault.span not in told or not _is_about_head(fault)]
+
+
+_HEAD = frozenset({"bad-name", "missing-name", "wrong-api-version", "unknown-key"})
 
 
 def _is_about_head(fault: Diagnostic) -> bool:

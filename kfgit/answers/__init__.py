@@ -2,7 +2,7 @@
 
     nothing changed → the answer of before
     files changed in place → the answer of before, with what is new about these files and those they touch
-    anything else → everything is checked
+    anything else → everything is checked, in two processes where there is much of it
 
 What is remembered lies outside of the repository, where nobody who sends a pull request can write, and only saves time:
 a test changes repositories at random and holds both ways to the same answer. Whoever finds it missing, older than this
@@ -18,9 +18,13 @@ from kfgit.answers.memory import Answer, Inputs, Memory
 from kfgit.diagnostics import ordered
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kfgit.answers.halves import Half
+    from kfgit.answers.slices import Links
     from kfgit.driver import Repository
 
-__all__ = ["Answer", "Memory", "answer", "fresh"]
+__all__ = ["Answer", "Memory", "answer", "by_two", "fresh"]
 
 # From so many files on it takes longer to check them all than to find out which ones matter.
 _WORTH_IT = 40
@@ -34,19 +38,65 @@ def answer(memory: Memory) -> Answer | None:
     return _partly(memory, look.answer, look.changed)
 
 
+def by_two(root: Path, asked: tuple[str, ...], memory: Memory | None) -> Answer | None:
+    """Checks everything in two processes, and remembers it; None where one is better, or has to say it."""
+    from kfgit import driver, project  # noqa: PLC0415 - an answer of before does without
+    from kfgit.answers import halves  # noqa: PLC0415 - as above
+
+    sources = driver.sources_of(root)
+    tree = project.read(root, sources)
+    files = {file.path: file.content for file in tree.files}
+    parts = halves.halves(files) if not tree.diagnostics else None
+    if parts is None:
+        return None
+    links, (first, second) = parts
+    found = halves.together(lambda: _half(root, asked, first), lambda: _half(root, asked, second))
+    whole = halves.merged(found) if found is not None else None
+    if whole is None:
+        return None
+    told = Answer(sum(map(len, whole.names.values())), whole.environments, ordered(whole.diagnostics))
+    if memory is not None:
+        git = project.git_state(root) if any(map(driver.wants_git, files.values())) else None
+        _keep(
+            memory,
+            told,
+            Inputs(tree.contents, whole.others, sources, (), git),
+            links._replace(names=whole.names),
+        )
+    return told
+
+
+def _half(root: Path, asked: tuple[str, ...], part: frozenset[str]) -> Half | None:
+    from kfgit import driver  # noqa: PLC0415 - an answer of before does without
+    from kfgit.answers.halves import Half  # noqa: PLC0415 - as above
+
+    repository = driver.load(root, part)
+    environments = asked or repository.environments
+    if not {*repository.environments, driver.LOCAL}.issuperset(environments):
+        return None
+    found = driver.validate(repository, environments)
+    return Half(found, _names(repository), repository.others, environments)
+
+
 def fresh(repository: Repository, environments: tuple[str, ...], memory: Memory | None) -> Answer:
     """Checks everything, and remembers it."""
     from kfgit import driver  # noqa: PLC0415 - an answer of before does without
+    from kfgit.answers import slices  # noqa: PLC0415 - as above
 
     told = Answer(len(repository.documents), environments, driver.validate(repository, environments))
     if memory is not None:
         inputs = _inputs(repository)
-        memory.keep(told, inputs)
-        if len(repository.files) >= _WORTH_IT and not inputs.files.keys() & inputs.others.keys():
-            from kfgit.answers import slices  # noqa: PLC0415 - as above
-
-            memory.keep_links(slices.linked(_names(repository), inputs.others, repository.files))
+        few = len(repository.files) < _WORTH_IT
+        links = None if few else slices.linked(_names(repository), inputs.others, repository.files)
+        _keep(memory, told, inputs, links)
     return told
+
+
+def _keep(memory: Memory, told: Answer, inputs: Inputs, links: Links | None) -> None:
+    memory.keep(told, inputs)
+    # A package among the sources is a document for nobody as long as another document names it.
+    if links is not None and not inputs.files.keys() & inputs.others.keys():
+        memory.keep_links(links)
 
 
 def _partly(memory: Memory, before: Answer, changed: frozenset[str]) -> Answer | None:

@@ -54,7 +54,7 @@ class Look(NamedTuple):
     changed: frozenset[str]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Memory:
     """What is remembered of one repository, asked for some environments. `now` is in nanoseconds since 1970."""
 
@@ -89,7 +89,9 @@ class Memory:
             *self._changed(record["others"], others),
         }
         answer = Answer(
-            int(record["documents"]), tuple(record["environments"]), tuple(_diagnostics(record["diagnostics"]))
+            int(record["documents"]),
+            tuple(record["environments"]),
+            tuple(_diagnostics(record["diagnostics"])),
         )
         if self._restamped and not changed:
             self._write("answer", record)

@@ -27,6 +27,7 @@ class Links(NamedTuple):
 
 _WORD = re.compile(rb"[A-Za-z0-9_](?:[-A-Za-z0-9_.]*[A-Za-z0-9_])?")
 _OPAQUE = re.compile(rb"\{\{(?!\$)|\{%|\\[xuU\r\n]|externalName")
+_NAMED = re.compile(rb"""\bname["']?:\s+["']?([a-z0-9][-a-z0-9]*)""")
 _ENVIRONMENTS = "environments/"
 
 
@@ -52,22 +53,53 @@ def renewed(links: Links, files: Mapping[str, bytes], others: Iterable[str]) -> 
     return Links(links.names, {**links.words, **both}, links.opaque | new.opaque)
 
 
+def guessed(files: Mapping[str, bytes]) -> Links:
+    """The links of files that nobody has parsed: whatever stands after `name:` may be the name of a document.
+
+    A file without our `apiVersion` may be a component of KFP v1, whose name is made valid: it cannot be seen by names.
+    """
+    names = {
+        path: tuple(found.decode() for found in _NAMED.findall(content)) for path, content in files.items()
+    }
+    links = linked(names, (), files)
+    foreign = {path for path, content in files.items() if b"kfgit.dev/" not in content}
+    return links._replace(opaque=links.opaque | foreign)
+
+
+def parted(links: Links, sizes: Mapping[str, int]) -> tuple[frozenset[str], frozenset[str]]:
+    """Two parts of about one size that are each complete: with all that their files need."""
+    given = {path: {_bare(name) for name in links.names[path]} for path in links.words}
+    users = [path for path, words in links.words.items() if not given[path].issuperset(words)]
+    half, size, cut = sum(sizes[path] for path in users) / 2, 0, 0
+    while cut < len(users) and size < half:
+        size, cut = size + sizes[users[cut]], cut + 1
+    first, second = set(_needed(links, users[:cut])), set(_needed(links, users[cut:]))
+    smaller = first if len(first) < len(second) else second
+    smaller |= links.words.keys() - first - second
+    return frozenset(first), frozenset(second)
+
+
 def around(links: Links, changed: Iterable[str]) -> frozenset[str]:
     """The files that a change can matter to, and all that is needed to check those."""
     holders = _turned(links.words)
-    givers = _turned({path: [_bare(name) for name in names] for path, names in links.names.items()})
 
     def users(path: str) -> Iterator[str]:
         for name in (*links.names.get(path, ()), path):
             yield from holders.get(_bare(name), ())
+
+    return _needed(links, _reached(changed, users))
+
+
+def _needed(links: Links, paths: Iterable[str]) -> frozenset[str]:
+    """Files with all that they need, and what may matter to any."""
+    givers = _turned({path: [_bare(name) for name in names] for path, names in links.names.items()})
 
     def used(path: str) -> Iterator[str]:
         for word in links.words.get(path, ()):
             yield from givers.get(word, ())
 
     always = (path for path in links.words if path == PROJECT_FILE or path.startswith(_ENVIRONMENTS))
-    touched = _reached(changed, users)
-    return frozenset(_reached([*touched, *links.opaque, *always], used) & links.words.keys())
+    return frozenset(_reached([*paths, *links.opaque, *always], used) & links.words.keys())
 
 
 def _turned(names: Mapping[str, Iterable[str]]) -> Mapping[str, list[str]]:

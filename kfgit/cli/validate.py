@@ -42,26 +42,19 @@ def command(
     answer = answers.answer(memory) if memory is not None else None
     known: Mapping[str, bytes] = {}
     if answer is None:
+        answer = answers.by_two(root, asked, memory)
+    if answer is None:
         repository = session.repository()
         known = repository.files
         names = tuple(session.environment(repository, name) for name in asked) or repository.environments
         answer = answers.fresh(repository, names, memory)
     if paths:
-        below = [_relative(session, root, path) for path in paths]
+        below = [session.inside(root, path) for path in paths]
         answer = answer._replace(diagnostics=_within(answer.diagnostics, below))
     _tell(
         session, answer, session.texts(root, answer.diagnostics, known) if output == "human" else {}, output
     )
     return exits.INVALID if has_errors(answer.diagnostics) else exits.DONE
-
-
-def _relative(session: Session, root: Path, path: Path) -> str:
-    whole = (session.folder / path).absolute()
-    if not whole.exists():
-        raise click.UsageError(f"there is no file or folder {path}")
-    if not whole.resolve().is_relative_to(root.resolve()):
-        raise click.UsageError(f"{path} is outside the project {root}")
-    return whole.resolve().relative_to(root.resolve()).as_posix()
 
 
 def _within(found: Sequence[Diagnostic], paths: Sequence[str]) -> tuple[Diagnostic, ...]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from kfgit import answers, driver
-from kfgit.answers import Answer, Memory
+from kfgit.answers import Answer, Memory, halves
 
 PARTS, WORKS = 20, 20
 PROJECT = (
@@ -57,11 +57,11 @@ def work(number: int) -> str:
     )
 
 
-def repository(root: Path) -> None:
+def repository(root: Path, parts: int = PARTS, works: int = WORKS) -> None:
     files = {"kfgit.yaml": PROJECT, "components/step.py": PYTHON, "environments/prod.yaml": PROD}
     files |= {"environments/prod/work.yaml": OVERLAY}
-    files |= {f"components/part-{i}.yaml": part(i) for i in range(PARTS)}
-    files |= {f"pipelines/work-{i}.yaml": work(i) for i in range(WORKS)}
+    files |= {f"components/part-{i}.yaml": part(i) for i in range(parts)}
+    files |= {f"pipelines/work-{i}.yaml": work(i) for i in range(works)}
     for path, text in files.items():
         write(root / path, text)
 
@@ -225,3 +225,57 @@ def test_a_folder_that_cannot_be_written_costs_time_only(root: Path) -> None:
     found = driver.load(root)
     assert answers.fresh(found, found.environments, memory) == everything(root)
     assert answers.answer(memory) is None
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    repository(tmp_path, 200, 200)
+    return tmp_path
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "fork") or (os.cpu_count() or 1) < 2, reason="one process is all there is"
+)
+@pytest.mark.parametrize(
+    ("where", "change"),
+    [
+        ("kfgit.yaml", replacing("", "")),
+        (PART.format(3), replacing("{type: int}}", "{type: string}}")),
+        (PART.format(150), replacing("$(inputs.number)", "$(inputs.numbr)")),
+        (WORK.format(170), replacing("$(inputs.start)", "[1]")),
+        ("components/step.py", replacing("number", "count")),
+        ("environments/prod.yaml", replacing("0.7", "high")),
+    ],
+)
+def test_two_processes_find_what_one_finds(large: Path, where: str, change: Callable[[str], str]) -> None:
+    write(large / where, change((large / where).read_text()))
+    assert answers.by_two(large, (), remembering(large)) == everything(large)
+    assert answers.answer(remembering(large)) == everything(large)
+    assert answers.by_two(large, ("prod",), None) == answers.by_two(large, (), None)
+
+
+@pytest.mark.parametrize(
+    ("where", "change"),
+    [
+        (WORK.format(170), replacing("component: part-", "component: prat-")),
+        (WORK.format(20), replacing("name: work-20", "name: work-19")),
+        (PART.format(9), replacing("image: i", "image: [")),
+    ],
+)
+def test_what_needs_the_whole_repository_is_left_to_one_process(
+    large: Path, where: str, change: Callable[[str], str]
+) -> None:
+    write(large / where, change((large / where).read_text()))
+    assert answers.by_two(large, (), remembering(large)) is None
+    assert answers.answer(remembering(large)) is None
+
+
+def test_an_environment_that_does_not_exist_is_left_to_one_process(large: Path) -> None:
+    assert answers.by_two(large, ("stagging",), None) is None
+
+
+def test_a_process_that_fails_came_to_nothing() -> None:
+    assert halves.together(lambda: 1, lambda: 2) == (1, 2)
+    assert halves.together(lambda: 1, lambda: 1 // 0) is None
+    with pytest.raises(ZeroDivisionError):
+        halves.together(lambda: 1 // 0, lambda: 2)
