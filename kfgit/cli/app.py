@@ -15,6 +15,7 @@ from kfgit.cli.session import make_session
 # name: (module, one line of help), in the order of a user's day.
 COMMANDS = {
     "init": ("init", "Make a working repository."),
+    "fmt": ("fmt", "Bring the sources into their stable form."),
     "validate": ("validate", "Check everything, in every environment."),
     "render": ("render", "Show the documents as one environment sees them."),
     "graph": ("graph", "Draw a pipeline's DAG."),

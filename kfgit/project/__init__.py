@@ -1,4 +1,4 @@
-"""The only reader of the user's files: the folder of a project, its python sources and its git commit.
+"""The only reader of the user's files, and for `fmt` their writer: a project's folder, python sources and commit.
 
 Nothing outside the repository is read, also not through symbolic links, and what is read is bounded in number and
 size. What cannot be read is a diagnostic; nothing here runs code of the repository.
@@ -16,11 +16,14 @@ from kfgit.project.files import (
     Tree,
     content,
     find_root,
+    has_folder,
+    is_outside,
     read,
     stamp,
     survey,
 )
 from kfgit.project.git import commit, git_state
+from kfgit.project.rewriting import rewrite
 from kfgit.project.shipped import code_folders, examples_folder, schema_files
 
 __all__ = [
@@ -37,7 +40,10 @@ __all__ = [
     "examples_folder",
     "find_root",
     "git_state",
+    "has_folder",
+    "is_outside",
     "read",
+    "rewrite",
     "schema_files",
     "stamp",
     "survey",

@@ -102,6 +102,17 @@ def content(root: Path, path: str) -> Content | Diagnostic:
     return found if found is not None else reader.diagnostics[0]
 
 
+def is_outside(source: str) -> bool:
+    """Whether a source leads out of the repository by what it says alone."""
+    way = Path(os.path.normpath(source))
+    return way.is_absolute() or way.parts[:1] == ("..",)
+
+
+def has_folder(root: Path, source: str) -> bool:
+    """Whether a source is there."""
+    return (root / source).is_dir()
+
+
 class _Reader:
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -112,6 +123,8 @@ class _Reader:
         seen = {PROJECT_FILE}
         yield PROJECT_FILE, None
         for folder in dict.fromkeys(DEFAULT_SOURCES if sources is None else sources):
+            if is_outside(folder):
+                continue  # told where it is written
             if not self._inside(self._root / folder):
                 self._fault(
                     "path-outside",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from kfgit.diagnostics import Diagnostic, Related
 from kfgit.render.envelope import envelope
 from kfgit.render.style import Style, clean
-from kfgit.source import Span
+from kfgit.source import Span, lines as source_lines
 
 _TAB = "    "
 
@@ -16,7 +17,9 @@ _TAB = "    "
 def human(diagnostics: Iterable[Diagnostic], files: Mapping[str, bytes], style: Style) -> str:
     """Each with its source line and a caret, the way out, and a summary at the end."""
     found = list(diagnostics)
-    blocks = [_block(diagnostic, files, style) for diagnostic in found]
+    wanted = {d.span.file for d in found} & set(files)
+    lines = {file: source_lines(files[file]) for file in wanted}
+    blocks = [_block(diagnostic, lines, style) for diagnostic in found]
     return "\n".join(blocks) + ("\n" if blocks else "")
 
 
@@ -38,7 +41,7 @@ def _many(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
 
 
-def _block(diagnostic: Diagnostic, files: Mapping[str, bytes], style: Style) -> str:
+def _block(diagnostic: Diagnostic, files: Mapping[str, Sequence[str]], style: Style) -> str:
     paint = style.red if diagnostic.severity == "error" else style.yellow
     head = f"{paint(f'{diagnostic.severity}[{diagnostic.code}]')}: {style.bold(clean(diagnostic.message))}"
     span = diagnostic.span
@@ -62,28 +65,33 @@ def _notes(diagnostic: Diagnostic) -> list[str]:
 
 
 def _excerpt(source: str, span: Span, margin: str, paint: Any, style: Style) -> list[str]:
-    shown = clean(source.replace("\t", _TAB)) or " "
-    before = clean(source[: span.column - 1].replace("\t", _TAB))
+    """The line with a mark below what is meant; of a long line the part around it."""
+    first = 0 if span.column <= _WINDOW else span.column - _WINDOW // 2
+    seen = source[first : first + 2 * _WINDOW]
     last = span.end_column if span.end_line == span.line else len(source) + 1
-    marked = clean(source[span.column - 1 : max(last - 1, span.column)].replace("\t", _TAB))
+    before, marked = (
+        clean(source[start:end].replace("\t", _TAB))
+        for start, end in (
+            (first, span.column - 1),
+            (span.column - 1, min(max(last - 1, span.column), first + len(seen))),
+        )
+    )
+    lead = "…" if first else ""
+    shown = clean(seen.replace("\t", _TAB)) or " "
     bar = style.cyan("|")
     caret = paint("^" * max(1, len(marked.rstrip()) or 1))
     return [
         f"{margin} {bar}",
-        f"{style.cyan(str(span.line))} {bar} {_cut(shown)}",
-        f"{margin} {bar} {' ' * len(before)}{caret}",
+        f"{style.cyan(str(span.line))} {bar} {lead}{shown}{'…' if first + len(seen) < len(source) else ''}",
+        f"{margin} {bar} {' ' * (len(lead) + len(before))}{caret}",
     ]
 
 
-def _cut(text: str) -> str:
-    return text if len(text) < 240 else text[:239] + "…"
+_WINDOW = 120
 
 
-def _line(files: Mapping[str, bytes], span: Span) -> str | None:
-    content = files.get(span.file)
-    if content is None:
-        return None
-    lines = content.decode("utf-8", "replace").removeprefix("\ufeff").splitlines()
+def _line(files: Mapping[str, Sequence[str]], span: Span) -> str | None:
+    lines = files.get(span.file, ())
     return lines[span.line - 1] if 0 < span.line <= len(lines) else None
 
 
@@ -143,7 +151,7 @@ def sarif(diagnostics: Sequence[Diagnostic], version: str) -> dict[str, Any]:
         "name": "kfgit",
         "version": version,
         "informationUri": "https://github.com/kfgit/kfgit",
-        "rules": [{"id": code} for code in rules],
+        "rules": [_rule(code) for code in rules],
     }
     results = [_result(d) for d in diagnostics]
     return {
@@ -151,6 +159,13 @@ def sarif(diagnostics: Sequence[Diagnostic], version: str) -> dict[str, Any]:
         "version": "2.1.0",
         "runs": [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}],
     }
+
+
+def _rule(code: str) -> dict[str, Any]:
+    from kfgit.explanations import EXPLANATIONS  # noqa: PLC0415 - only SARIF wants their titles
+
+    about = EXPLANATIONS.get(code)
+    return {"id": code, **({"shortDescription": {"text": about.title}} if about is not None else {})}
 
 
 def _result(d: Diagnostic) -> dict[str, Any]:
@@ -162,6 +177,7 @@ def _result(d: Diagnostic) -> dict[str, Any]:
         "relatedLocations": [
             {"physicalLocation": _location(r.span), "message": {"text": r.message}} for r in d.related
         ],
+        "properties": {"environment": d.environment},
     }
 
 
@@ -172,4 +188,4 @@ def _location(span: Span) -> dict[str, Any]:
         "endLine": span.end_line,
         "endColumn": span.end_column,
     }
-    return {"artifactLocation": {"uri": span.file}, "region": region}
+    return {"artifactLocation": {"uri": quote(span.file, errors="surrogateescape")}, "region": region}

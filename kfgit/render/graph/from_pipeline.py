@@ -20,6 +20,7 @@ from kfgit.model import (
     Whole,
 )
 from kfgit.references import Text, show
+from kfgit.render.graph.from_package import body_of
 from kfgit.render.graph.view import Edge, Graph, Node
 from kfgit.resolve import show_type
 
@@ -29,7 +30,8 @@ _DEPTH = 4
 def graph_of(checked: CheckedPipeline) -> Graph:
     """The picture's values: groups hold their tasks, edges run among siblings."""
     pipeline = checked.pipeline
-    root = _Drawing(checked).body("", checked.root)
+    package = pipeline.package
+    root = _Drawing(checked).body("", checked.root) if package is None else body_of(package)
     return Graph(
         pipeline.display_name or pipeline.name,
         pipeline.description,
@@ -102,8 +104,11 @@ class _Drawing:
         inner = project.pipelines[name]
         if self._depth >= _DEPTH:
             return Node(id_, label, "pipeline", name, when=when)
-        checked = CheckedPipeline(inner, project, edges_of(inner, project))
-        body = _Drawing(checked, self._depth + 1).body(id_, root_scope(inner, project))
+        if inner.package is not None:
+            body = body_of(inner.package, id_)
+        else:
+            checked = CheckedPipeline(inner, project, edges_of(inner, project))
+            body = _Drawing(checked, self._depth + 1).body(id_, root_scope(inner, project))
         return Node(id_, label, "pipeline", name, body.children, body.edges, when)
 
 
@@ -114,6 +119,8 @@ def _join(prefix: str, name: str) -> str:
 def _component(scope: Scope, task: Task) -> str:
     match task.action:
         case UsePipeline(name=name) | UseComponent(name=name, inline=None):
+            return name.text
+        case UseComponent(name=name, builtin=True):
             return name.text
         case UseComponent():
             found = component_of(scope, task)
