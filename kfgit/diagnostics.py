@@ -7,7 +7,9 @@ it found. Machine faults are exceptions (`MachineFault` and its like); printing 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Generic, Literal, TypeVar
@@ -23,6 +25,7 @@ MAX_PER_FILE = 500
 _MAX_TEXT = 600
 _MAX_NAME = 100
 _MAX_KNOWN = 400
+_COMPARED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +110,40 @@ def _readable(found: list[Diagnostic]) -> list[Diagnostic]:
 _MORE = "too-many-mistakes"
 
 
+# What is left for looking up what was meant; None is no bound.
+_LEFT: ContextVar[list[int] | None] = ContextVar("names left to look at", default=None)
+
+
+@contextmanager
+def bounded_help(names: int = 4_000_000) -> Iterator[None]:
+    """Within it, names are looked at so often and no more: then mistakes are told without what was meant."""
+    token = _LEFT.set([names])
+    try:
+        yield
+    finally:
+        _LEFT.reset(token)
+
+
+def _affordable(cost: int) -> bool:
+    left = _LEFT.get()
+    if left is not None:
+        left[0] -= cost
+    return left is None or left[0] >= 0
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` was probably meant to be.
 
     Among very many only those that begin alike are looked at, and nobody mistypes a name that is a page long.
     """
-    if len(name) > _MAX_NAME:
+    if len(name) > _MAX_NAME or not _affordable(0):
         return None
     candidates = sorted(k for k in known if len(k) <= _MAX_NAME)
     if len(candidates) > _MAX_KNOWN:
+        _affordable(len(candidates))
         candidates = [k for k in candidates if k[:2].lower() == name[:2].lower()][:_MAX_KNOWN]
+    if not _affordable(_COMPARED * len(candidates)):
+        return None
     folded = {c.lower().replace("_", "-"): c for c in candidates}
     exact = folded.get(name.lower().replace("_", "-"))
     if exact is not None and exact != name:
@@ -140,6 +167,8 @@ def is_typo(one: str, other: str) -> bool:
 
 def did_you_mean(name: str, known: Iterable[str], *, what: str = "known names") -> str:
     """The help for an unknown name: the nearest known one, else the list of them."""
+    if not _affordable(0):
+        return "look for its name where it is defined"
     candidates = list(known)
     close = nearest(name, candidates)
     if close is not None:

@@ -12,11 +12,14 @@ import builtins
 import inspect
 import symtable
 import tokenize
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import typing
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from kfgit.diagnostics import Diagnostic, Related, did_you_mean
+from kfgit import docstrings
+from kfgit.diagnostics import MAX_PER_FILE, Diagnostic, Related, did_you_mean
 from kfgit.source import Span
 
 KFP_REQUIREMENT = "kfp==2.17.0"
@@ -31,12 +34,19 @@ ARTIFACT_TYPES = (
     "Markdown",
 )  # fmt: skip
 # What `from kfp.dsl import *` and `from typing import *` put around the function.
-_GIVEN = frozenset(ARTIFACT_TYPES) | frozenset(
-    "kfp dsl Input Output InputPath OutputPath PipelineTaskFinalStatus TaskConfig get_uri NamedTuple List Dict Optional"
-    " Any Union Tuple Set Callable Iterable Iterator Sequence Mapping Type Text cast TYPE_CHECKING Literal TypedDict"
-    " Final Generator Generic TypeVar Protocol".split()
+_GIVEN = (
+    frozenset(ARTIFACT_TYPES)
+    | frozenset(
+        "kfp dsl Input Output InputPath OutputPath PipelineTaskFinalStatus TaskConfig get_uri ContainerSpec"
+        " ConcatPlaceholder IfPresentPlaceholder If Elif Else OneOf Condition ExitHandler ParallelFor Collected"
+        " PipelineTask component container_component pipeline importer __name__ __doc__ __file__ __builtins__".split()
+    )
+    | frozenset(typing.__all__)
 )
+_SYNTAX_HELP = "mend the python file: kfgit reads it with the syntax of python 3.11 or later"
 _PATHS = {"InputPath": "path", "OutputPath": "path"}
+# Python's syntax trees take some 400 times the memory of their text.
+MAX_SOURCE = 150_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,7 @@ class Port:
     default: Any = None
     has_default: bool = False
     optional: bool = False
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +74,25 @@ class Function:
     whole: bool = True
 
 
-def read(text: str, name: str, path: str, wanted_at: Span) -> tuple[Function | None, tuple[Diagnostic, ...]]:
-    """The function `name` in the python text of `path`; None where it is not there or not python."""
+def read(
+    text: str, name: str, path: str, wanted_at: Span, around: Collection[str] = ()
+) -> tuple[Function | None, tuple[Diagnostic, ...]]:
+    """The function `name` in the python text of `path`; None where it is not there or not python.
+
+    The names `around` are there when it runs, beside those of KFP.
+    """
+    if len(text) > MAX_SOURCE:
+        message = f"`{path}` has more than {MAX_SOURCE:,} characters"
+        help_ = "put the function into a module of its own: it travels alone"
+        return None, (Diagnostic("python-too-large", message, wanted_at, help_),)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _read(text, name, path, wanted_at, around)
+
+
+def _read(
+    text: str, name: str, path: str, wanted_at: Span, around: Collection[str]
+) -> tuple[Function | None, tuple[Diagnostic, ...]]:
     try:
         module = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as fault:
@@ -84,7 +112,7 @@ def read(text: str, name: str, path: str, wanted_at: Span) -> tuple[Function | N
     if isinstance(node, ast.AsyncFunctionDef):
         reader.fault("python-signature", f"`{name}` is async; KFP calls plain functions", node, "write `def`")
     inputs, outputs = reader.signature(node)
-    reader.check_names(module, node)
+    reader.check_names(module, node, frozenset(around))
     function = Function(name, _source(text, node), inputs, outputs, reader.span(node))
     return function, tuple(reader.diagnostics)
 
@@ -97,9 +125,10 @@ def _syntax(fault: BaseException, path: str, wanted_at: Span) -> Diagnostic:
             "python-syntax",
             f"this is not python: {fault.msg}",
             span,
+            _SYNTAX_HELP,
             related=(Related("used here", wanted_at),),
         )
-    return Diagnostic("python-syntax", f"`{path}` cannot be read as python", wanted_at)
+    return Diagnostic("python-syntax", f"`{path}` cannot be read as python", wanted_at, _SYNTAX_HELP)
 
 
 def _source(text: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
@@ -132,10 +161,13 @@ class _Reader:
     def _column(self, line: int, offset: int) -> int:
         """Ast counts UTF-8 bytes, people count characters."""
         text = self._lines[line - 1] if line <= len(self._lines) else ""
+        if text.isascii():
+            return min(offset, len(text)) + 1
         return len(text.encode()[:offset].decode("utf-8", "replace")) + 1
 
     def fault(self, code: str, message: str, node: ast.AST, help_: str | None = None) -> None:
-        self.diagnostics.append(Diagnostic(code, message, self.span(node), help_))
+        if len(self.diagnostics) <= MAX_PER_FILE:
+            self.diagnostics.append(Diagnostic(code, message, self.span(node), help_))
 
     def signature(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef
@@ -152,7 +184,8 @@ class _Reader:
             self._argument(argument, default, inputs, outputs)
         outputs.extend(self._returns(node.returns))
         self._names(inputs, outputs)
-        return tuple(inputs), tuple(outputs)
+        told = docstrings.descriptions(ast.get_docstring(node, clean=False))
+        return _described(inputs, told.inputs), _described(outputs, told.outputs)
 
     def _names(self, inputs: Sequence[Port], outputs: Sequence[Port]) -> None:
         """An input and an output may share a name, two outputs may not; KFP keeps `Output` for the returned value."""
@@ -207,6 +240,7 @@ class _Reader:
                 self._in_quotes(node)
                 return None
             node = bare
+        node = _given(node)
         match node:
             case ast.Subscript(value=head, slice=inner) if _last(head) in {"Input", "Output"}:
                 type_ = self._type(inner)
@@ -247,8 +281,8 @@ class _Reader:
         match node:
             case ast.Constant(value=str() as text):
                 return self._quoted(text, node)
-            case ast.Subscript(value=head, slice=inner) if _last(head) == "Optional":
-                return self._type(inner)
+            case _ if (given := _given(node)) is not node:
+                return self._type(given)
             case ast.Subscript(value=head, slice=inner) if _last(head) in {"List", "list"}:
                 # Of `List[Dict[str, int]]` it is `Dict` that counts.
                 kind = _last(inner.value if isinstance(inner, ast.Subscript) else inner) or ""
@@ -256,8 +290,6 @@ class _Reader:
                 return f"list<{item}>" if item else "list"
             case ast.Subscript(value=head) if _last(head) in {"Dict", "dict"}:
                 return "dict"
-            case ast.BinOp(left=left, op=ast.BitOr(), right=ast.Constant(value=None)):
-                return self._type(left)
             case _:
                 known = ("str", "int", "float", "bool", "list", "dict", *ARTIFACT_TYPES)
                 shown = ast.unparse(node)
@@ -272,7 +304,8 @@ class _Reader:
     def _quoted(self, text: str, node: ast.expr) -> str | None:
         found = _unquoted(text, node)
         if found is None or isinstance(found, ast.Constant):
-            self.fault("python-annotation", f"`{text}` is no type that KFP knows", node)
+            help_ = "write the type itself, such as `int` or `Input[Dataset]`"
+            self.fault("python-annotation", f"`{text}` is no type that KFP knows", node, help_)
             return None
         return self._type(found)
 
@@ -298,13 +331,16 @@ class _Reader:
                     case ast.Tuple(elts=[ast.Constant(value=str() as name), kind]):
                         pairs.append((name, kind))
                     case _:
-                        self.fault("python-signature", "a field is `('name', type)`", item)
+                        help_ = "write the name in quotes and its type: `('rows', int)`"
+                        self.fault("python-signature", "a field is `('name', type)`", item, help_)
         for name, kind in pairs:
             type_ = self._type(kind)
             if type_:
                 yield Port(name, type_, self.span(kind))
 
-    def check_names(self, module: ast.Module, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    def check_names(
+        self, module: ast.Module, node: ast.FunctionDef | ast.AsyncFunctionDef, given: frozenset[str]
+    ) -> None:
         """A name that only the module around the function binds is not there at run time."""
         try:
             tables = symtable.symtable(self._text, self.path, "exec").get_children()
@@ -313,26 +349,41 @@ class _Reader:
         table = next((t for t in tables if t.get_type() == "function" and t.get_name() == node.name), None)
         if table is None:
             return
-        missing = {
-            name
-            for name in _globals(table)
-            if name not in _GIVEN and not hasattr(builtins, name) and name != node.name
-        }
+        uses = {name.id: name for name in reversed(list(_uses(node)))}
         around = _bound(module)
-        for name in sorted(missing & set(around)):
-            use = next((n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == name), node)
+        for name in sorted((set(_globals(table)) & uses.keys()) - given):
+            if name in _GIVEN or hasattr(builtins, name) or name == node.name:
+                continue
             message = f"`{name}` belongs to the module around `{node.name}`, and only the function travels"
-            help_ = (
-                f"move the import of `{name}` into the function"
-                if around[name] == "import"
-                else f"define `{name}` inside the function"
-            )
-            self.fault("python-outer-name", message, use, help_)
+            help_ = f"define `{name}` inside the function"
+            if name not in around:
+                message = f"`{name}` is not defined in `{node.name}`, and only the function travels"
+                help_ = f"import or define `{name}` inside the function"
+            elif around[name] == "import":
+                help_ = f"move the import of `{name}` into the function"
+            self.fault("python-outer-name", message, uses[name], help_)
+
+
+def _described(ports: Sequence[Port], texts: Mapping[str, str]) -> tuple[Port, ...]:
+    return tuple(replace(port, description=texts.get(port.name, "")) for port in ports)
+
+
+def _uses(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.Name]:
+    """The names that the body reads; python does not evaluate the annotation of a local variable."""
+    pending: list[ast.AST] = [*reversed(node.body)]
+    while pending:
+        here = pending.pop()
+        if isinstance(here, ast.Name) and isinstance(here.ctx, ast.Load):
+            yield here
+        annotation = here.annotation if isinstance(here, ast.AnnAssign) else None
+        pending.extend(
+            child for child in reversed(list(ast.iter_child_nodes(here))) if child is not annotation
+        )
 
 
 def _globals(table: symtable.SymbolTable) -> Iterator[str]:
     for symbol in table.get_symbols():
-        if symbol.is_global() and symbol.is_referenced():
+        if symbol.is_global() and symbol.is_referenced() and not symbol.is_assigned():
             yield symbol.get_name()
     for child in table.get_children():
         yield from _globals(child)
@@ -366,6 +417,21 @@ def _unquoted(text: str, node: ast.expr) -> ast.expr | None:
     return found
 
 
+def _given(node: ast.expr) -> ast.expr:
+    """What an annotation is where a value is given: `Optional[X]`, `Union[X, None]` and `X | None` are X."""
+    match node:
+        case ast.Subscript(value=head, slice=inner) if _last(head) == "Optional":
+            return inner
+        case ast.Subscript(value=head, slice=ast.Tuple(elts=[inner, ast.Constant(value=None)])) if (
+            _last(head) == "Union"
+        ):
+            return inner
+        case ast.BinOp(left=left, op=ast.BitOr(), right=ast.Constant(value=None)):
+            return left
+        case _:
+            return node
+
+
 def _defaults(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr | None]]:
     positional = [*arguments.posonlyargs, *arguments.args]
     gap = len(positional) - len(arguments.defaults)
@@ -384,9 +450,14 @@ def _last(node: ast.expr) -> str | None:
             return None
 
 
-def command(source: str, packages: Sequence[str], index_urls: Sequence[str]) -> list[str]:
-    """The command of a lightweight component: install what it needs, write the text to a file, call the executor."""
-    program = f"\nimport kfp\nfrom kfp import dsl\nfrom kfp.dsl import *\nfrom typing import *\n\n{source}\n"
+def command(source: str, packages: Sequence[str], index_urls: Sequence[str], helper: str = "") -> list[str]:
+    """The command of a lightweight component: install what it needs, write the text to a file, call the executor.
+
+    The `helper` stands before the function's `source`.
+    """
+    before = f"\n\n{helper}\n" if helper else ""
+    imports = "import kfp\nfrom kfp import dsl\nfrom kfp.dsl import *\nfrom typing import *"
+    program = f"\n{imports}{before}\n\n{source}\n"
     return [*_install(packages, index_urls), "sh", "-ec", _BOOTSTRAP, program]
 
 

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from kfgit.cel import Expr
+from kfgit.diagnostics import nearest
+from kfgit.packages.compiled import Compiled
 from kfgit.references import Ref, Text
 from kfgit.source import Span
+
+if TYPE_CHECKING:
+    from kfgit.cel import Expr
 
 ParameterName = Literal["string", "int", "float", "bool", "list", "dict"]
 
@@ -46,6 +50,25 @@ class Name(NamedTuple):
 
     text: str
     span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """What may be missing only because of a fault that was told: these names, or anything in one of these maps."""
+
+    names: frozenset[str] = frozenset()
+    maps: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.names or self.maps)
+
+    def covers(self, name: str, holder: str) -> bool:
+        """Whether nobody knows if a map holds something of this name."""
+        return holder in self.maps or name in self.names or nearest(name, self.names) is not None
+
+
+CLEAR = Unclear()
+UNCLEAR = Unclear(maps=frozenset({"inputs", "outputs", "tasks"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +175,10 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Python:
-    """A python component: the text of one function and what its environment needs."""
+    """A python component: the text of one function and what its environment needs.
+
+    The `helper` stands before the function and carries what it needs beside itself, such as a notebook.
+    """
 
     function: str
     source: str
@@ -162,6 +188,7 @@ class Python:
     span: Span
     env: Mapping[str, EnvValue] = field(default_factory=dict)
     image_span: Span | None = None
+    helper: str = ""
 
 
 Implementation: TypeAlias = Container | Python
@@ -171,7 +198,7 @@ Implementation: TypeAlias = Container | Python
 class Component:
     """A component; `implementation` is None where it is faulty or not supported, which was told.
 
-    `unclear`, here and below: a key is misspelt or a part faulty, which was told, so nobody knows what is missing.
+    `unclear`, here and below: a key is misspelt or a part faulty, which was told, so nobody knows about these names.
     """
 
     name: str
@@ -181,15 +208,16 @@ class Component:
     span: Span
     description: str = ""
     whole: bool = True
-    unclear: bool = False
+    unclear: Unclear = CLEAR
 
 
 @dataclass(frozen=True, slots=True)
 class Literal_:  # noqa: N801 - `typing` has the plain name
-    """A given value without references."""
+    """A given value without references; `items` are the places of what a list holds."""
 
     value: Any
     span: Span
+    items: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +230,15 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Composite:
-    """A text, list or map with references in it; the leaves of `value` are JSON scalars and `Text`."""
+    """A text, list or map with references in it; the leaves of `value` are JSON scalars and `Text`.
+
+    `places` are the scalars of a list or map that hold the references, one for each.
+    """
 
     value: Any
     references: tuple[Ref, ...]
     span: Span
+    places: tuple[Span, ...] = ()
 
 
 Value: TypeAlias = Literal_ | Whole | Composite
@@ -268,6 +300,82 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class KeySource:
+    """A Secret or ConfigMap: keys of it as variables, all of it as a folder, or both."""
+
+    name: Value
+    variables: tuple[tuple[Name, str], ...]
+    mount_path: Name | None
+    optional: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimMount:
+    """A PersistentVolumeClaim as a folder."""
+
+    name: Value
+    mount_path: Name
+    sub_path: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EphemeralVolume:
+    """A volume that lives as long as the pod; a `storage_class` of None is the cluster's default."""
+
+    name: Name
+    mount_path: Name
+    access_modes: tuple[str, ...]
+    size: Name
+    storage_class: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyDir:
+    """An empty folder that lives as long as the pod."""
+
+    name: Name
+    mount_path: Name
+    medium: str | None = None
+    size_limit: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityContext:
+    """The user that a container runs as."""
+
+    run_as_user: int | None
+    run_as_group: int | None
+    run_as_non_root: bool | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Kubernetes:
+    """A task's `kubernetes` block. What is None was not said, and a profile may say it.
+
+    Selectors, terms and tolerations are JSON in the form of KFP's IR, or of Kubernetes' NodeAffinity, or references.
+    """
+
+    secrets: tuple[KeySource, ...] = ()
+    config_maps: tuple[KeySource, ...] = ()
+    field_paths: tuple[tuple[Name, str], ...] = ()
+    claims: tuple[ClaimMount, ...] = ()
+    ephemeral_volumes: tuple[EphemeralVolume, ...] = ()
+    empty_dirs: tuple[EmptyDir, ...] = ()
+    node_selector: Value | None = None
+    node_affinity: tuple[Value, ...] | None = None
+    tolerations: tuple[Value, ...] | None = None
+    pod_labels: Mapping[str, str] = field(default_factory=dict)
+    pod_annotations: Mapping[str, str] = field(default_factory=dict)
+    image_pull_policy: str | None = None
+    image_pull_secrets: tuple[Value, ...] = ()
+    security_context: SecurityContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How a task runs; None = not said. `spans` says where each of them stands."""
 
@@ -280,14 +388,19 @@ class Settings:
     env: Mapping[str, EnvValue] | None = None
     spans: Mapping[str, Span] = field(default_factory=dict)
     placement: Placement | None = None
+    kubernetes: Kubernetes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UseComponent:
-    """Run a component, by name or written in place (then `inline`)."""
+    """Run a component, by name or written in place (then `inline`).
+
+    A `builtin` one is the language's own and runs no program of a user, so defaults and policies pass it by.
+    """
 
     name: Name
     inline: Component | None = None
+    builtin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +448,7 @@ class Branch:
     outputs: Mapping[str, BranchOutput]
     span: Span
     bad_condition: bool = False
-    unclear: bool = False
+    unclear: Unclear = CLEAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +475,7 @@ class Task:
     settings: Settings = field(default_factory=Settings)
     display_name: str | None = None
     ignore_upstream_failure: bool = False
-    unclear: bool = False
+    unclear: Unclear = CLEAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,8 +490,34 @@ class PipelineOutput:
 
 
 @dataclass(frozen=True, slots=True)
+class Workspace:
+    """A volume that the tasks of a run share. `claim` has fields of its PersistentVolumeClaim's spec."""
+
+    size: str
+    span: Span
+    claim: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunPolicy:
+    """What holds for a whole run, and so for a root pipeline alone. All times are in seconds.
+
+    `kept` says how long what a run left on the cluster stays: after any end (`finished`), after a `success`, after a
+    `failure`. `spans` has the place of each key that was written, `pipelineRoot` among them.
+    """
+
+    workspace: Workspace | None = None
+    kept: Mapping[str, int] = field(default_factory=dict)
+    active_deadline: int | None = None
+    spans: Mapping[str, Span] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A pipeline; `whole` is False where parts of it were faulty, which was told."""
+    """A pipeline; `whole` is False where parts of it were faulty, which was told.
+
+    Of a compiled `package` the inputs and outputs are known here, and the tasks stay what they are.
+    """
 
     name: str
     span: Span
@@ -393,15 +532,18 @@ class Pipeline:
     pipeline_root: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     whole: bool = True
-    unclear: bool = False
+    unclear: Unclear = CLEAR
     labels_span: Span | None = None
+    run_policy: RunPolicy = field(default_factory=RunPolicy)
+    package: Compiled | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """When a pipeline runs by itself. `every` is in seconds.
 
-    `input_spans` are the places of the values, `input_keys` of their names, `inputs_span` of what holds them.
+    `input_spans` are the places of the values, `input_keys` of their names, `input_items` of what lists hold,
+    `inputs_span` of what holds them all.
     """
 
     name: str
@@ -423,9 +565,10 @@ class Schedule:
     pipeline_root: str | None = None
     external_name: str | None = None
     cron_span: Span | None = None
-    unclear: bool = False
+    unclear: Unclear = CLEAR
     input_keys: Mapping[str, Span] = field(default_factory=dict)
     inputs_span: Span | None = None
+    input_items: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,20 +597,25 @@ class Run:
     experiment: str | None = None
     wait: bool = False
     wait_timeout: int | None = None
-    unclear: bool = False
+    unclear: Unclear = CLEAR
     input_keys: Mapping[str, Span] = field(default_factory=dict)
     inputs_span: Span | None = None
+    input_items: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A ResourceProfile with its ancestors folded in. `cluster_only` are settings that a KFP task cannot have."""
+    """A ResourceProfile with its ancestors folded in.
+
+    `cluster_only` are settings that a KFP task cannot have, `own` the amounts (`limits.cpu`) that it says itself.
+    """
 
     name: str
     span: Span
     resources: Resources
     placement: Placement
     cluster_only: tuple[Name, ...] = ()
+    own: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

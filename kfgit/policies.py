@@ -37,10 +37,14 @@ def check(project: Project) -> tuple[Diagnostic, ...]:
         found += _unpinned(images, pinned.severity)
     registries = _rule(project.environment.policies, "allowedRegistries")
     if registries is not None and isinstance(registries.value, list):
-        found += _foreign(images, [str(name) for name in registries.value], registries.severity)
+        found += _foreign(
+            images, [name for name in registries.value if isinstance(name, str)], registries.severity
+        )
     labels = _rule(project.environment.policies, "requiredLabels")
     if labels is not None and isinstance(labels.value, list):
-        found += _unlabelled(project, [str(name) for name in labels.value], labels.severity)
+        found += _unlabelled(
+            project, [name for name in labels.value if isinstance(name, str)], labels.severity
+        )
     return ordered(found)
 
 
@@ -48,7 +52,10 @@ def _rule(policies: Mapping[str, Any], name: str) -> _Rule | None:
     """A rule, written as its value or as `{value, level}`."""
     written = policies.get(name)
     if isinstance(written, Mapping):
-        return _Rule(written.get("value"), "warning" if written.get("level") == "warn" else "error")
+        level = written.get("level", "block")
+        if level not in {"warn", "block"}:
+            return None  # which was told
+        return _Rule(written.get("value"), "warning" if level == "warn" else "error")
     return _Rule(written, "error") if written is not None else None
 
 
@@ -92,6 +99,8 @@ def _unlabelled(project: Project, wanted: list[str], severity: Severity) -> Iter
 
 def _images(project: Project) -> Iterator[_Image]:
     for pipeline in project.pipelines.values():
+        if pipeline.package is not None:
+            yield from (_Image(name, span) for name, span in pipeline.package.images)
         for component in _components(pipeline, project):
             match component.implementation:
                 case Container(image=name, image_span=span):
@@ -107,7 +116,7 @@ def _components(pipeline: Pipeline, project: Project) -> Iterator[Component]:
     while pending:
         task = pending.pop()
         match task.action:
-            case UseComponent(name=name, inline=inline):
+            case UseComponent(name=name, inline=inline, builtin=False):
                 found = inline or project.components.get(name.text)
                 if found is not None:
                     yield found

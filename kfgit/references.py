@@ -110,6 +110,12 @@ class Text:
 _TOKEN = re.compile(r"\$\$\(|\$\(([^()$\n]*)\)|\$\(")
 
 
+# A script has fewer, by far; and nobody reads of more mistakes in one text.
+_MAX_TOKENS = 2_000
+_MAX_FAULTS = 50
+_SPLIT = "put the text into a file of the image, or split it"
+
+
 def scan(text: str) -> tuple[Text, tuple[BadReference, ...]]:
     """Splits a structural text: every `$( … )` in it must be a reference."""
     return _scan(text, in_shell=False)
@@ -124,7 +130,13 @@ def _scan(text: str, *, in_shell: bool) -> tuple[Text, tuple[BadReference, ...]]
     parts: list[str | Ref] = []
     faults: list[BadReference] = []
     literal, position = "", 0
-    for match in _TOKEN.finditer(text):
+    for count, match in enumerate(_TOKEN.finditer(text)):
+        if count >= _MAX_TOKENS or len(faults) >= _MAX_FAULTS:
+            if not faults:
+                faults.append(
+                    BadReference(match.group(), f"more than {_MAX_TOKENS:,} `$(` in one text", _SPLIT)
+                )
+            break
         literal += text[position : match.start()]
         position = match.end()
         found = _token(match, in_shell=in_shell)
@@ -163,7 +175,7 @@ def _token(match: re.Match[str], *, in_shell: bool) -> str | Ref | BadReference:
     if not in_shell:
         return BadReference(
             body,
-            f"`$({body})` has an unknown root `{root_name}`",
+            f"`$({body})` has an unknown root `{root_name}`" if body.strip() else "`$()` is empty",
             did_you_mean(root_name, ROOTS, what="roots"),
         )
     close = next((root for root in ROOTS if is_typo(root_name, root)), None) if " " not in body else None
@@ -237,7 +249,7 @@ def _port(root: str, name: str, rest: list[str], body: str) -> Ref | BadReferenc
 
 def _task(path: list[str], body: str) -> Ref | BadReference:
     if "outputs" not in path:
-        return _bad(body, None, _FORMS["tasks"])
+        return _bad(body, None, _with_outputs(path) or _FORMS["tasks"])
     at = path.index("outputs")
     names, rest = path[:at], path[at + 1 :]
     if not names or not rest or not _NAME.match(rest[0]) or not all(_NAME.match(n) for n in names):
@@ -251,6 +263,16 @@ def _task(path: list[str], body: str) -> Ref | BadReference:
             return TaskRef(tuple(names), rest[0], part=part)
         case _:
             return _bad(body, None, _FORMS["tasks"])
+
+
+def _with_outputs(path: list[str]) -> str | None:
+    """The reference that `$(tasks.a.output.x)` or `$(tasks.a.x)` was meant to be."""
+    if not all(map(_NAME.match, path)) or not 1 < len(path) < 4:
+        return None
+    task, *rest = path
+    if len(rest) == 1:
+        return f"did you mean `$(tasks.{task}.outputs.{rest[0]})`?"
+    return f"did you mean `$(tasks.{task}.outputs.{rest[1]})`?" if is_typo(rest[0], "outputs") else None
 
 
 def show(ref: Ref) -> str:

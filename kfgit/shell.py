@@ -59,7 +59,7 @@ class _Reader:
     problems: list[str] = field(default_factory=list)
     stack: list[_Frame] = field(default_factory=lambda: [_Frame("code")])
     waiting: list[_Frame] = field(default_factory=list)
-    line: str = ""
+    line: list[str] = field(default_factory=list)  # its characters so far
 
     def reference(self, ref: Ref) -> None:
         frame = self.stack[-1]
@@ -111,7 +111,8 @@ class _Reader:
         return opened or self._close(frame, text, at)
 
     def _newline(self, frame: _Frame) -> int:
-        line, self.line = self.line, ""
+        line = "".join(self.line) if frame.kind == "here" else ""
+        self.line.clear()
         if frame.kind == "comment" or (
             frame.kind == "here" and line.lstrip("\t" if frame.depth else "") == frame.end
         ):

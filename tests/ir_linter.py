@@ -22,6 +22,9 @@ _GIVEN = {
     "componentInputParameter": "parameters", "componentInputArtifact": "artifacts",
     "taskOutputParameter": "parameters", "taskOutputArtifact": "artifacts",
 }  # fmt: skip
+_LOOKED_UP = {
+    "nodeSelectorJson": {"STRUCT"}, "nodeAffinityJson": {"STRUCT"}, "tolerationJson": {"STRUCT", "LIST"},
+}  # fmt: skip
 
 
 def problems(package: Package) -> list[str]:
@@ -64,13 +67,21 @@ class _Linter:
         self.package = package
         self.components: Mapping[str, Json] = package.spec.get("components", {})
         self.executors: Mapping[str, Json] = package.spec.get("deploymentSpec", {}).get("executors", {})
+        kubernetes = (package.platform or {}).get("platforms", {}).get("kubernetes", {})
+        self.settings: Mapping[str, Json] = kubernetes.get("deploymentSpec", {}).get("executors", {})
 
     def found(self) -> Iterator[str]:
         dags = {"root": self.package.spec["root"], **{n: c for n, c in self.components.items() if "dag" in c}}
         tasks = {label_key(name, task) for name, dag in dags.items() for task in dag["dag"]["tasks"]}
         labels = set(self.package.labels)
-        if tasks != {key for key in labels if "/" in key}:
-            yield f"labels differ from the tasks: {tasks ^ labels}"
+        # A package that was laid in keeps the names of its own tasks, so a DAG has labels for all of them or for none.
+        for name, dag in dags.items():
+            own = {label_key(name, task) for task in dag["dag"]["tasks"]}
+            if own & labels and own - labels:
+                yield f"labels differ from the tasks of {name}: {own - labels}"
+        strange = {key for key in labels if "/" in key} - tasks
+        if strange:
+            yield f"labels of tasks that are not there: {strange}"
         given = {
             output_label_key(name, output)
             for name, component in self.components.items()
@@ -93,8 +104,7 @@ class _Linter:
         labels = {c["executorLabel"] for c in self.components.values() if "executorLabel" in c}
         if labels != set(self.executors):
             yield f"executors without a component, or the other way round: {labels ^ set(self.executors)}"
-        kubernetes = (self.package.platform or {}).get("platforms", {}).get("kubernetes", {})
-        strange = set(kubernetes.get("deploymentSpec", {}).get("executors", {})) - labels
+        strange = set(self.settings) - labels
         if strange:
             yield f"settings for executors that are not there: {strange}"
         for component in self.components.values():
@@ -139,6 +149,26 @@ class _Linter:
                 )
         yield from self._required(task, component, given)
         yield from self._texts(task, component, given)
+        config = self.settings.get(component.get("executorLabel"), {})
+        yield from (f"its settings: {problem}" for problem in self._looked_up(dag, task, config, ""))
+
+    def _looked_up(self, dag: Json, task: Json, value: Json, field: str) -> Iterator[str]:
+        """What the driver looks up for a pod it finds beside the task or among the inputs around it."""
+        if isinstance(value, list):
+            for item in value:
+                yield from self._looked_up(dag, task, item, field)
+        for key, item in value.items() if isinstance(value, dict) else ():
+            if key in ("componentInputParameter", "taskOutputParameter"):
+                have = self._source(dag, task, key, item)
+                wanted = _LOOKED_UP.get(field, {"STRING"})
+                if isinstance(have, str):
+                    yield have
+                elif _type(have) not in wanted:
+                    yield f"{field or key} takes {sorted(wanted)}, gets {_type(have)}"
+            elif key == "parameterExpressionSelector":
+                yield "the driver selects nothing from what it looks up"
+            else:
+                yield from self._looked_up(dag, task, item, key)
 
     def _required(self, task: Json, component: Json, given: Mapping[str, str]) -> Iterator[str]:
         item = task.get("parameterIterator", task.get("artifactIterator", {})).get("itemInput")

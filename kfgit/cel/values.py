@@ -101,8 +101,8 @@ class OutOfBudget(CelEvaluationError):
 class Meter:
     """Counts steps, so that no condition runs for long."""
 
-    def __init__(self) -> None:
-        self._left = MAX_COST
+    def __init__(self, left: int = MAX_COST) -> None:
+        self._left = left
 
     def charge(self, steps: int = 1) -> None:
         """Count so many steps. Raises OutOfBudget when there are none left."""

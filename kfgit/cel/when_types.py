@@ -31,7 +31,8 @@ class Problem:
 def check_when(expr: Expr, type_of: TypeOf) -> tuple[Problem, ...]:
     """Everything wrong with the types of a parsed `when`, in the order of the text.
 
-    `type_of` says string, int, float, bool, list or dict, or None where it does not know.
+    `type_of` says string, int, float, bool, list or dict, `list<int>` and its like where the items are known, or None
+    where it does not know.
     """
     return tuple(sorted(_needs_bool(expr, type_of, "the condition"), key=lambda problem: problem.offset))
 
@@ -40,7 +41,7 @@ def when_type(expr: Expr, type_of: TypeOf) -> str | None:
     """The type of a part of a `when`, if its references are what they are declared to be."""
     match expr:
         case Reference():
-            return type_of(expr)
+            return (type_of(expr) or "").partition("<")[0] or None
         case Literal(value=value):
             return {bool: "bool", int: "int", float: "float", str: "string"}.get(type(value))
         case ListLiteral():
@@ -123,6 +124,9 @@ def _membership(expr: Binary, type_of: TypeOf) -> list[Problem]:
                 problem for key in keys for problem in (_is_key(key, type_of) or _fits(left, key, type_of))
             ]
         case right:
+            held = _items_of(right, type_of)
+            if held is not None and not _comparable(left, held):
+                return [_never(_article(left), _article(held), _begin(expr.left))]
             return _in_reference(left, expr, when_type(right, type_of))
 
 
@@ -130,7 +134,17 @@ def _fits(left: str | None, item: Expr, type_of: TypeOf) -> list[Problem]:
     found = when_type(item, type_of)
     if _comparable(left, found):
         return []
-    return [Problem(f"{_article(found)} is never equal to {_article(left)}", _begin(item))]
+    return [_never(_article(found), _article(left), _begin(item))]
+
+
+def _items_of(right: Expr, type_of: TypeOf) -> str | None:
+    """The type of the items of a `list<…>`."""
+    declared = type_of(right) if isinstance(right, Reference) else None
+    return declared.removeprefix("list<").removesuffix(">") if declared and "<" in declared else None
+
+
+def _never(one: str, other: str, offset: int) -> Problem:
+    return Problem(f"{one} is never equal to {other}", offset, help="compare values of one type")
 
 
 def _is_key(key: Expr, type_of: TypeOf) -> list[Problem]:

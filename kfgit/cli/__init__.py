@@ -29,7 +29,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if instruction := os.environ.get(_COMPLETE):
         from click.shell_completion import shell_complete
 
-        return int(shell_complete(app, {}, "kfgit", _COMPLETE, instruction))
+        try:
+            return int(shell_complete(app, {}, "kfgit", _COMPLETE, instruction))
+        except Exception:  # noqa: BLE001 - somebody is typing: no place for complaints
+            return exits.DONE
     door = Door()
     given = sys.argv[1:] if arguments is None else arguments
     try:

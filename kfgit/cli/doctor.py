@@ -17,7 +17,7 @@ from kfgit.cli import exits, options
 from kfgit.cli.session import Session, cache_folder
 from kfgit.diagnostics import has_errors
 from kfgit.driver import Repository
-from kfgit.model import SecretKey, Task, UseComponent
+from kfgit.model import KeySource, Literal_, SecretKey, Task, UseComponent
 from kfgit.render.envelope import envelope
 from kfgit.render.style import clean, pad
 
@@ -174,6 +174,8 @@ def _secrets(repository: Repository, pipelines: object, components: object) -> l
             code = inline.implementation if inline is not None else None
             for value in (*(code.env if code else {}).values(), *(task.settings.env or {}).values()):
                 _want(wanted, value)
+            for source in task.settings.kubernetes.secrets if task.settings.kubernetes is not None else ():
+                _want_source(wanted, source)
     findings = []
     for (name, key), optional in sorted(wanted.items()):
         path = repository.root / ".kfgit" / "secrets" / f"{name}.env"
@@ -193,6 +195,13 @@ def _want(wanted: dict[tuple[str, str], bool], value: object) -> None:
     if isinstance(value, SecretKey):
         key = value.name, value.key
         wanted[key] = wanted.get(key, True) and value.optional
+
+
+def _want_source(wanted: dict[tuple[str, str], bool], source: KeySource) -> None:
+    """A Secret of a `kubernetes` block, where the run does not choose its name; mounted, any key will do."""
+    if isinstance(source.name, Literal_):
+        for key in [key for _, key in source.variables] or ["…"]:
+            _want(wanted, SecretKey(str(source.name.value), key, source.optional))
 
 
 def _tasks(pipeline: object) -> list[Task]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from kfgit import driver, explanations, schema
 from kfgit.backend import NotFound
@@ -16,10 +17,12 @@ from kfgit.render.envelope import envelope, items
 from kfgit.render.style import Style, pad, table
 
 
+def _offer(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return options.offering(lambda _: _subjects(incomplete))(context, parameter, incomplete)
+
+
 @click.command("explain")
-@click.argument(
-    "subject", metavar="[CODE|FIELD]", required=False, shell_complete=options.offering(lambda _: _subjects())
-)
+@click.argument("subject", metavar="[CODE|FIELD]", required=False, shell_complete=_offer)
 @options.output("human", "json")
 @options.session
 def command(session: Session, /, subject: str | None, output: str) -> int:
@@ -38,17 +41,17 @@ def command(session: Session, /, subject: str | None, output: str) -> int:
     if subject in explanations.EXPLANATIONS:
         _code(session, subject, output)
         return exits.DONE
-    kind, *path = subject.split(".")
-    kinds = {name.lower(): name for name in driver.schemas().kinds}
-    if kind.lower() not in kinds:
-        raise NotFound("code or kind", subject, _subjects())
-    found = _field(schema.strict(driver.schemas(), kinds[kind.lower()]), path, subject)
-    _tell(session, subject, found, output)
+    _tell(session, subject, _field(subject), output)
     return exits.DONE
 
 
-def _subjects() -> list[str]:
-    return [*explanations.EXPLANATIONS, *driver.schemas().kinds]
+def _subjects(begun: str = "") -> list[str]:
+    """What may be asked about; after a dot the fields that may stand there."""
+    above, dot, _ = begun.rpartition(".")
+    if not dot:
+        return [*explanations.EXPLANATIONS, *driver.schemas().kinds]
+    node = _field(above)
+    return [f"{above}.{name}" for name in (_properties(node, node["$defs"]) or _below(node, node["$defs"]))]
 
 
 def _list(session: Session, output: str) -> None:
@@ -68,31 +71,60 @@ def _code(session: Session, code: str, output: str) -> None:
         session.print(str(explanations.explain(code)))
 
 
-def _field(node: Mapping[str, Any], path: list[str], subject: str) -> Mapping[str, Any]:
-    """Follows names through maps, lists and alternatives."""
+def _field(subject: str) -> Mapping[str, Any]:
+    """Follows names through maps, lists and alternatives. Names of the user's may be left out: `tasks.retry`."""
+    kind, *path = subject.split(".")
+    kinds = {name.lower(): name for name in driver.schemas().kinds}
+    if kind.lower() not in kinds:
+        raise NotFound("code or kind", subject, _subjects())
+    node: Mapping[str, Any] = schema.strict(driver.schemas(), kinds[kind.lower()])
+    definitions = node.get("$defs", {})
     for step in path:
-        known: dict[str, Any] = {}
-        for part in _parts(node):
-            known.update(part.get("properties", {}))
-            extra = part.get("additionalProperties")
-            if isinstance(extra, dict):
-                known.setdefault(step, extra)
-        if step not in known:
+        known, below = _properties(node, definitions), _below(node, definitions)
+        inner = [part["additionalProperties"] for part in _parts(node, definitions) if _is_open(part)]
+        if step in known or step in below:
+            node = known.get(step) or below[step]
+        elif inner and step:
+            node = inner[0]
+        else:
             raise NotFound("field", subject, [".".join([subject.rsplit(".", 1)[0], name]) for name in known])
-        node = known[step]
-    return node
+    return {**node, "$defs": definitions}
 
 
-def _parts(node: Any) -> Iterator[Mapping[str, Any]]:
-    """A schema and what is said of the same value inside it."""
+def _below(node: Any, definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of what has names of the user's."""
+    inner = [part["additionalProperties"] for part in _parts(node, definitions) if _is_open(part)]
+    return {name: field for extra in inner for name, field in _properties(extra, definitions).items()}
+
+
+def _is_open(part: Mapping[str, Any]) -> bool:
+    return isinstance(part.get("additionalProperties"), dict)
+
+
+def _properties(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: field
+        for part in _parts(node, definitions)
+        for name, field in part.get("properties", {}).items()
+    }
+
+
+def _parts(node: Any, definitions: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What is said of the same value, and of the items of a list."""
+    for part in _alternatives(node, definitions):
+        yield part
+        yield from _parts(part.get("items"), definitions)
+
+
+def _alternatives(node: Any, definitions: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A schema, and the schemas that it has for some values."""
     if not isinstance(node, dict):
         return
     yield node
-    for key in ("allOf", "anyOf", "oneOf"):
-        for part in node.get(key, ()):
-            yield from _parts(part)
-    for key in ("then", "else", "items"):
-        yield from _parts(node.get(key))
+    if "$ref" in node:
+        yield from _alternatives(definitions[node["$ref"].removeprefix("#/$defs/")], definitions)
+    for key in ("then", "else"):
+        yield from _alternatives(node.get(key), definitions)
 
 
 def _tell(session: Session, subject: str, node: Mapping[str, Any], output: str) -> None:
@@ -103,13 +135,8 @@ def _tell(session: Session, subject: str, node: Mapping[str, Any], output: str) 
 
 
 def _text(subject: str, node: Mapping[str, Any], style: Style) -> str:
-    facts: dict[str, Any] = {}
-    fields: dict[str, Any] = {}
-    for part in _parts(node):
-        for key in ("title", "description", "type", "enum", "default", "examples", "x-kfgit-form"):
-            if key in part:
-                facts.setdefault(key, part[key])
-        fields.update(part.get("properties", {}))
+    definitions = node["$defs"]
+    facts = _facts(node, definitions)
     lines = [style.bold(subject)]
     if facts.get("description"):
         lines += ["", str(facts["description"])]
@@ -123,15 +150,23 @@ def _text(subject: str, node: Mapping[str, Any], style: Style) -> str:
         if key in facts:
             value = facts[key] if isinstance(facts[key], str) else json.dumps(facts[key], ensure_ascii=False)
             lines.append(f"{style.dim(name)}: {value}")
+    fields = _properties(node, definitions)
     if fields:
         lines += ["", style.dim("fields")]
         width = max(map(len, fields))
-        lines += [f"  {pad(name, width)}  {_summary(found)}".rstrip() for name, found in fields.items()]
+        told = ((name, _facts(field, definitions).get("description", "")) for name, field in fields.items())
+        lines += [f"  {pad(name, width)}  {about.partition(chr(10))[0]}".rstrip() for name, about in told]
     return "\n".join(lines)
 
 
-def _summary(node: Any) -> str:
-    for part in _parts(node):
-        if part.get("description"):
-            return str(part["description"]).split("\n")[0]
-    return ""
+def _facts(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said first of the value; its types are those of all alternatives."""
+    facts: dict[str, Any] = {}
+    types: list[str] = []
+    for part in _alternatives(node, definitions):
+        facts = {**part, **facts}
+        given = part.get("type", [])
+        types += [given] if isinstance(given, str) else given
+    if types:
+        facts["type"] = " or ".join(dict.fromkeys(types))
+    return facts

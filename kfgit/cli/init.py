@@ -75,12 +75,17 @@ spec:
 _GITIGNORE = ".kfgit/\n"
 _EDITOR = {
     "yaml.schemas": {
+        # An editor takes a pattern at any depth, so folders called so inside an environment are taken out.
         ".vscode/kfgit.schema.json": [
             "kfgit.yaml",
-            "components/**/*.yaml",
-            "pipelines/**/*.yaml",
-            "environments/**/*.yaml",
-        ]
+            *(
+                f"{folder}/**/*.{ending}"
+                for folder in ("components", "pipelines")
+                for ending in ("yaml", "yml")
+            ),
+            "!environments/**",
+        ],
+        ".vscode/kfgit-overlay.schema.json": ["environments/**/*.yaml", "environments/**/*.yml"],
     }
 }
 
@@ -112,7 +117,7 @@ def command(session: Session, folder: Path, template: str, output: str) -> int:
     files = _minimal(target) if template == "minimal" else _examples()
     files[".gitignore"] = _GITIGNORE
     files[".vscode/settings.json"] = json.dumps(_EDITOR, indent=2) + "\n"
-    files[".vscode/kfgit.schema.json"] = _schema()
+    files |= _schemas()
     there = sorted(
         path
         for path in files
@@ -127,14 +132,20 @@ def command(session: Session, folder: Path, template: str, output: str) -> int:
     session.print("".join(f"  {session.out.green('+')} {clean(str(folder / path))}\n" for path in written))
     name = "hello" if template == "minimal" else "first-steps"
     where = "" if str(folder) == "." else f"cd {shlex.quote(clean(str(folder)))} && "
+    if ".vscode/settings.json" not in written:
+        session.say(f"\nFor editors, .vscode/settings.json needs: {json.dumps(_EDITOR)[1:-1]}")
     session.say(f"\nNext: {where}kfgit validate && kfgit run {name}")
     return exits.DONE
 
 
-def _schema() -> str:
+def _schemas() -> dict[str, str]:
     from kfgit import driver, schema
 
-    return json.dumps(schema.bundled(driver.schemas(), None), indent=1, ensure_ascii=False) + "\n"
+    found = {"kfgit": schema.bundled(driver.schemas()), "kfgit-overlay": schema.overlay(driver.schemas())}
+    return {
+        f".vscode/{name}.schema.json": json.dumps(text, indent=1, ensure_ascii=False) + "\n"
+        for name, text in found.items()
+    }
 
 
 def _minimal(target: Path) -> dict[str, str]:

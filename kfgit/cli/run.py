@@ -202,7 +202,7 @@ def _number(text: str) -> float:
 def _checked(port: Input, value: Any) -> Any:
     fault = literal_fault(value, port)
     if fault is not None:
-        raise click.UsageError(fault[1] + (f"; {fault[2]}" if fault[2] else ""))
+        raise click.UsageError(f"{fault.message}; {fault.help}")
     return value
 
 

@@ -75,6 +75,15 @@ class Session:
             )
         return root
 
+    def inside(self, root: Path, path: Path) -> str:
+        """A file or folder of the project, relative to its root; ends the command for any other."""
+        whole = (self.folder / path).absolute()
+        if not whole.exists():
+            raise click.UsageError(f"there is no file or folder {path}")
+        if not whole.resolve().is_relative_to(root.resolve()):
+            raise click.UsageError(f"{path} is outside the project {root}")
+        return whole.resolve().relative_to(root.resolve()).as_posix()
+
     def repository(self) -> Repository:
         """What is written in the project around the folder."""
         from kfgit import driver

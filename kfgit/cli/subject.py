@@ -9,24 +9,19 @@ from typing import Any
 
 import click
 
-from kfgit import compiler, desired, document
+from kfgit import compiler, desired
 from kfgit.backend import NotFound
 from kfgit.driver import Checkout, Repository
 from kfgit.graph import CheckedProject
 from kfgit.ir import Package
-from kfgit.model import ArtifactType, Input
-from kfgit.resolve import parse_type
-from kfgit.source import SourceFile, whole_file
+from kfgit.model import Input
+from kfgit.packages import compiled
+from kfgit.resolve.packaged import inputs_of
+from kfgit.source import SourceFile
 
 _FILES = (".yaml", ".yml", ".json")
-_TYPES = {
-    "STRING": "string",
-    "NUMBER_INTEGER": "int",
-    "NUMBER_DOUBLE": "float",
-    "BOOLEAN": "bool",
-    "LIST": "list",
-    "STRUCT": "dict",
-}
+# So many mistakes of a package are told.
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,45 +92,15 @@ def _sought(repository: Repository, kind: str, name: str, known: Mapping[str, An
 def package(path: Path) -> Subject:
     """A KFP package as it stands: a file with the pipeline's spec, and perhaps the platform's as a second document."""
     try:
-        parsed = document.parse(SourceFile(path.name, path.read_bytes()))
+        content = path.read_bytes()
     except OSError as fault:
         raise click.UsageError(f"{path} cannot be read: {(fault.strerror or 'bad path').lower()}") from fault
-    if not parsed.ok:
-        raise click.UsageError(
-            f"{path}: {parsed.diagnostics[0].message} (line {parsed.diagnostics[0].span.line})"
-        )
-    documents = [document.plain(found.root) for found in parsed.value]
-    specs = [d for d in documents if isinstance(d, dict) and {"pipelineInfo", "root"} <= set(d)]
-    platforms = [d for d in documents if isinstance(d, dict) and "platforms" in d]
-    if len(specs) != 1 or not all(isinstance(specs[0][part], dict) for part in ("pipelineInfo", "root")):
-        raise click.UsageError(
-            f"{path} is no KFP package: it needs one document with `pipelineInfo` and `root`"
-        )
-    if len(specs) + len(platforms) != len(documents) or len(platforms) > 1:
-        raise click.UsageError(
-            f"{path} is no KFP package: only one document with `platforms` may stand beside it"
-        )
-    spec = specs[0]
-    name = str(spec["pipelineInfo"].get("name") or path.stem)
-    return Subject(
-        name, Package(name, spec, platforms[0] if platforms else None), _inputs(path, spec["root"])
-    )
-
-
-def _inputs(path: Path, root: Mapping[str, Any]) -> dict[str, Input]:
-    definitions = root.get("inputDefinitions") or {}
-    where = whole_file(path.name)
-    found: dict[str, Input] = {}
-    try:
-        for name, given in (definitions.get("parameters") or {}).items():
-            optional = bool(given.get("isOptional")) or "defaultValue" in given
-            type_ = parse_type(_TYPES.get(str(given.get("parameterType")), "string"))
-            found[name] = Input(name, type_, where, optional=optional)
-        for name, given in (definitions.get("artifacts") or {}).items():
-            title = (given.get("artifactType") or {}).get("schemaTitle") or "system.Artifact"
-            found[name] = Input(name, ArtifactType(str(title)), where, optional=bool(given.get("isOptional")))
-    except (AttributeError, TypeError) as fault:
-        raise click.UsageError(
-            f"{path} is no KFP package: its inputs are not described as KFP does it"
-        ) from fault
-    return found
+    read = compiled.read(SourceFile(path.name, content))
+    errors = [d for d in read.diagnostics if d.severity == "error"]
+    if errors or read.value is None:
+        told = [f"{d.message} (line {d.span.line})" for d in errors]
+        more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+        raise click.UsageError(f"{path} is no KFP package: {'; '.join(told[:_SHOWN])}{more}")
+    found = read.value
+    name = str((found.spec.get("pipelineInfo") or {}).get("name") or path.stem)
+    return Subject(name, Package(name, found.spec, found.platform), inputs_of(found))

@@ -15,6 +15,8 @@ from typing import Any
 from kfgit import ir
 from kfgit.compiler.groups import Names
 from kfgit.compiler.lowering import Lowering
+from kfgit.compiler.packaged import as_it_stands, laid_in
+from kfgit.compiler.settings import pipeline_config
 from kfgit.graph import CheckedPipeline
 from kfgit.model import Pipeline, Project, Settings
 
@@ -24,6 +26,8 @@ __all__ = ["compile_pipeline"]
 def compile_pipeline(checked: CheckedPipeline) -> ir.Package:
     """The package of a pipeline. What could go wrong was told by `graph`, which alone makes its argument."""
     pipeline = checked.pipeline
+    if pipeline.package is not None:
+        return as_it_stands(pipeline, pipeline.package)
     build = _Build(checked.project)
     root = build.pipeline(pipeline, ir.ROOT, Settings())
     spec: dict[str, Any] = {
@@ -38,9 +42,13 @@ def compile_pipeline(checked: CheckedPipeline) -> ir.Package:
         spec["deploymentSpec"] = {"executors": build.executors}
     if pipeline.pipeline_root:
         spec["defaultPipelineRoot"] = pipeline.pipeline_root
-    platform = None
+    kubernetes: dict[str, Any] = {}
     if build.platform:
-        platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": build.platform}}}}
+        kubernetes["deploymentSpec"] = {"executors": build.platform}
+    config = pipeline_config(pipeline.run_policy)
+    if config:
+        kubernetes["pipelineConfig"] = config
+    platform = {"platforms": {"kubernetes": kubernetes}} if kubernetes else None
     return ir.Package(pipeline.name, spec, platform, build.labels)
 
 
@@ -63,7 +71,10 @@ class _Build:
     platform: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     names: Names = field(default_factory=Names)
+    executor_names: Names = field(default_factory=Names)
 
     def pipeline(self, pipeline: Pipeline, component: str, inherited: Settings) -> dict[str, Any]:
         """The DAG of a pipeline as a component spec; `component` is the name it will have."""
+        if pipeline.package is not None:
+            return laid_in(self, pipeline.package, inherited)
         return Lowering(self, pipeline, component, inherited).lower()

@@ -7,7 +7,7 @@ compiler/compiler_utils.py). Reading is enough: asking for a channel punches eve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -24,15 +24,16 @@ from kfgit.graph.scope import (
     item_type,
 )
 from kfgit.model import ArtifactType, Literal_, ParameterType, Switch, Type, Whole
-from kfgit.references import Ref, show
+from kfgit.references import Ref, RunRef, WorkspaceRef, show
 
 PREFIX = "pipelinechannel--"
 # Job placeholders, which the driver replaces where they are all of a constant (backend/src/v2/driver/resolve.go).
-RUN_PLACEHOLDERS = {
-    "id": "{{$.pipeline_job_uuid}}",
-    "name": "{{$.pipeline_job_name}}",
-    "createdAt": "{{$.pipeline_job_create_time_utc}}",
-    "scheduledAt": "{{$.pipeline_job_schedule_time_utc}}",
+RUN_PLACEHOLDERS: Mapping[RunRef | WorkspaceRef, str] = {
+    RunRef("id"): "{{$.pipeline_job_uuid}}",
+    RunRef("name"): "{{$.pipeline_job_name}}",
+    RunRef("createdAt"): "{{$.pipeline_job_create_time_utc}}",
+    RunRef("scheduledAt"): "{{$.pipeline_job_schedule_time_utc}}",
+    WorkspaceRef(): "{{$.workspace_path}}",
 }
 
 
@@ -66,7 +67,7 @@ class FromItem:
 class FromRun:
     """Something the run knows about itself, which is a string."""
 
-    field: str
+    ref: RunRef | WorkspaceRef
 
     @property
     def type(self) -> Type | None:
@@ -94,8 +95,8 @@ class Channels:
                 group = self._tree.nodes[path]
                 assert isinstance(group, Group)
                 return FromItem(group, field, type_)
-            case BoundRun(field):
-                return FromRun(field)
+            case BoundRun(ref=known):
+                return FromRun(known)
             case BoundOutput() as output:
                 return self._output(output)
             case _:
@@ -109,8 +110,8 @@ class Channels:
     def source(self, group: Group, channel: Channel, waits: set[str]) -> dict[str, Any]:
         """Where a task of `group`'s DAG reads the channel; what it must wait for is added to `waits`."""
         match channel:
-            case FromRun(field):
-                return {"runtimeValue": {"constant": RUN_PLACEHOLDERS[field]}}
+            case FromRun(ref=ref):
+                return {"runtimeValue": {"constant": RUN_PLACEHOLDERS[ref]}}
             case FromNode(node=node, output=output) if group in _ancestors(node):
                 child = _towards(group, node)
                 waits.add(child.name)
@@ -219,8 +220,9 @@ class Channels:
             case FromItem(group=group, field=field):
                 base = self._item_name(group)
                 return (f"{base}-subvar-{field}" if field else base), ("item", group.name, field)
-            case FromRun(field=field):
-                return f"{PREFIX}run-{field}", ("run", field)
+            case FromRun(ref=ref):
+                name = f"run-{ref.field}" if isinstance(ref, RunRef) else "workspace-path"
+                return f"{PREFIX}{name}", ("run", ref)
 
     def _item_name(self, group: Group) -> str:
         if group.item:

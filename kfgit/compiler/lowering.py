@@ -59,6 +59,7 @@ class Lowering:
         if definitions:
             result["inputDefinitions"] = definitions
         _give_out(result, outputs)
+        _describe(result, self._pipeline)
         return result
 
     def _outputs(self) -> dict[str, tuple[Type | None, Json]]:
@@ -154,6 +155,8 @@ class Lowering:
         definition: Json = {"dag": {"tasks": self._dag_tasks(group, name)}}
         if group.inputs:
             definition["inputDefinitions"] = carried_inputs(group.inputs)
+        if _ignores_failures(group):
+            _let_miss(definition, group)
         _give_out(definition, group.outputs)
         for key, title in self._channels.output_titles(group).items():
             self._build.labels[ir.output_label_key(name, key)] = title
@@ -223,6 +226,22 @@ def _group_name(group: Group) -> str:
     if group.task is not None and group.task.display_name:
         return group.task.display_name
     return group.label or group.name
+
+
+def _let_miss(definition: Json, group: Group) -> None:
+    """What comes from a task that failed or was skipped is missing; the task in the group has a default for it."""
+    for ports in definition.get("inputDefinitions", {}).values():
+        for name, port in ports.items():
+            if any(kind.startswith("taskOutput") for kind in group.given.get(name, ())):
+                port["isOptional"] = True
+
+
+def _describe(definition: Json, pipeline: Pipeline) -> None:
+    """What the author says of each output."""
+    for ports in definition.get("outputDefinitions", {}).values():
+        for name, port in ports.items():
+            if pipeline.outputs[name].description:
+                port["description"] = pipeline.outputs[name].description
 
 
 def _give_out(definition: Json, outputs: Mapping[str, tuple[Type | None, Json]]) -> None:

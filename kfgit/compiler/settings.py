@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from kfgit.model import Name, Project, Resources, Settings, Task
+from kfgit.compiler.kubernetes import without_variables
+from kfgit.model import Name, Project, Resources, RunPolicy, Settings, Task, UseComponent
 
 
 def effective(
@@ -16,7 +17,8 @@ def effective(
 ) -> Settings:
     """The settings of a component task. A key of its own replaces the default whole; the profile is folded in."""
     own = task.settings
-    base = Settings() if in_exit else defaults
+    is_builtin = isinstance(task.action, UseComponent) and task.action.builtin
+    base = Settings() if in_exit or is_builtin else defaults
     cache, key = (own.cache, own.cache_key) if own.cache is not None else (base.cache, base.cache_key)
     merged = replace(
         own,
@@ -27,6 +29,7 @@ def effective(
         profile=own.profile or base.profile,
         resources=own.resources or base.resources,
         env=own.env if own.env is not None else base.env,
+        kubernetes=own.kubernetes or without_variables(base.kubernetes, own.env or ()),
     )
     return _with_profile(merged, project)
 
@@ -78,3 +81,21 @@ def retry_policy(settings: Settings, inherited: Settings) -> dict[str, Any]:
         "backoffFactor": float(retry.factor if retry.factor is not None else 2),
         "backoffMaxDuration": f"{retry.max_duration if retry.max_duration is not None else 3600}s",
     }
+
+
+_KEPT = {
+    "finished": "resourceTtlOnCompletion",
+    "success": "resourceTtlOnSuccess",
+    "failure": "resourceTtlOnFailure",
+}
+
+
+def pipeline_config(policy: RunPolicy) -> dict[str, Any]:
+    """What holds for the run as a whole (pipeline_spec.proto, PipelineConfig), as the SDK writes it."""
+    config: dict[str, Any] = {_KEPT[after]: seconds for after, seconds in policy.kept.items()}
+    if policy.workspace is not None:
+        claim = {"pvcSpecPatch": dict(policy.workspace.claim)}
+        config["workspace"] = {"size": policy.workspace.size, "kubernetes": claim}
+    if policy.active_deadline is not None:
+        config["activeDeadlineSeconds"] = policy.active_deadline
+    return config

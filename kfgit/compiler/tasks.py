@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from kfgit.compiler.channels import Channels
-from kfgit.compiler.executors import container, importer, platform_of
+from kfgit.compiler.channels import RUN_PLACEHOLDERS, Channels, FromItem, FromRun
+from kfgit.compiler.executors import container, importer
 from kfgit.compiler.groups import Leaf, Names, Tree
 from kfgit.compiler.interfaces import component_outputs, declared_inputs, declared_outputs
+from kfgit.compiler.kubernetes import kubernetes_config
 from kfgit.compiler.settings import caching, effective, inherited_by, retry_policy
+from kfgit.graph.rooted import run_facts
 from kfgit.graph.scope import component_of
 from kfgit.model import (
     ArtifactType,
@@ -28,7 +30,7 @@ from kfgit.model import (
     Value,
     Whole,
 )
-from kfgit.references import Ref, RunRef, Text
+from kfgit.references import Ref, RunRef, Text, WorkspaceRef
 
 Json = dict[str, Any]
 
@@ -42,6 +44,7 @@ class Build(Protocol):
     platform: Json
     labels: dict[str, str]
     names: Names
+    executor_names: Names
 
     def pipeline(self, pipeline: Pipeline, component: str, inherited: Settings) -> Json:
         """A nested pipeline as a component spec."""
@@ -76,21 +79,27 @@ class Leaves:
         settings = effective(
             leaf.task, self._pipeline.defaults, self._inherited, self._build.project, in_exit=in_exit
         )
+        # What a component reads of the run KFP tells to the inputs of tasks only, so each gets an input.
+        carried = {ref: self._channels.name(FromRun(ref)) for ref, _ in run_facts(component)}
+        added = {name: Input(name, ParameterType("string"), leaf.task.span) for name in carried.values()}
         label = self._new_component(
-            leaf, spec, declared_inputs(component.inputs), component_outputs(component)
+            leaf, spec, declared_inputs({**component.inputs, **added}), component_outputs(component)
         )
-        self._build.executors[label] = {"container": container(component, settings)}
+        self._build.executors[label] = {"container": container(component, settings, carried)}
         self._build.labels[spec["componentRef"]["name"]] = component.name
-        platform = platform_of(component, settings)
+        platform = kubernetes_config(component, settings, lambda value: self._looked_up(leaf, value))
         if platform:
             self._build.platform[label] = platform
         self._run_as(settings, spec)
         self._inputs(leaf, component.inputs, spec)
+        for ref, name in carried.items():
+            constant = {"runtimeValue": {"constant": RUN_PLACEHOLDERS[ref]}}
+            spec.setdefault("inputs", {}).setdefault("parameters", {})[name] = constant
 
     def _new_component(self, leaf: Leaf, spec: Json, inputs: Json, outputs: Json) -> str:
         """A component of the task's own, as the SDK makes one for each task; returns the label of its executor."""
         name = self._build.names.unique(f"comp-{leaf.name}")
-        label = f"exec-{name.removeprefix('comp-')}"
+        label = self._build.executor_names.unique(f"exec-{name.removeprefix('comp-')}")
         definition: Json = {"executorLabel": label}
         if inputs:
             definition["inputDefinitions"] = inputs
@@ -167,8 +176,17 @@ class Leaves:
                 channel = self._channels.of(leaf.scope, ref)
                 given[name] = self._channels.source(leaf.parent, channel, leaf.dependencies)
             case Composite(value=parts):
-                text = _filled(parts, lambda ref: self._embedded(leaf, ref, given))
+                text = _filled(_with_workspace(parts), lambda ref: self._embedded(leaf, ref, given))
                 given[name] = {"runtimeValue": {"constant": text}}
+
+    def _looked_up(self, leaf: Leaf, value: Value) -> Json:
+        """Where the driver finds a value of the `kubernetes` block; there it selects no field of an item."""
+        if isinstance(value, Whole):
+            channel = self._channels.of(leaf.scope, value.ref)
+            if isinstance(channel, FromItem) and channel.field is not None:
+                return {"componentInputParameter": self._channels.enter(leaf.parent, channel)}
+            return self._channels.source(leaf.parent, channel, leaf.dependencies)
+        return {"runtimeValue": {"constant": value.value}}
 
     def _embedded(self, leaf: Leaf, ref: Ref, given: Json) -> str:
         """A reference inside a text: an extra input of the task, whose name stands in the text."""
@@ -183,6 +201,15 @@ def give(spec: Json, artifacts: Json, parameters: Json) -> None:
     inputs = {kind: found for kind, found in (("artifacts", artifacts), ("parameters", parameters)) if found}
     if inputs:
         spec["inputs"] = inputs
+
+
+def _with_workspace(value: Any) -> Any:
+    """A text with the path of the workspace in it, which KFP's driver puts into a constant that is a text."""
+    if not isinstance(value, Text):
+        return value
+    return Text(
+        tuple(RUN_PLACEHOLDERS[part] if isinstance(part, WorkspaceRef) else part for part in value.parts)
+    )
 
 
 def _filled(value: Any, name_of: Callable[[Ref], str]) -> Any:

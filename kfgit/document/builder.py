@@ -247,14 +247,28 @@ class Builder:
         lines = self._text.split("\n")
         text = lines[line - 1] if line <= len(lines) else ""
         tab = text.find("\t")
-        if 0 <= tab < max(column, len(text) - len(text.lstrip())) and not set(text[:tab]) & {'"', "'"}:
+        if 0 <= tab and (tab < len(text) - len(text.lstrip()) or tab == column - 1):
             span = Span(self.path, line, tab + 1, line, tab + 2)
             return Diagnostic("yaml-tab", "a tab cannot indent YAML", span, "indent with spaces")
         span = Span(self.path, line, column, line, column + 1)
         message = f"the YAML cannot be read: {problem}" + (f" ({context})" if context else "")
-        return Diagnostic(
-            "yaml-syntax", message, span, "see https://yaml.org/spec/1.2.2 for the form of YAML"
-        )
+        told = f"{problem} {context}"
+        help_ = next((way_out for part, way_out in _SYNTAX_HELP if part in told), _SPECIFICATION)
+        return Diagnostic("yaml-syntax", message, span, help_)
+
+
+_SPECIFICATION = "see https://yaml.org/spec/1.2.2 for the form of YAML"
+# What libyaml says, in parts, and what mends it most often.
+_SYNTAX_HELP = (
+    ("quoted scalar", "close the quote"),
+    ("cannot start any token", "put the value in quotes: a plain one cannot begin with this character"),
+    ("mapping values are not allowed", "put a value that holds `: ` in quotes, and a map on lines of its own"),
+    ("did not find expected ',' or", "close the bracket, and put a value that holds brackets or commas in quotes"),
+    ("did not find expected node content", "write a value here, or remove the comma"),
+    ("did not find expected key", "let the keys of a map begin in one column"),
+    ("did not find expected '-' indicator", "let the items of a list begin in one column"),
+    ("could not find expected ':'", "write `key: value`, and put a value of several lines in quotes"),
+)
 
 
 def _is_unclosed(context: str | None) -> bool:

@@ -13,8 +13,11 @@ from kfgit.explanations import (
     documents,
     environments,
     form,
+    kubernetes,
+    packages,
     pipelines,
     references,
+    run_policies,
     schedules,
     templates,
     types,
@@ -33,7 +36,10 @@ _GROUPS = (
     references,
     types,
     pipelines,
+    run_policies,
+    kubernetes,
     components,
+    packages,
     schedules,
 )
 

@@ -13,6 +13,15 @@ ENTRIES = {
         wrong="lr: {type: float}   # {if: {present: lr, …}}",
         right="lr: {type: float, optional: true}",
     ),
+    "literal-secret": Explanation(
+        "a secret written out",
+        "A literal value of an environment variable stands in git, in the compiled package and in KFP's database. "
+        "Variables count as secret by their last word (`DB_PASSWORD`, `HF_TOKEN`, `OPENAI_API_KEY`), unless the value "
+        "plainly is none (a switch, a number, a path, an address), and values by the forms that services give "
+        "their keys.",
+        wrong="env: {DB_PASSWORD: hunter2}",
+        right="env: {DB_PASSWORD: {secret: db, key: password}}",
+    ),
     "file-not-found": Explanation(
         "a python file that is not there",
         "`python.file` is relative to the document that names it.",
@@ -23,6 +32,20 @@ ENTRIES = {
         "a function that is not in the file",
         "`python.function` is a function at the top level of the file.",
         wrong="python: {file: src/train.py, function: trian}",
+        right="python: {file: src/train.py, function: train}",
+    ),
+    "argument-too-long": Explanation(
+        "a script or an argument that is too long",
+        "A script is one argument of a shell, and Linux passes at most 131,071 bytes in one argument; a container "
+        "with a longer one cannot start.",
+        wrong="script: |   # 200,000 characters",
+        right="script: sh /work/script.sh   # a file of the image",
+    ),
+    "python-too-large": Explanation(
+        "a python file that is too large",
+        "A file with a function has at most 150,000 characters. The function travels alone, so it needs no large "
+        "module around it; what it uses comes with `packages`.",
+        wrong="python: {file: src/everything.py, function: train}   # 200,000 characters",
         right="python: {file: src/train.py, function: train}",
     ),
     "python-syntax": Explanation(

@@ -35,6 +35,12 @@ ENTRIES = {
         wrong="kind: Pipeline",
         right=("apiVersion: kfgit.dev/v1\nkind: Pipeline"),
     ),
+    "missing-source": Explanation(
+        "a source that is not there",
+        "`spec.sources` names the folders that documents are read from. One that does not exist holds nothing.",
+        wrong="spec: {sources: [component, pipelines]}",
+        right="spec: {sources: [components, pipelines]}",
+    ),
     "foreign-document": Explanation(
         "a document that is not kfgit's",
         "The file stands in the sources, but is neither a kfgit document nor a component of KFP "
@@ -88,6 +94,13 @@ ENTRIES = {
         "The file is no regular file, or its permissions forbid reading it.",
         wrong="chmod 000 pipelines/train.yaml",
         right="chmod 644 pipelines/train.yaml",
+    ),
+    "too-many-mistakes": Explanation(
+        "more mistakes in one file than anybody reads",
+        "Of a file with more than 500 mistakes the first 500 are told, errors before warnings. So many have one "
+        "cause as a rule, such as a file of another program, or a key that is written wrong everywhere.",
+        wrong="a dump of 10,000 documents whose `apiVersion` is wrong",
+        right="the same documents with `apiVersion: kfgit.dev/v1`",
     ),
     "too-many-files": Explanation(
         "more files than kfgit reads",

@@ -174,11 +174,26 @@ ENTRIES = {
         wrong=("requests: {cpu: 4}\nlimits: {cpu: 2}"),
         right=("requests: {cpu: 2}\nlimits: {cpu: 4}"),
     ),
+    "metadata-as-text": Explanation(
+        "a reference in an import's metadata that a cluster does not read",
+        "KFP's importer keeps the metadata as it is written in the package: a reference in it arrives as the "
+        "text of a placeholder. Local targets put the value in.",
+        wrong='import: {uri: "s3://data/train.csv", metadata: {day: $(inputs.day)}}',
+        right='import: {uri: "s3://data/train.csv", metadata: {day: "{{ vars.day }}"}}',
+    ),
+    "text-into-pipeline": Explanation(
+        "a text for a nested pipeline that a cluster does not fill in",
+        "KFP puts values into a text, list or map where a component's program is given it. A nested pipeline is "
+        "handed the text with the placeholder in it, and hands it on. Local targets put the value in.",
+        wrong='part: {pipeline: part, inputs: {title: "model of $(inputs.day)"}}',
+        right="part: {pipeline: part, inputs: {day: $(inputs.day)}}",
+    ),
     "not-supported": Explanation(
-        "something that cannot be compiled",
-        "The language has it, but this version of kfgit, or KFP itself, cannot express it. It is "
-        "an error, so that nothing is dropped in silence.",
-        wrong="notebook: {file: report.ipynb}",
-        right="python: {file: report.py, function: report}",
+        "something that KFP cannot do",
+        "KFP has no form for it, or its server does not do what the form says; the help names a way out. It is an "
+        "error, so that nothing is dropped in silence. What only a server cannot do is an error for cluster "
+        "targets alone.",
+        wrong="forEach: [$(inputs.first), other]",
+        right="forEach: $(tasks.list.outputs.names)",
     ),
 }

@@ -146,10 +146,4 @@ ENTRIES = {
         wrong='text: "ended $(run.status)"',
         right="status: $(run.status)",
     ),
-    "no-workspace": Explanation(
-        "a workspace that is not there",
-        "`$(workspace.path)` needs a pipeline with a `workspace`.",
-        wrong="text: $(workspace.path)",
-        right='text: "/tmp"',
-    ),
 }

@@ -92,7 +92,7 @@ ENTRIES = {
     ),
     "yaml-too-large": Explanation(
         "a file is too large",
-        "One file may have 2 MiB and 400,000 values. Split it into several files; they may stand "
+        "One file may have 2 MiB and 100,000 values. Split it into several files; they may stand "
         "in any folder of the sources.",
         wrong="components/all.yaml   # 3 MiB",
         right=("components/train.yaml\ncomponents/deploy.yaml"),

@@ -14,6 +14,7 @@ from kfgit.graph.callers import check_objects
 from kfgit.graph.edges import Edge, cycles, edges_in
 from kfgit.graph.hooks import check_hooks
 from kfgit.graph.nesting import inner_first, nested, pipeline_cycles, too_large
+from kfgit.graph.rooted import check_policy
 from kfgit.graph.scope import (
     BoundOutput,
     Path,
@@ -89,10 +90,13 @@ def _pipeline(
     root = root_scope(pipeline, project)
     walk(root, checker.task)
     checker.settings(pipeline.defaults)
+    if pipeline.defaults.kubernetes is not None:
+        checker.kubernetes_default(root, pipeline.defaults.kubernetes)
+    checker.faults += check_policy(pipeline, project.environment.target)
     _exit_task(checker, pipeline, project)
     _outputs(checker, root, pipeline)
     for port in pipeline.inputs.values():
-        if isinstance(port.type, StatusType):
+        if isinstance(port.type, StatusType) and pipeline.package is None:
             checker.fault(
                 "status-outside-exit",
                 "a pipeline cannot take a TaskFinalStatus",

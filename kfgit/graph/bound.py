@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from kfgit.model import (
+    CLEAR,
     Loop,
     Pipeline,
     Project,
     Switch,
     Task,
     Type,
+    Unclear,
 )
+from kfgit.references import RunRef, WorkspaceRef
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -30,7 +33,7 @@ class Scope:
     parent: Scope | None = None
     loop: Loop | None = None
     branch: int = 0
-    unclear: bool = False
+    unclear: Unclear = CLEAR
 
     def outwards(self) -> Iterator[Scope]:
         """This scope and those around it."""
@@ -79,9 +82,9 @@ class BoundItem:
 
 @dataclass(frozen=True, slots=True)
 class BoundRun:
-    """Something about the run itself."""
+    """Something about the run itself, or where its tasks share files."""
 
-    field: str
+    ref: RunRef | WorkspaceRef
     type: Type | None
 
 

@@ -12,7 +12,7 @@ from kfgit.model import (
     Run,
     Schedule,
 )
-from kfgit.resolve import literal_fault, show_type
+from kfgit.resolve import literal_faults, show_type
 from kfgit.source import Span
 
 
@@ -23,8 +23,10 @@ def check_objects(project: Project) -> list[Diagnostic]:
     for caller in callers:
         if checker.known("Pipeline", caller.pipeline, project.pipelines):
             _caller(checker, project.pipelines[caller.pipeline.text], caller)
+    for mapped in project.environment.profiles.values():
+        checker.concrete_profile(mapped)
     for profile in project.profiles.values():
-        checker.resources(profile.resources, profile.span)
+        checker.profile(profile)
     return checker.faults
 
 
@@ -37,18 +39,18 @@ def _caller(checker: TaskChecker, pipeline: Pipeline, caller: Schedule | Run) ->
     for name, value in caller.inputs.items():
         port = pipeline.inputs.get(name)
         span = caller.input_spans[name]
-        if port is None and not pipeline.unclear:
+        if port is None and not pipeline.unclear.covers(name, "inputs"):
             meant.add(nearest(name, missing))
             help_ = did_you_mean(name, pipeline.inputs, what="its inputs")
             message = f"the pipeline `{pipeline.name}` has no input `{name}`"
             checker.fault("unknown-input", message, caller.input_keys.get(name, span), help_)
         elif port is not None:
-            _given(checker, port, value, span)
-    if pipeline.unclear or caller.unclear:
-        return
+            _given(checker, port, value, caller)
     holder = caller.inputs_span or caller.pipeline.span
     for name in missing:
         port = pipeline.inputs[name]
+        if caller.unclear.covers(name, "inputs"):
+            continue
         if isinstance(port.type, ArtifactType):
             _artifact_input(checker, port, caller.pipeline.span)
         elif name not in meant:
@@ -57,15 +59,16 @@ def _caller(checker: TaskChecker, pipeline: Pipeline, caller: Schedule | Run) ->
             checker.fault("missing-input", message, holder, help_)
 
 
-def _given(checker: TaskChecker, port: Input, value: object, span: Span) -> None:
+def _given(checker: TaskChecker, port: Input, value: object, caller: Schedule | Run) -> None:
+    span = caller.input_spans[port.name]
     if value is None:
         checker.fault("null-input", f"`{port.name}` cannot be null", span, "leave the input out")
     elif isinstance(port.type, ArtifactType):
         _artifact_input(checker, port, span)
     else:
-        found = literal_fault(value, port)
-        if found is not None:
-            checker.fault(found[0], found[1], span, found[2])
+        for found in literal_faults(value, port):
+            place = found.place(span, caller.input_items.get(port.name, ()))
+            checker.fault(found.code, found.message, place, found.help)
 
 
 def _artifact_input(checker: TaskChecker, port: Input, span: Span) -> None:

@@ -67,7 +67,7 @@ def _afters(scope: Scope, task: Task) -> Iterator[Name]:
 
 
 def cycles(edges: tuple[Edge, ...]) -> Iterator[Diagnostic]:
-    """One diagnostic for each circle, shown closed; its edges are related places."""
+    """One diagnostic for each circle, shown closed; its edges are related places, and no edge is told twice."""
     upstream: dict[str, list[Edge]] = {}
     for edge in edges:
         if edge.source == edge.target:
@@ -75,12 +75,13 @@ def cycles(edges: tuple[Edge, ...]) -> Iterator[Diagnostic]:
         else:
             upstream.setdefault(edge.target, []).append(edge)
     done: set[str] = set()
-    told: set[str] = set()
+    told: set[tuple[str, str]] = set()
     for start in upstream:
         for circle in _circles(start, upstream, done):
-            if not told & {edge.target for edge in circle}:
+            edges_of_it = {(edge.source, edge.target) for edge in circle}
+            if not told & edges_of_it:
                 yield _cycle_diagnostic(circle)
-            told |= {edge.target for edge in circle}
+            told |= edges_of_it
 
 
 def _circles(start: str, upstream: Mapping[str, list[Edge]], done: set[str]) -> Iterator[list[Edge]]:
@@ -106,11 +107,13 @@ def _circles(start: str, upstream: Mapping[str, list[Edge]], done: set[str]) -> 
 
 
 def _cycle_diagnostic(circle: list[Edge]) -> Diagnostic:
-    forwards = circle[::-1]
+    first = min(range(len(circle)), key=lambda index: circle[index].span)
+    forwards = [*circle[first::-1], *circle[:first:-1]]
     names = [forwards[0].source, *(edge.target for edge in forwards)]
     related = tuple(Related(f"`{edge.target}` waits for `{edge.source}`", edge.span) for edge in forwards)
     if len(forwards) == 1:
         message = f"the task `{names[0]}` waits for itself"
     else:
         message = f"tasks wait for each other: {' → '.join(names)}"
-    return Diagnostic("cycle", message, forwards[0].span, "remove one of these edges", related=related[1:])
+    where = related if len(forwards) > 1 else ()
+    return Diagnostic("cycle", message, forwards[0].span, "remove one of these edges", related=where)

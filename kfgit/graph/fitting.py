@@ -35,7 +35,7 @@ def is_list(type_: Type) -> bool:
     )
 
 
-def mismatch_help(have: Type, wanted: Type) -> str | None:
+def mismatch_help(have: Type, wanted: Type) -> str:
     """The way out where two types do not go together."""
     match have, wanted:
         case ArtifactType(), ParameterType():
@@ -49,5 +49,7 @@ def mismatch_help(have: Type, wanted: Type) -> str | None:
         case ParameterType(), ParameterType():
             types = f"{show_type(have)} and {show_type(wanted)}"
             return f"make one of them the other's type: KFP converts nothing between {types}"
+        case StatusType(), _:
+            return "only an input of type TaskFinalStatus takes the final status"
         case _:
-            return None
+            return f"give it what is {show_type(wanted)}, or make the input {show_type(have)}"

@@ -9,6 +9,7 @@ from kfgit.graph.scope import (
     below,
     bind,
     item_type,
+    references_of,
     type_of,
 )
 from kfgit.graph.values import ValueChecker
@@ -34,35 +35,38 @@ class GroupChecker(ValueChecker):
     def loop(self, scope: Scope, task: Task, loop: Loop) -> None:
         """What is looped over."""
         match loop.items:
-            case Literal_(value=value, span=span):
-                self._literal_items(value, span)
+            case Literal_(value=value, span=span, items=items):
+                self._literal_items(value, span, items)
             case Whole(ref=ref, span=span):
                 bound = self.bound(scope, ref, span)
                 have = type_of(bound) if bound is not None else None
                 if have is not None and not is_list(have):
                     message = f"`forEach` needs a list, but `{show(ref)}` is {show_type(have)}"
                     self.fault("type-mismatch", message, span, "loop over an input or output of type list")
-            case Composite() as items:
-                self._composed_items(scope, items)
+            case Composite() as composed:
+                self._composed_items(scope, composed)
         (body,) = below(scope, task)
         if isinstance(item_type(body), ArtifactType) and self.project.environment.target == "cluster":
             message = "KFP's backend cannot loop over a list of artifacts"
             help_ = "loop over parameters, or run it on a local target"
             self.fault("loop-over-artifacts", message, loop.items.span, help_)
 
-    def _literal_items(self, value: object, span: Span) -> None:
+    def _literal_items(self, value: object, span: Span, items: tuple[Span, ...]) -> None:
         if not isinstance(value, list):
             self.fault("type-mismatch", "`forEach` needs a list", span, "write a list, or a reference to one")
         elif not value:
-            self.warn("empty-loop", "the loop has no items and runs nothing", span)
-        elif any(item is None for item in value):
-            self.fault("null-input", "an item cannot be null", span)
+            help_ = "give it items, or remove the loop"
+            self.warn("empty-loop", "the loop has no items and runs nothing", span, help_)
+        for index, item in enumerate(value if isinstance(value, list) else ()):
+            if item is None:
+                place = items[index] if index < len(items) else span
+                self.fault("null-input", "an item cannot be null", place, "leave it out")
 
     def _composed_items(self, scope: Scope, items: Composite) -> None:
-        for ref in items.references:
-            self.embedded(scope, ref, items.span)
+        for ref, place in references_of(items):
+            self.embedded(scope, ref, place)
         if items.references and isinstance(items.value, list):
-            message = "a list with references in it cannot be looped over yet"
+            message = "KFP loops over a list as it is written or as it was made, and puts no values into one"
             help_ = "make the list in a task, and loop over its output"
             self.fault("not-supported", message, items.span, help_)
         elif items.references:
@@ -91,7 +95,8 @@ class GroupChecker(ValueChecker):
 
     def _branch_output(self, scope: Scope, value: Value) -> None:
         if not isinstance(value, Whole):
-            self.fault("bad-output", "an output of a branch is exactly one `$(tasks.…)`", value.span)
+            help_ = "let a task of the branch make the value"
+            self.fault("bad-output", "an output of a branch is exactly one `$(tasks.…)`", value.span, help_)
             return
         bound = self.bound(scope, value.ref, value.span)
         if bound is not None and (not isinstance(bound, BoundOutput) or bound.holder is not scope):
@@ -113,7 +118,7 @@ class GroupChecker(ValueChecker):
             self.warn("outputs-without-else", message, next(iter(every.values())).span, help_)
             return
         for name, output in every.items():
-            if any(branch.unclear for branch in branches):
+            if any(branch.unclear.covers(name, "outputs") for branch in branches):
                 continue
             if all(name in branch.outputs for branch in branches):
                 self._same_types(scope, task, switch, name)

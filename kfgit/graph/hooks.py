@@ -29,13 +29,15 @@ def check_hooks(scope: Scope, edges: tuple[Edge, ...]) -> Iterator[Diagnostic]:
         if edge.target in ignoring and edge.source != edge.target:
             upstream[edge.target].append(edge.source)
     for name, task in ignoring.items():
-        if scope.kind != "exit" and not upstream[name] and not _waits_for_faults(scope, task):
+        said = "ignoreUpstreamFailure" in task.settings.spans  # and not by a default
+        if said and scope.kind != "exit" and not upstream[name] and not _waits_for_faults(scope, task):
             message = f"`{name}` waits for no task beside it, so there is no failure to ignore"
             help_ = "drop `ignoreUpstreamFailure`, or say with `after` what it follows"
             yield Diagnostic("no-upstream", message, _place(task), help_, "warning")
     if scope.project.environment.target == "cluster":
-        yield from _waiters(ignoring, edges)
-        yield from _hooks(scope, ignoring, upstream)
+        hooks = {name: task for name, task in ignoring.items() if upstream[name]}
+        yield from _waiters(hooks, edges)
+        yield from _hooks(scope, hooks, upstream)
 
 
 def _waits_for_faults(scope: Scope, task: Task) -> bool:
@@ -43,15 +45,15 @@ def _waits_for_faults(scope: Scope, task: Task) -> bool:
     bound = (bind(reader, ref) for reader, ref, _ in used_references(scope, task))
     known = {name for outer in scope.outwards() for name in outer.tasks}
     return (
-        task.unclear
+        bool(task.unclear)
         or any(isinstance(found, Problem | Unknown) for found in bound)
         or any(name.text not in known for name in task.after)
     )
 
 
-def _waiters(ignoring: Mapping[str, Task], edges: tuple[Edge, ...]) -> Iterator[Diagnostic]:
+def _waiters(hooks: Mapping[str, Task], edges: tuple[Edge, ...]) -> Iterator[Diagnostic]:
     for edge in edges:
-        if edge.source in ignoring and edge.source != edge.target:
+        if edge.source in hooks and edge.source != edge.target:
             message = f"`{edge.target}` waits for `{edge.source}`, which KFP runs as a hook beside the others"
             help_ = (
                 f"drop `ignoreUpstreamFailure` of `{edge.source}`, or put both into a pipeline that has it"
@@ -60,11 +62,11 @@ def _waiters(ignoring: Mapping[str, Task], edges: tuple[Edge, ...]) -> Iterator[
 
 
 def _hooks(
-    scope: Scope, ignoring: Mapping[str, Task], upstream: Mapping[str, list[str]]
+    scope: Scope, hooks: Mapping[str, Task], upstream: Mapping[str, list[str]]
 ) -> Iterator[Diagnostic]:
     taken: dict[str, str] = {}
-    for name, task in ignoring.items():
-        sources = [source for source in upstream[name] if source not in ignoring]
+    for name, task in hooks.items():
+        sources = [source for source in upstream[name] if source not in hooks]
         for source in sources:
             if isinstance(scope.tasks[source].action, Loop | Import):
                 what = "a loop" if isinstance(scope.tasks[source].action, Loop) else "an import"

@@ -49,7 +49,7 @@ def too_large(project: Project, order: tuple[str, ...]) -> dict[str, Diagnostic]
     refused: dict[str, Diagnostic] = {}
     for name in order:
         parts = [used for used in nested(project.pipelines[name]) if used.text in sizes]
-        size: _Size | None = _Size(sum(1 for _ in _tasks(project.pipelines[name])), 1)
+        size: _Size | None = _own(project.pipelines[name])
         for used in parts:
             size = _with(size, sizes[used.text])
             if size is None:
@@ -59,6 +59,13 @@ def too_large(project: Project, order: tuple[str, ...]) -> dict[str, Diagnostic]
                 break
         sizes[name] = size
     return refused
+
+
+def _own(pipeline: Pipeline) -> _Size:
+    """A pipeline without those that it names; a package holds all that it runs."""
+    if pipeline.package is not None:
+        return _Size(pipeline.package.size.tasks, pipeline.package.size.levels)
+    return _Size(sum(1 for _ in _tasks(pipeline)), 1)
 
 
 def _with(size: _Size | None, part: _Size | None) -> _Size | None:
@@ -100,7 +107,8 @@ def _circle(names: list[str], trail: list[Name]) -> Diagnostic:
         else f"the pipeline `{names[0]}` contains itself"
     )
     related = tuple(Related(f"`{a}` runs `{b.text}`", b.span) for a, b in zip(names, trail, strict=False))
-    return Diagnostic("pipeline-cycle", message, trail[0].span, "take one of them out", related=related[1:])
+    where = related if len(trail) > 1 else ()
+    return Diagnostic("pipeline-cycle", message, trail[0].span, "take one of them out", related=where)
 
 
 def _way_back(start: str, uses: Mapping[str, list[Name]]) -> list[Name] | None:

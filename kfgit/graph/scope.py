@@ -7,7 +7,7 @@ through the outputs of its switch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kfgit.diagnostics import did_you_mean
@@ -46,6 +46,7 @@ from kfgit.model import (
     Whole,
 )
 from kfgit.references import InputRef, ItemRef, OutputRef, Ref, RunRef, TaskRef, WorkspaceRef, show
+from kfgit.source import Span
 
 __all__ = [
     "Binding",
@@ -72,6 +73,11 @@ __all__ = [
 ]
 
 
+NO_WORKSPACE = (
+    "give it one, such as `workspace: {size: 10Gi}`; a nested pipeline takes the path as an input of its own"
+)
+
+
 def bind(scope: Scope, ref: Ref) -> Binding:
     """What a reference means in a scope.
 
@@ -87,14 +93,14 @@ def bind(scope: Scope, ref: Ref) -> Binding:
             return _item(scope, ref)
         case RunRef(field="status"):
             if scope.kind == "exit":
-                return BoundRun("status", StatusType())
+                return BoundRun(ref, StatusType())
             return Problem(
                 "status-outside-exit",
                 "`$(run.status)` is read in `onExit` only",
                 "ask for it in the exit task",
             )
-        case RunRef(field=name):
-            return BoundRun(name, ParameterType("string"))
+        case RunRef():
+            return BoundRun(ref, ParameterType("string"))
         case OutputRef():
             return Problem(
                 "reference-not-allowed",
@@ -102,14 +108,18 @@ def bind(scope: Scope, ref: Ref) -> Binding:
                 "write `$(tasks.TASK.outputs.NAME)`",
             )
         case WorkspaceRef():
-            return Problem(
-                "no-workspace", "this pipeline has no workspace", "workspaces cannot be compiled yet"
-            )
+            return _workspace(scope, ref)
+
+
+def _workspace(scope: Scope, ref: WorkspaceRef) -> Binding:
+    if scope.pipeline.run_policy.workspace is None:
+        return Problem("no-workspace", "this pipeline has no workspace", NO_WORKSPACE)
+    return BoundRun(ref, ParameterType("string"))
 
 
 def _input(scope: Scope, ref: InputRef) -> Binding:
     port = scope.pipeline.inputs.get(ref.name)
-    if port is None and scope.pipeline.unclear:
+    if port is None and scope.pipeline.unclear.covers(ref.name, "inputs"):
         return Unknown()
     if port is None:
         known = list(scope.pipeline.inputs)
@@ -160,11 +170,10 @@ def _item_field(scope: Scope, name: str, type_: Type | None) -> Binding:
         lacking = [item for item in items.value if name not in item]
         if lacking:
             known = sorted({str(key) for item in items.value for key in item})
-            return Problem(
-                "unknown-item-field",
-                f"not every item has `{name}`",
-                did_you_mean(name, known, what="fields of the items"),
-            )
+            help_ = did_you_mean(name, known, what="fields of the items")
+            if name in known:
+                help_ = f"give each item a `{name}`: {len(lacking)} of {len(items.value)} have none"
+            return Problem("unknown-item-field", f"not every item has `{name}`", help_)
         return BoundItem(scope.path, name, common_type([item[name] for item in items.value]))
     if type_ is not None and not (isinstance(type_, ParameterType) and type_.name == "dict"):
         return Problem(
@@ -241,10 +250,12 @@ def _task(scope: Scope, ref: TaskRef) -> Binding:
         if not isinstance(task.action, Loop):
             return _no_loop(task, ref)
         (here,) = below(here, task)
-        if name not in here.tasks and here.unclear:
+        if name not in here.tasks and here.unclear.covers(name, "tasks"):
             return Unknown()
         if name not in here.tasks:
-            elsewhere = _into_branch(here, name)
+            way = (*here.path[len(holder.path) :],)
+            deeper = _into_loop(here.tasks, name, ref, way) if name == rest[-1] else None
+            elsewhere = _into_branch(here, name) or deeper
             known = did_you_mean(name, here.tasks, what=f"tasks of `{task.name}`")
             return elsewhere or Problem("unknown-task", f"the loop `{task.name}` has no task `{name}`", known)
         task = here.tasks[name]
@@ -271,10 +282,10 @@ def _no_loop(task: Task, ref: TaskRef) -> Problem:
 
 def _missing_task(scope: Scope, ref: TaskRef, name: str) -> Problem | Unknown:
     for outer in scope.outwards():
-        found = _into_branch(outer, name) or _into_loop(outer, name, ref)
+        found = _into_branch(outer, name) or _into_loop(outer.tasks, name, ref, ())
         if found is not None:
             return found
-    if any(outer.unclear for outer in scope.outwards()):
+    if any(outer.unclear.covers(name, "tasks") for outer in scope.outwards()):
         return Unknown()
     known = [known for outer in scope.outwards() for known in outer.tasks]
     return Problem("unknown-task", f"there is no task `{name}`", did_you_mean(name, known, what="tasks"))
@@ -292,15 +303,19 @@ def _into_branch(scope: Scope, name: str) -> Problem | None:
     return None
 
 
-def _into_loop(scope: Scope, name: str, ref: TaskRef) -> Problem | None:
-    for task in scope.tasks.values():
-        if isinstance(task.action, Loop) and name in task.action.tasks:
-            help_ = (
-                f"write `$(tasks.{task.name}.{name}.outputs.{ref.output}.*)` for the list of all iterations"
-            )
-            return Problem(
-                "reference-into-loop", f"the task `{name}` stands in the loop `{task.name}`", help_
-            )
+def _into_loop(tasks: Mapping[str, Task], name: str, ref: TaskRef, way: Path) -> Problem | None:
+    """Why a task cannot be seen that stands in a loop among the tasks, however deep; `way` leads to them."""
+    for task in tasks.values():
+        if not isinstance(task.action, Loop):
+            continue
+        if name in task.action.tasks:
+            there = ".".join((*way, task.name, name))
+            help_ = f"write `$(tasks.{there}.outputs.{ref.output}.*)` for the list of all iterations"
+            message = f"the task `{name}` stands in the loop `{task.name}`"
+            return Problem("reference-into-loop", message, help_)
+        deeper = _into_loop(task.action.tasks, name, ref, (*way, task.name))
+        if deeper is not None:
+            return deeper
     return None
 
 
@@ -333,7 +348,7 @@ def _output(scope: Scope, holder: Scope, here: Scope, task: Task, ref: TaskRef) 
     if types is None:
         return Unknown()
     if ref.output not in types:
-        if _outputs_are_unclear(here, task):
+        if _outputs_are_unclear(here, task, ref.output):
             return Unknown()
         if isinstance(task.action, Switch) and not types:
             help_ = "list them under `outputs` of every branch; the last branch must be an else"
@@ -390,17 +405,17 @@ def outputs_of(scope: Scope, task: Task, wanted: str) -> Mapping[str, Type | Non
             return None
 
 
-def _outputs_are_unclear(scope: Scope, task: Task) -> bool:
+def _outputs_are_unclear(scope: Scope, task: Task, name: str) -> bool:
     """Whether an output that is not there may be missing because of a fault that was told."""
     match task.action:
         case UseComponent():
             found = component_of(scope, task)
-            return found is None or found.unclear
-        case UsePipeline(name=name):
-            inner = scope.project.pipelines.get(name.text)
-            return inner is None or inner.unclear
+            return found is None or found.unclear.covers(name, "outputs")
+        case UsePipeline(name=used):
+            inner = scope.project.pipelines.get(used.text)
+            return inner is None or inner.unclear.covers(name, "outputs")
         case Switch(branches=branches):
-            return any(branch.unclear or branch.bad_condition for branch in branches)
+            return any(branch.unclear.covers(name, "outputs") or branch.bad_condition for branch in branches)
         case _:
             return False
 
@@ -422,12 +437,12 @@ def _given_out(branch: Scope, name: str) -> Type | None:
     return None
 
 
-def references_of(value: Value | None) -> tuple[Ref, ...]:
-    """All references in a given value."""
+def references_of(value: Value | None) -> Iterable[tuple[Ref, Span]]:
+    """All references in a given value, each with the scalar that contains it."""
     match value:
-        case Whole(ref=ref):
-            return (ref,)
-        case Composite(references=found):
-            return found
+        case Whole(ref=ref, span=span):
+            return ((ref, span),)
+        case Composite(references=found, span=span, places=places):
+            return zip(found, places or [span] * len(found), strict=True)
         case Literal_() | None:
             return ()

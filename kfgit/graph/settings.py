@@ -9,10 +9,11 @@ from kfgit.diagnostics import did_you_mean
 from kfgit.graph.checker import Checker
 from kfgit.model import (
     Name,
+    Profile,
     Resources,
     Settings,
 )
-from kfgit.source import Span
+from kfgit.source import Span, changed
 
 _CPU = re.compile(r"(\d+|\d*\.\d+)m?\Z")
 _MEMORY = re.compile(r"\d+(E|Ei|P|Pi|T|Ti|G|Gi|M|Mi|K|Ki|k)?\Z")
@@ -61,14 +62,7 @@ class SettingsChecker(Checker):
             if ("ResourceProfile", wanted.text) in self.project.faulty:
                 return
             known = [*self.project.profiles, *environment.profiles]
-            if mapped is not None:
-                self.fault(
-                    "unknown-profile",
-                    f"there is no ResourceProfile `{mapped.text}`",
-                    mapped.span,
-                    did_you_mean(mapped.text, self.project.profiles, what="profiles"),
-                )
-            else:
+            if mapped is None:
                 help_ = did_you_mean(name.text, known, what="profiles")
                 self.fault("unknown-profile", f"there is no profile `{name.text}` here", name.span, help_)
             return
@@ -82,7 +76,18 @@ class SettingsChecker(Checker):
             )
             self.fault("not-supported", message, found.cluster_only[0].span, help_)
 
-    def resources(self, resources: Resources, span: Span) -> None:
+    def concrete_profile(self, name: Name) -> None:
+        """What an environment says that a logical profile is."""
+        if name.text in self.project.profiles or ("ResourceProfile", name.text) in self.project.faulty:
+            return
+        help_ = did_you_mean(name.text, self.project.profiles, what="profiles")
+        self.fault("unknown-profile", f"there is no ResourceProfile `{name.text}`", name.span, help_)
+
+    def profile(self, profile: Profile) -> None:
+        """The amounts of a profile; what it only inherits is told where it is written."""
+        self.resources(profile.resources, profile.span, profile.own)
+
+    def resources(self, resources: Resources, span: Span, own: frozenset[str] | None = None) -> None:
         """Quantities have units that KFP reads, and requests are within limits."""
         for which, quantities in (("requests", resources.requests), ("limits", resources.limits)):
             for name, text in quantities.items():
@@ -101,7 +106,11 @@ class SettingsChecker(Checker):
             if low is not None and high is not None and low > high:
                 least, most = resources.requests[name], resources.limits[name]
                 message = f"the request of {name} ({least}) is above its limit ({most})"
-                place = resources.spans.get(f"requests.{name}", span)
+                pair = [key for key in (f"requests.{name}", f"limits.{name}") if own is None or key in own]
+                spans = [resources.spans.get(key, span) for key in pair]
+                if not spans:
+                    continue
+                place = changed(spans[0], spans[-1], span)
                 self.fault("request-above-limit", message, place, "raise the limit, or lower the request")
 
 

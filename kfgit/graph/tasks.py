@@ -8,6 +8,9 @@ from kfgit.diagnostics import did_you_mean, nearest
 from kfgit.graph.fitting import compatible
 from kfgit.graph.groups import GroupChecker
 from kfgit.graph.importing import can_import
+from kfgit.graph.kubernetes import KubernetesChecker, looked_up
+from kfgit.graph.placeholders import check_handed_on, check_metadata
+from kfgit.graph.rooted import check_nested, check_use
 from kfgit.graph.scope import (
     Scope,
     below,
@@ -18,6 +21,7 @@ from kfgit.graph.settings import SettingsChecker, quantity
 from kfgit.model import (
     Component,
     Import,
+    Literal_,
     Loop,
     Name,
     Pipeline,
@@ -27,15 +31,16 @@ from kfgit.model import (
     UseComponent,
     UsePipeline,
     Value,
+    Whole,
 )
-from kfgit.references import Ref
+from kfgit.references import InputRef, Ref, RunRef
 from kfgit.resolve import show_type
 from kfgit.source import Span
 
 __all__ = ["TaskChecker", "compatible", "quantity", "used_references", "walk"]
 
 
-class TaskChecker(GroupChecker, SettingsChecker):
+class TaskChecker(GroupChecker, SettingsChecker, KubernetesChecker):
     """Checks the tasks of one pipeline, collecting what is wrong."""
 
     def task(self, scope: Scope, task: Task) -> None:
@@ -67,6 +72,7 @@ class TaskChecker(GroupChecker, SettingsChecker):
             return
         who = f"the component `{component.name}`" if use.inline is None else "the component"
         self._inputs(scope, task, component, who)
+        self.faults += check_use(scope, use, component)
 
     def _pipeline(self, scope: Scope, task: Task, name: Name) -> None:
         if not self.known("Pipeline", name, self.project.pipelines):
@@ -82,12 +88,15 @@ class TaskChecker(GroupChecker, SettingsChecker):
                 name.span,
                 help_,
             )
+        self.faults += check_nested(inner, name)
+        if self.project.environment.target == "cluster":
+            self.faults += check_handed_on(task, name)
 
     def _references_only(self, scope: Scope, task: Task) -> None:
         """What the task is given must exist even where nobody knows what it takes."""
         for value in task.inputs.values():
-            for ref in references_of(value):
-                self.bound(scope, ref, value.span)
+            for ref, place in references_of(value):
+                self.bound(scope, ref, place)
 
     def _inputs(self, scope: Scope, task: Task, called: Component | Pipeline, who: str) -> None:
         ports = called.inputs
@@ -96,7 +105,7 @@ class TaskChecker(GroupChecker, SettingsChecker):
         for name, value in task.inputs.items():
             port = ports.get(name)
             if port is None:
-                if not called.unclear:
+                if not called.unclear.covers(name, "inputs"):
                     meant.add(nearest(name, missing))
                     span = task.input_spans.get(name, value.span)
                     self.fault(
@@ -105,12 +114,13 @@ class TaskChecker(GroupChecker, SettingsChecker):
                         span,
                         did_you_mean(name, ports, what="its inputs"),
                     )
-                for ref in references_of(value):
-                    self.bound(scope, ref, value.span)
+                for ref, place in references_of(value):
+                    self.bound(scope, ref, place)
                 continue
             self.given(scope, value, port, task)
         for name, port in ports.items():
-            if name in missing and name not in meant and not (task.unclear or called.unclear):
+            unclear = "inputs" in called.unclear.maps or task.unclear.covers(name, "inputs")
+            if name in missing and name not in meant and not unclear:
                 span = task.settings.spans.get("inputs", task.span)
                 self.fault(
                     "missing-input",
@@ -118,7 +128,7 @@ class TaskChecker(GroupChecker, SettingsChecker):
                     span,
                     f"give it: `{name}: …` ({show_type(port.type)})",
                 )
-            if isinstance(port.type, StatusType):
+            if isinstance(port.type, StatusType) and not _reads_status(task.inputs.get(name)):
                 self._status(scope, task, name)
 
     def _status(self, scope: Scope, task: Task, name: str) -> None:
@@ -134,8 +144,10 @@ class TaskChecker(GroupChecker, SettingsChecker):
             help_ = "give the pipeline an input that holds the whole uri: `uri: $(inputs.NAME)`"
             self.fault("not-supported", message, action.uri.span, help_)
         if action.metadata is not None:
-            for ref in references_of(action.metadata):
-                self.embedded(scope, ref, action.metadata.span)
+            for ref, place in references_of(action.metadata):
+                self.embedded(scope, ref, place)
+            if self.project.environment.target == "cluster":
+                self.faults += check_metadata(action)
 
     def _settings(self, scope: Scope, task: Task) -> None:
         settings = task.settings
@@ -151,16 +163,27 @@ class TaskChecker(GroupChecker, SettingsChecker):
             span = settings.spans["ignoreUpstreamFailure"]
             self.fault("setting-not-possible", message, span, "put what shall run anyway into a pipeline")
         self.settings(settings)
-        if isinstance(task.action, UseComponent) and scope.kind != "exit":
+        self.kubernetes(scope, task)
+        if isinstance(task.action, UseComponent) and task.action.builtin:
+            self._claim(task)
+        elif isinstance(task.action, UseComponent) and scope.kind != "exit":
             self.with_defaults(settings, scope.pipeline.defaults)
         for name in task.after:
             self._after(scope, name)
+
+    def _claim(self, task: Task) -> None:
+        """A claim that is taken from the cache is neither made nor deleted (backend/src/v2/driver/k8s.go)."""
+        name = task.inputs.get("pvc_name")
+        by_name = isinstance(name, Literal_) or (isinstance(name, Whole) and isinstance(name.ref, InputRef))
+        if name is not None and by_name and task.settings.cache is not False:
+            message = "a second run takes this from the cache, and nothing happens to the claim"
+            self.warn("claim-from-cache", message, name.span, "set `cache: false` on the task")
 
     def _after(self, scope: Scope, name: Name) -> None:
         for outer in scope.outwards():
             if name.text in outer.tasks:
                 return
-        if any(outer.unclear for outer in scope.outwards()):
+        if any(outer.unclear.covers(name.text, "tasks") for outer in scope.outwards()):
             return
         known = [known for outer in scope.outwards() for known in outer.tasks]
         for outer in scope.outwards():
@@ -177,10 +200,15 @@ class TaskChecker(GroupChecker, SettingsChecker):
         )
 
 
+def _reads_status(value: Value | None) -> bool:
+    """Whether the final status is asked for at the reference too, which is told there."""
+    return isinstance(value, Whole) and value.ref == RunRef("status")
+
+
 def used_references(scope: Scope, task: Task) -> Iterator[tuple[Scope, Ref, Span]]:
     """Every reference that a task and what stands in it makes, with the scope it is read in."""
-    for value in (*task.inputs.values(), *_read_by(task)):
-        yield from ((scope, ref, value.span) for ref in references_of(value))
+    for value in (*task.inputs.values(), *_read_by(task), *looked_up(task.settings.kubernetes)):
+        yield from ((scope, ref, place) for ref, place in references_of(value))
     branches = task.action.branches if isinstance(task.action, Switch) else ()
     for condition in (task.when, *(branch.when for branch in branches)):
         if condition is not None:

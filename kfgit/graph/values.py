@@ -12,6 +12,7 @@ from kfgit.graph.scope import (
     BoundItem,
     BoundOutput,
     Scope,
+    references_of,
     type_of,
 )
 from kfgit.model import (
@@ -27,7 +28,7 @@ from kfgit.model import (
     Whole,
 )
 from kfgit.references import Ref, Text, show
-from kfgit.resolve import literal_fault, show_type
+from kfgit.resolve import WHEN_HELP, literal_faults, show_type
 from kfgit.source import Span
 
 
@@ -44,12 +45,12 @@ class ValueChecker(Checker):
                 if bound is not None:
                     self._fits(bound, port, span, ref)
                     self._survives(bound, port, task, span)
-            case Composite(references=refs, span=span):
-                for ref in refs:
+            case Composite():
+                for ref, place in references_of(value):
                     if isinstance(port.type, ArtifactType):
-                        self.bound(scope, ref, span)
+                        self.bound(scope, ref, place)
                     else:
-                        self.embedded(scope, ref, span)
+                        self.embedded(scope, ref, place)
                 self._composite_fits(value, port)
 
     def _literal(self, value: Literal_, port: Input) -> None:
@@ -68,9 +69,8 @@ class ValueChecker(Checker):
                 "type-mismatch", f"`{port.name}` is the final status", value.span, "write `$(run.status)`"
             )
         else:
-            found = literal_fault(value.value, port)
-            if found is not None:
-                self.fault(found[0], found[1], value.span, found[2])
+            for found in literal_faults(value.value, port):
+                self.fault(found.code, found.message, found.place(value.span, value.items), found.help)
 
     def _fits(self, bound: Bound, port: Input, span: Span, ref: Ref) -> None:
         have = type_of(bound)
@@ -110,7 +110,7 @@ class ValueChecker(Checker):
         have = shapes.get(type(value.value), "string")
         if not isinstance(port.type, ParameterType) or port.type.name != have:
             kind = {"string": "a text", "list": "a list", "dict": "a map"}[have]
-            help_ = None
+            help_ = f"write a value of type {show_type(port.type)}"
             if isinstance(port.type, ArtifactType) and port.type.many:
                 help_ = (
                     "KFP collects a list of artifacts from a loop only: `$(tasks.LOOP.TASK.outputs.NAME.*)`"
@@ -127,17 +127,20 @@ class ValueChecker(Checker):
             case Literal_(value=str()):
                 pass
             case Literal_(span=span):
-                self.fault("type-mismatch", f"{what} is a string", span)
+                self.fault("type-mismatch", f"{what} is a string", span, "put it in quotes")
             case Whole(ref=ref, span=span):
                 bound = self.bound(scope, ref, span)
                 have = type_of(bound) if bound is not None else None
                 if have is not None and have != ParameterType("string"):
                     self.fault(
-                        "type-mismatch", f"{what} is a string, but `{show(ref)}` is {show_type(have)}", span
+                        "type-mismatch",
+                        f"{what} is a string, but `{show(ref)}` is {show_type(have)}",
+                        span,
+                        "give it a string",
                     )
-            case Composite(references=refs, span=span):
-                for ref in refs:
-                    self.embedded(scope, ref, span)
+            case Composite():
+                for ref, place in references_of(value):
+                    self.embedded(scope, ref, place)
 
     def condition(self, scope: Scope, condition: Condition) -> None:
         """A `when`: its references mean something, and its types go together."""
@@ -146,7 +149,7 @@ class ValueChecker(Checker):
         for text, ref in condition.references.items():
             bound = self.bound(scope, ref, condition.span)
             type_ = type_of(bound) if bound is not None else None
-            types[text] = type_.name if isinstance(type_, ParameterType) else None
+            types[text] = show_type(type_) if isinstance(type_, ParameterType) else None
             if isinstance(bound, BoundItem) and bound.field is None and type_ is None:
                 untyped.add(text)
             if isinstance(type_, ArtifactType | StatusType):
@@ -155,7 +158,7 @@ class ValueChecker(Checker):
                 self.fault("artifact-in-condition", message, condition.span, help_)
         problems = cel.check_when(condition.expression, lambda leaf: types.get(leaf.text))
         for problem in problems:
-            self.fault("bad-condition", problem.message, condition.span, problem.help)
+            self.fault("bad-condition", problem.message, condition.span, problem.help or WHEN_HELP)
         if untyped and not problems:
             self._untyped_items(condition, types | dict.fromkeys(untyped, "string"))
 

@@ -7,9 +7,10 @@ checked twice. Every value keeps the span of the text it came from, and rendered
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping as MappingOf
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from kfgit import template
 from kfgit.diagnostics import Checked, Diagnostic, Related, did_you_mean, is_typo, nearest
 from kfgit.document import Mapping
 from kfgit.overlay.generating import SUFFIX as TEMPLATE_SUFFIX, generate
@@ -61,7 +62,8 @@ def view(
     patched = apply_patches(merged, environment, faults)
     scope, spans = scope_of(patched, environment, git)
     faults += template_variables(spans["vars"])
-    shown = tuple(rendered(document, scope, spans, faults) for document in patched.values())
+    work = template.Work()
+    shown = tuple(rendered(document, scope, spans, faults, work) for document in patched.values())
     return Checked(View(environment, shown, additions), tuple(faults))
 
 
@@ -95,7 +97,7 @@ def _merge_overlays(
         if target is not None:
             node = merge(target.node, document.node)
             if isinstance(node, Mapping):
-                merged[key] = Located(document.kind, document.name, node, target.file, document.environment)
+                merged[key] = replace(target, node=node, environment=document.environment)
             continue
         if document.kind not in {"Environment", "Project"}:
             names = [name for kind, name in base if kind == document.kind]

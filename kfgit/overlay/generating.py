@@ -47,7 +47,7 @@ def _documents(source: SourceFile, scope: MappingOf[str, Any], faults: list[Diag
     if isinstance(made, tuple):
         fault, line = made
         span = Span(source.path, line, 1, line, 2)
-        faults.append(Diagnostic(fault.code, fault.message, span, fault.help))
+        faults.append(Diagnostic(fault.code, fault.message, span, template.remedy(fault)))
         return []
     parsed = document.parse(SourceFile(source.path, made.text.encode("utf-8", "replace")))
     faults += (_moved_fault(fault, made.lines) for fault in parsed.diagnostics)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from kfgit.diagnostics import Diagnostic, did_you_mean
-from kfgit.document import Entry, Mapping, Node, Scalar, Sequence, at, plain
+from kfgit.document import MAX_NODES, Entry, Mapping, Node, Scalar, Sequence, at, plain
 from kfgit.overlay.located import KINDS, Located
 from kfgit.overlay.merge import merge
 from kfgit.source import Span
@@ -20,10 +22,24 @@ def apply_patches(
     if not isinstance(patches, Sequence):
         return documents
     patched = dict(documents)
+    work = 0
     for patch in patches.items:
-        if isinstance(patch, Mapping):
-            _apply_patch(patch, patched, faults)
+        if not isinstance(patch, Mapping):
+            continue
+        operations = patch.get("patch")
+        work += len(operations.items) if isinstance(operations, Sequence) else 1
+        if work > _MAX_OPERATIONS:
+            message = f"the patches of this environment have more than {_MAX_OPERATIONS:,} operations"
+            help_ = "write what is different as overlays below `environments/NAME/`"
+            faults.append(Diagnostic("patch-failed", message, patch.span, help_))
+            break
+        _apply_patch(patch, patched, faults)
     return patched
+
+
+# Each operation copies what it changes, and a copy of a copy doubles.
+_MAX_OPERATIONS = 1_000
+_INDEX = re.compile(r"(?:0|[1-9][0-9]{0,8})\Z")
 
 
 def _apply_patch(patch: Mapping, documents: dict[tuple[str, str], Located], faults: list[Diagnostic]) -> None:
@@ -48,7 +64,7 @@ def _apply_patch(patch: Mapping, documents: dict[tuple[str, str], Located], faul
         old = documents[key]
         node = _patched(old.node, patch, faults)
         if isinstance(node, Mapping):
-            documents[key] = Located(old.kind, old.name, node, old.file, old.environment)
+            documents[key] = replace(old, node=node)
 
 
 def _is_target(document: Located, target: Mapping) -> bool:
@@ -68,26 +84,51 @@ def _is_target(document: Located, target: Mapping) -> bool:
 def _patched(node: Node, patch: Mapping, faults: list[Diagnostic]) -> Node:
     partial = patch.get("merge")
     if isinstance(partial, Mapping):
-        return _same(node, merge(node, partial), partial.span, faults)
+        other = (
+            at(partial, path) for path in _IDENTITY if _text(partial, path) not in {None, _text(node, path)}
+        )
+        return _same(node, merge(node, partial), (next(other, None) or partial).span, faults)
     operations = patch.get("patch")
     if isinstance(operations, Sequence):
         for operation in operations.items:
-            if not isinstance(operation, Mapping):
+            if not isinstance(operation, Mapping) or _is_incomplete(operation, faults):
                 continue
             result = _operate(node, operation)
+            if (
+                not isinstance(result, Failure)
+                and operation.get("from") is not None
+                and size(result) > MAX_NODES
+            ):
+                result = Failure(f"the document would have more than {MAX_NODES:,} values", "copy less")
             span = operation.entries["path"].node.span if "path" in operation.entries else operation.span
-            if isinstance(result, str):
-                faults.append(
-                    Diagnostic("patch-failed", result, span, "see RFC 6902 for the form of a JSON patch")
-                )
+            if isinstance(result, Failure):
+                faults.append(Diagnostic("patch-failed", result.message, span, result.help))
             else:
                 node = _same(node, result, span, faults)
     return node
 
 
+def size(node: Node) -> int:
+    """The values below a node, those of shared parts as often as they occur; each part is looked at once."""
+    known: dict[int, int] = {}
+
+    def count(node: Node) -> int:
+        if isinstance(node, Scalar):
+            return 1
+        if id(node) not in known:
+            below = node.items if isinstance(node, Sequence) else [e.node for e in node.entries.values()]
+            known[id(node)] = 1 + sum(map(count, below))
+        return known[id(node)]
+
+    return count(node)
+
+
+_IDENTITY = (("kind",), ("metadata", "name"))
+
+
 def _same(old: Node, new: Node, span: Span, faults: list[Diagnostic]) -> Node:
     """The patched document, if it still is the one that it was."""
-    if all(_text(old, path) == _text(new, path) for path in (("kind",), ("metadata", "name"))):
+    if all(_text(old, path) == _text(new, path) for path in _IDENTITY):
         return new
     message = "a patch cannot rename a document or change its kind"
     faults.append(
@@ -101,29 +142,50 @@ def _text(node: Node, path: tuple[str, ...]) -> object:
     return found.value if isinstance(found, Scalar) else None
 
 
-def _operate(node: Node, operation: Mapping) -> Node | str:
-    """One operation of RFC 6902; a text tells why it cannot be done."""
+class Failure(NamedTuple):
+    """Why an operation cannot be done."""
+
+    message: str
+    help: str = "see RFC 6902 for the form of a JSON patch"
+
+
+_NEEDS = {"add": "value", "replace": "value", "test": "value", "move": "from", "copy": "from"}
+
+
+def _is_incomplete(operation: Mapping, faults: list[Diagnostic]) -> bool:
+    op = operation.get("op")
+    needed = _NEEDS.get(str(op.value)) if isinstance(op, Scalar) else None
+    if needed is None or needed in operation.entries:
+        return False
+    message = f"`{needed}` is missing in an operation that shall {plain(op)}" if op is not None else ""
+    faults.append(Diagnostic("missing-key", message, operation.span, f"add `{needed}`"))
+    return True
+
+
+def _operate(node: Node, operation: Mapping) -> Node | Failure:
+    """One operation of RFC 6902."""
     fields = plain(Mapping({k: e for k, e in operation.entries.items() if k != "value"}, operation.span))
     path = _pointer(fields.get("path"))
     op = fields.get("op")
     if path is None:
-        return "the path of a patch begins with `/`"
+        return Failure("the path of a patch begins with `/`")
     match op:
-        case "add" | "replace" if "value" in operation.entries:
+        case "add" | "replace":
             return _put(node, path, operation.entries["value"].node, replace=op == "replace")
         case "remove":
             return _put(node, path, None, replace=True)
-        case "test" if "value" in operation.entries:
+        case "test":
             found = at(node, _resolved(node, path))
             same = found is not None and plain(found) == plain(operation.entries["value"].node)
-            return node if same else f"the test of `{fields['path']}` fails"
+            help_ = "the document has changed since the patch was written; mend the patch"
+            return node if same else Failure(f"the test of `{fields['path']}` fails", help_)
         case "copy" | "move":
             source = _pointer(fields.get("from"))
             found = at(node, _resolved(node, source)) if source is not None else None
             if source is None or found is None:
-                return f"there is nothing at `{fields.get('from')}`"
+                return Failure(f"there is nothing at `{fields.get('from')}`")
             rest = _put(node, source, None, replace=True) if op == "move" else node
-            return rest if isinstance(rest, str) else _put(rest, path, found, replace=False)
+            return rest if isinstance(rest, Failure) else _put(rest, path, found, replace=False)
         case _:
             return node  # the schema of Environment says what is wrong
 
@@ -138,31 +200,35 @@ def _resolved(node: Node, path: tuple[str, ...]) -> tuple[str | int, ...]:
     steps: list[str | int] = []
     for step in path:
         here = at(node, tuple(steps))
-        steps.append(int(step) if isinstance(here, Sequence) and step.isdigit() else step)
+        steps.append(int(step) if isinstance(here, Sequence) and _INDEX.match(step) else step)
     return tuple(steps)
 
 
-def _put(node: Node, path: tuple[str, ...], value: Node | None, *, replace: bool) -> Node | str:
+def _put(node: Node, path: tuple[str, ...], value: Node | None, *, replace: bool) -> Node | Failure:
     """`value` at `path`; None removes what is there."""
     step, rest = path[0], path[1:]
-    missing = f"there is nothing at `{step}`"
     match node:
         case Mapping():
             entry = node.entries.get(step)
             if rest:
                 if entry is None:
-                    return missing
+                    return _nothing_at(step, node)
                 below = _put(entry.node, rest, value, replace=replace)
-                return below if isinstance(below, str) else with_entry(node, step, below)
+                return below if isinstance(below, Failure) else with_entry(node, step, below)
             if entry is None and replace:
-                return missing
+                return _nothing_at(step, node)
             if value is None:
                 return Mapping({k: e for k, e in node.entries.items() if k != step}, node.span)
             return with_entry(node, step, value)
         case Sequence():
             return _put_item(node, step, rest, value, replace=replace)
         case _:
-            return missing
+            return _nothing_at(step, node)
+
+
+def _nothing_at(step: str, node: Node) -> Failure:
+    known = node.entries if isinstance(node, Mapping) else ()
+    return Failure(f"there is nothing at `{step}`", did_you_mean(step, known, what="keys there"))
 
 
 def with_entry(node: Mapping, key: str, value: Node) -> Mapping:
@@ -173,17 +239,17 @@ def with_entry(node: Mapping, key: str, value: Node) -> Mapping:
 
 def _put_item(
     node: Sequence, step: str, rest: tuple[str, ...], value: Node | None, *, replace: bool
-) -> Node | str:
+) -> Node | Failure:
     items = list(node.items)
     if step == "-" and not rest and not replace and value is not None:
         return Sequence((*items, value), node.span)
     limit = len(items) if replace or rest else len(items) + 1
-    if not step.isdigit() or int(step) >= limit:
-        return f"there is no item `{step}`"
+    if not _INDEX.match(step) or int(step) >= limit:
+        return Failure(f"there is no item `{step}`", f"the list has {len(items)} items, counted from 0")
     index = int(step)
     if rest:
         below = _put(items[index], rest, value, replace=replace)
-        if isinstance(below, str):
+        if isinstance(below, Failure):
             return below
         items[index] = below
     elif value is None:

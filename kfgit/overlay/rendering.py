@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping as MappingOf
+from dataclasses import replace
 from typing import Any
 
 from kfgit import template
@@ -70,26 +71,34 @@ def _about(home: Located | None, environment: str) -> dict[str, Any]:
 
 
 def rendered(
-    document: Located, scope: MappingOf[str, Any], spans: MappingOf[str, Node], faults: list[Diagnostic]
+    document: Located,
+    scope: MappingOf[str, Any],
+    spans: MappingOf[str, Node],
+    faults: list[Diagnostic],
+    work: template.Work,
 ) -> Located:
     """The document with its templates rendered; the same object where there are none."""
     if document.kind == "Project":
         return document
-    renderer = _Renderer(scope, spans, faults)
+    renderer = _Renderer(scope, spans, faults, work)
     render = renderer.environment if document.kind == "Environment" else renderer.node
     node = render(document.node)
     if node is document.node or not isinstance(node, Mapping):
         return document
-    return Located(document.kind, document.name, node, document.file, document.environment)
+    return replace(document, node=node)
 
 
 class _Renderer:
     """Renders the scalars of one document; keeps what needs no rendering."""
 
     def __init__(
-        self, scope: MappingOf[str, Any], spans: MappingOf[str, Node], faults: list[Diagnostic]
+        self,
+        scope: MappingOf[str, Any],
+        spans: MappingOf[str, Node],
+        faults: list[Diagnostic],
+        work: template.Work,
     ) -> None:
-        self._scope, self._spans, self._faults = scope, spans, faults
+        self._scope, self._spans, self._faults, self._work = scope, spans, faults, work
 
     def environment(self, node: Mapping) -> Node:
         """An Environment may use the variables, but they themselves and its patches are plain."""
@@ -130,9 +139,9 @@ class _Renderer:
         return Mapping({**node.entries, **changed}, node.span) if changed else node
 
     def _scalar(self, node: Scalar, text: str) -> Node:
-        result = template.render(text, self._scope)
+        result = template.render(text, self._scope, self._work)
         if isinstance(result, template.TemplateFault):
-            self._faults.append(Diagnostic(result.code, result.message, node.span, result.help))
+            self._faults.append(Diagnostic(result.code, result.message, node.span, template.remedy(result)))
             return failed(node.span, "a template that failed")
         origins = tuple(self._origin(path, node.span) for path in result.used)
         return _lifted(result.value, node.span, origins)

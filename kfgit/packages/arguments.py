@@ -23,9 +23,9 @@ _PORTS = {
     "inputValue": ("inputs", ""), "inputPath": ("inputs", ".path"), "inputUri": ("inputs", ".uri"),
     "outputPath": ("outputs", ".path"), "outputUri": ("outputs", ".uri"),
 }  # fmt: skip
-_KNOWN = (*_PORTS, "concat", "if")
+_EXECUTOR_INPUT = "{{$}}"
+_KNOWN = (*_PORTS, "executorInput", "concat", "if")
 _LOST = {
-    "executorInput": "give the component an input for each value that the program reads from it",
     "inputMetadata": "pass what it needs as an input",
     "inputOutputPortName": "pass the name as an input",
     "outputMetadata": "write the outputs with `outputPath`",
@@ -103,13 +103,15 @@ class CommandLine:
         ((key, entry),) = node.entries.items()
         if key in _PORTS:
             yield self._port(key, entry.node)
+        elif key == "executorInput":
+            yield from argument_pieces(_EXECUTOR_INPUT, node.span)
         elif key == "concat":
             for item in self.faults.items(entry.node, "`concat`"):
                 yield from self._pieces(item)
         elif key == "if":
             yield from self._if(node, self._pieces)
         elif key in _LOST:
-            message = f"the placeholder `{key}` is not supported"
+            message = f"KFP 2 fills in no placeholder `{key}`"
             yield self.faults.error("not-supported", message, entry.key_span, _LOST[key])
         else:
             help_ = did_you_mean(key, _KNOWN, what="placeholders")

@@ -9,6 +9,9 @@ from kfgit.document import Mapping, Node, Origin, Scalar, Sequence
 from kfgit.source import Span
 
 
+_WAY_OUT = "mend the file, or write it anew with the tool that made it"
+
+
 class Faults:
     """Collects what is found while one file is read."""
 
@@ -24,7 +27,7 @@ class Faults:
         self, code: str, message: str, span: Span, help_: str | None = None, *related: Related
     ) -> Scalar:
         """Tells an error; gives the mark for the place of the faulty value."""
-        self.found.append(Diagnostic(code, message, span, help_, related=related))
+        self.found.append(Diagnostic(code, message, span, help_ or _WAY_OUT, related=related))
         return mark(span)
 
     def warn(self, code: str, message: str, span: Span, help_: str | None = None) -> None:
@@ -42,7 +45,10 @@ class Faults:
     def wrong_type(self, node: Node, subject: str, expected: str, help_: str | None = None) -> Scalar:
         """Tells that a value has the wrong form."""
         return self.error(
-            "wrong-type", f"{subject} must be {expected}, not {kind_of(node)}", node.span, help_
+            "wrong-type",
+            f"{subject} must be {expected}, not {kind_of(node)}",
+            node.span,
+            help_ or f"write {expected}",
         )
 
     def text(self, node: Node | None, subject: str) -> str | None:

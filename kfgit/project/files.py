@@ -15,6 +15,8 @@ from kfgit.source import MAX_BYTES, SourceFile, whole_file
 PROJECT_FILE = "kfgit.yaml"
 DEFAULT_SOURCES = ("components", "pipelines", "environments")
 MAX_FILES = 50_000
+MAX_SOURCES = 100
+MAX_TOTAL = 64 * 1024 * 1024
 _SUFFIXES = (".yaml", ".yml", ".yaml.j2")
 _SKIPPED = {"__pycache__", "node_modules"}
 
@@ -122,7 +124,10 @@ class _Reader:
         """`kfgit.yaml` and the YAML files of the sources, each once, in order; not more than allowed."""
         seen = {PROJECT_FILE}
         yield PROJECT_FILE, None
-        for folder in dict.fromkeys(DEFAULT_SOURCES if sources is None else sources):
+        for number, folder in enumerate(dict.fromkeys(DEFAULT_SOURCES if sources is None else sources)):
+            if number == MAX_SOURCES:
+                self._too_many(f"more than {MAX_SOURCES} sources")
+                return
             if is_outside(folder):
                 continue  # told where it is written
             if not self._inside(self._root / folder):
@@ -138,12 +143,7 @@ class _Reader:
                     continue
                 seen.add(path)
                 if len(seen) > MAX_FILES:
-                    self._fault(
-                        "too-many-files",
-                        f"more than {MAX_FILES:,} YAML files",
-                        PROJECT_FILE,
-                        "narrow `spec.sources`",
-                    )
+                    self._too_many(f"more than {MAX_FILES:,} YAML files")
                     return
                 yield path, entry
 
@@ -165,7 +165,7 @@ class _Reader:
                 name = entry.name
                 if name.startswith("."):
                     continue
-                if not entry.is_dir():
+                if not _is_folder(entry):
                     if name.endswith(_SUFFIXES):
                         yield f"{relative}{name}", entry
                 elif entry.is_symlink():
@@ -236,8 +236,19 @@ class _Reader:
         except (OSError, RuntimeError, ValueError):
             return False
 
+    def _too_many(self, what: str) -> None:
+        self._fault("too-many-files", what, PROJECT_FILE, "narrow `spec.sources`")
+
     def _fault(self, code: str, message: str, path: str, help_: str) -> None:
         self.diagnostics.append(Diagnostic(code, message, whole_file(path), help_))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder or a link to one; links that lead nowhere, or to each other, are files that fail."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _stamp(found: os.stat_result) -> Stamp:

@@ -6,7 +6,6 @@ kept in `Project.faulty`, so that later stages do not complain about what is mis
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from kfgit.diagnostics import Checked, Diagnostic
@@ -15,54 +14,33 @@ from kfgit.model import Component, Experiment, Pipeline, Project, Run, Schedule
 from kfgit.overlay import Located, View
 from kfgit.resolve import objects
 from kfgit.resolve.components import component
+from kfgit.resolve.files import Files
+from kfgit.resolve.literals import conforms, literal_fault, literal_faults
 from kfgit.resolve.pipelines import PipelineReader
 from kfgit.resolve.places import check_places
-from kfgit.resolve.python import PythonSources, python_path
 from kfgit.resolve.reader import Reader
-from kfgit.resolve.values import conforms, literal_fault, parse_type, show_type
+from kfgit.resolve.types import parse_type, show_type
+from kfgit.resolve.values import WHEN_HELP
 from kfgit.source import Span, whole_file
 
-__all__ = ["conforms", "literal_fault", "parse_type", "python_files", "resolve", "show_type"]
+__all__ = [
+    "WHEN_HELP",
+    "conforms",
+    "literal_fault",
+    "literal_faults",
+    "parse_type",
+    "resolve",
+    "show_type",
+]
 
 
 _NOWHERE = whole_file("kfgit.yaml")
 
 
-def python_files(documents: Iterable[Located]) -> Iterator[str]:
-    """The python files that components name, as paths in the repository."""
-    for document in documents:
-        if document.kind == "Component":
-            yield from _file_of(document.node, ("spec",))
-        elif document.kind == "Pipeline":
-            yield from _files_below(at(document.node, ("spec",)))
-
-
-def _file_of(node: Mapping, path: tuple[str, ...]) -> Iterator[str]:
-    found = at(node, (*path, "python", "file"))
-    if isinstance(found, Scalar) and isinstance(found.value, str):
-        where = python_path(found.span.file, found.value)
-        if where is not None:
-            yield where
-
-
-def _files_below(node: object) -> Iterator[str]:
-    """Inline components stand under any `component` key."""
-    pending = [node]
-    while pending:
-        here = pending.pop()
-        if isinstance(here, Mapping):
-            inline = here.get("component")
-            if isinstance(inline, Mapping):
-                yield from _file_of(here, ("component",))
-            pending.extend(entry.node for entry in here.entries.values())
-        elif isinstance(here, tuple) and not isinstance(here, Scalar):
-            pending.extend(here[0])
-
-
 def resolve(
     view: View,
     project_name: str,
-    sources: PythonSources,
+    files: Files,
     broken: frozenset[tuple[str, str]],
     strays: frozenset[Span] = frozenset(),
     doubled: frozenset[Span] = frozenset(),
@@ -98,7 +76,7 @@ def resolve(
             continue
         one = Reader(strays=strays, doubled=doubled)
         check_places(one, document.node.get("spec"))
-        found.add(one, document, sources)
+        found.add(one, document, files)
         faults += one.faults
         if one.broken:
             faulty.add((document.kind, document.name))
@@ -126,18 +104,18 @@ class _Found:
     experiments: dict[str, Experiment] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
 
-    def add(self, reader: Reader, document: Located, sources: PythonSources) -> None:
+    def add(self, reader: Reader, document: Located, files: Files) -> None:
         """One document more; what has no pipeline to start is left out."""
         name, span, node = document.name, document.name_span, document.node
         match document.kind:
             case "Component":
                 spec = node.get("spec")
                 if isinstance(spec, Mapping):
-                    made = component(reader, name, spec, span, sources, _description(node))
+                    made = component(reader, name, spec, span, files, _description(node))
                     self.components[name] = made
                     reader.broken = reader.broken or not made.whole
             case "Pipeline":
-                self.pipelines[name] = PipelineReader(reader, sources).pipeline(name, node, span)
+                self.pipelines[name] = PipelineReader(reader, files).pipeline(name, node, span)
             case "Schedule":
                 schedule = objects.schedule(reader, name, node, span)
                 if schedule is not None:

@@ -9,6 +9,7 @@ from kfgit import shell
 from kfgit.diagnostics import did_you_mean
 from kfgit.document import Mapping, Node, Scalar, Sequence
 from kfgit.model import (
+    UNCLEAR,
     Argument,
     ArtifactType,
     Component,
@@ -21,35 +22,44 @@ from kfgit.model import (
     Python,
     StatusType,
     TextArgument,
+    Unclear,
 )
 from kfgit.references import InputRef, OutputRef, Ref, RunRef, Text, WorkspaceRef, show
 from kfgit.resolve.choices import check_choices
 from kfgit.resolve.environment import environment
-from kfgit.resolve.python import PythonSources, inputs_of, outputs_of, python
+from kfgit.resolve.files import Files
+from kfgit.resolve.notebooks import notebook_component
+from kfgit.resolve.ports import description_of, field, input_
+from kfgit.resolve.python import inputs_of, outputs_of, python
 from kfgit.resolve.reader import Reader
-from kfgit.resolve.values import literal_fault, show_type, text_of, type_of
+from kfgit.resolve.types import type_of
+from kfgit.resolve.values import text_of
 from kfgit.source import Span
 
 
 def component(
-    reader: Reader, name: str, spec: Mapping, span: Span, sources: PythonSources, description: str = ""
+    reader: Reader, name: str, spec: Mapping, span: Span, files: Files, description: str = ""
 ) -> Component:
     """A component from its spec; faulty parts are left out and told."""
     inner = reader.nested()
-    unclear = inner.is_unclear(spec, "inputs", "outputs")
+    unclear = inner.unclear(spec, "inputs", "outputs")
+    if sum(key in spec.entries for key in ("python", "container", "notebook")) > 1:
+        unclear = UNCLEAR
     inputs = {
         key: input_(inner, key, entry.key_span, entry.node)
         for key, entry in inner.entries(spec.get("inputs"))
     }
     outputs = {
-        key: Output(key, type_of(inner, _field(entry.node, "type")), entry.key_span, _description(entry.node))
+        key: Output(
+            key, type_of(inner, field(entry.node, "type")), entry.key_span, description_of(entry.node)
+        )
         for key, entry in inner.entries(spec.get("outputs"))
     }
     implementation: Container | Python | None = None
     spec = inner.without_strays(spec)
     if "python" in spec.entries:
-        found = python(inner, spec, sources)
-        unclear = unclear or found is None or not found[1].whole
+        found = python(inner, spec, files)
+        unclear = unclear if found is not None and found[1].whole else UNCLEAR
         if found is not None:
             implementation, function = found
             inputs, outputs = (
@@ -59,8 +69,14 @@ def component(
     elif "container" in spec.entries:
         implementation = _container(inner, spec.entries["container"].node, Ports(inputs, outputs, unclear))
     elif "notebook" in spec.entries:
-        inner.fault("not-supported", "notebook components cannot be compiled yet", spec.entries["notebook"].key_span,
-                    "put the code in a python component")  # fmt: skip
+        ran = notebook_component(inner, name, spec, files, inputs, outputs)
+        if ran is not None:
+            implementation, called = ran
+            if called is not None:
+                inputs, outputs = (
+                    inputs_of(inner, spec, inputs, called),
+                    outputs_of(inner, spec, outputs, called),
+                )
     else:
         inner.broken = True
     _check_outputs(inner, outputs)
@@ -75,91 +91,14 @@ class Ports(NamedTuple):
 
     inputs: MappingOf[str, Input]
     outputs: MappingOf[str, Output]
-    unclear: bool
-
-
-def _field(node: Node, key: str) -> Node | None:
-    return node.get(key) if isinstance(node, Mapping) else None
-
-
-def _description(node: Node) -> str:
-    found = _field(node, "description")
-    return found.value if isinstance(found, Scalar) and isinstance(found.value, str) else ""
-
-
-def input_(reader: Reader, name: str, span: Span, node: Node) -> Input:
-    """One input of a component or a pipeline, with its default checked."""
-    type_ = type_of(reader, _field(node, "type"))
-    default = _field(node, "default")
-    given = default is not None and not (isinstance(default, Scalar) and default.value is None)
-    unclear = reader.is_unclear(node) or (isinstance(default, Scalar) and default.is_failed)
-    port = Input(
-        name,
-        type_,
-        span,
-        default=reader.plain(default) if given else None,
-        has_default=given,
-        optional=reader.boolean(_field(node, "optional")) or unclear,
-        description=_description(node),
-        enum=tuple(reader.plain(_field(node, "enum")) or ())
-        if isinstance(_field(node, "enum"), Sequence)
-        else (),
-        minimum=reader.number(_field(node, "min")),
-        maximum=reader.number(_field(node, "max")),
-        pattern=reader.string(_field(node, "pattern")),
-    )
-    _check_rules(reader, port, node)
-    _check_input(reader, port, default if given else None)
-    return port
-
-
-def _check_rules(reader: Reader, port: Input, node: Node) -> None:
-    """`enum`, `min`, `max` and `pattern` go with the type, and with each other."""
-    if not isinstance(node, Mapping) or not isinstance(port.type, ParameterType):
-        return
-    for key, types in (("min", ("int", "float")), ("max", ("int", "float")), ("pattern", ("string",))):
-        if key in node.entries and port.type.name not in types:
-            what = "strings" if key == "pattern" else "numbers"
-            message = f"`{key}` is for {what}, and `{port.name}` is {show_type(port.type)}"
-            reader.fault("misplaced-key", message, node.entries[key].key_span, f"remove `{key}`")
-    if port.minimum is not None and port.maximum is not None and port.maximum < port.minimum:
-        message = f"the greatest value of `{port.name}` is below the least"
-        reader.fault("bad-range", message, node.entries["max"].node.span, "exchange `min` and `max`")
-    for item in reader.items(node.get("enum")):
-        fault = literal_fault(reader.plain(item), Input(port.name, port.type, port.span))
-        if fault is not None:
-            reader.fault(fault[0], f"an allowed value of {fault[1]}", item.span, fault[2])
-
-
-def _check_input(reader: Reader, port: Input, default: Node | None) -> None:
-    if default is not None and isinstance(port.type, ArtifactType):
-        help_ = "use `optional: true`, or import the artifact in the pipeline"
-        reader.fault("bad-default", f"the artifact `{port.name}` cannot have a default", default.span, help_)
-    elif default is not None and isinstance(port.type, StatusType):
-        reader.fault("bad-default", f"`{port.name}` cannot have a default", default.span)
-    elif (
-        default is not None
-        and isinstance(default, Scalar)
-        and isinstance(default.value, str)
-        and "$(" in default.value.replace("$$(", "")
-    ):
-        reader.fault(
-            "bad-default",
-            "a default is a value, not a reference",
-            default.span,
-            "set the input where the pipeline is used",
-        )
-    elif default is not None:
-        fault = literal_fault(port.default, port)
-        if fault is not None:
-            code, message, way_out = fault
-            reader.fault(code, f"the default of {message}", default.span, way_out)
+    unclear: Unclear
 
 
 def _check_outputs(reader: Reader, outputs: MappingOf[str, Output]) -> None:
     for output in outputs.values():
         if isinstance(output.type, StatusType):
-            reader.fault("bad-output", "`TaskFinalStatus` cannot be an output", output.span)
+            help_ = "only the input of an exit task has this type; give out a string or a dict"
+            reader.fault("bad-output", "`TaskFinalStatus` cannot be an output", output.span, help_)
         elif isinstance(output.type, ArtifactType) and output.type.many:
             help_ = "give out one artifact, or let a loop collect several"
             reader.fault(
@@ -263,7 +202,7 @@ def _check_conditions(reader: Reader, arguments: tuple[Argument, ...], ports: Po
             case IfPresent(input=name, then=then, otherwise=otherwise):
                 _check_conditions(reader, (*then, *otherwise), ports)
                 port = ports.inputs.get(name.text)
-                if port is None and ports.unclear:
+                if port is None and ports.unclear.covers(name.text, "inputs"):
                     reader.broken = True
                 elif port is None:
                     help_ = did_you_mean(name.text, ports.inputs, what="inputs")
@@ -295,15 +234,13 @@ def _check_port(reader: Reader, ref: Ref, span: Span, ports: Ports) -> None:
                          "give the component an input of type TaskFinalStatus")  # fmt: skip
             return
         case RunRef() | WorkspaceRef():
-            reader.fault("not-supported", f"`{show(ref)}` cannot be read inside a component yet", span,
-                         "give the component an input, and pass it there")  # fmt: skip
-            return
+            return  # whether there is a workspace depends on the pipeline, see `graph`
         case _:
             reader.fault(
                 "reference-not-allowed", f"a component cannot read `{show(ref)}`", span, "pass it as an input"
             )
             return
-    if port is None and ports.unclear:
+    if port is None and ports.unclear.covers(name, f"{what}s"):
         reader.broken = True
         return
     if port is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping as MappingOf
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kfgit import cron
 from kfgit.diagnostics import Diagnostic, Related, did_you_mean
-from kfgit.document import Mapping, Node, Scalar, at, plain
+from kfgit.document import Mapping, Node, Scalar, at, places, plain
 from kfgit.model import (
     Environment,
     Experiment,
@@ -24,7 +26,9 @@ from kfgit.model import (
 from kfgit.overlay import Located
 from kfgit.resolve.pipelines import resources
 from kfgit.resolve.reader import Reader
-from kfgit.source import Span
+from kfgit.resolve.scheduling import check_affinity, check_tolerations
+from kfgit.resolve.values import literal_leaves
+from kfgit.source import Span, changed
 
 PRUNE = {
     "schedules": "delete",
@@ -39,22 +43,20 @@ def _inputs(reader: Reader, node: Node | None) -> tuple[dict[str, Any], dict[str
     values: dict[str, Any] = {}
     spans: dict[str, Span] = {}
     for key, entry in reader.entries(node):
-        if (
-            isinstance(entry.node, Scalar)
-            and isinstance(entry.node.value, str)
-            and "$(" in entry.node.value.replace("$$(", "")
-        ):
-            message = "an input of a schedule or run is a value, not a reference"
-            help_ = "write the value; `{{ vars.… }}` may stand here"
-            reader.fault("reference-not-allowed", message, entry.node.span, help_)
-            spans[key] = entry.node.span
-        elif isinstance(entry.node, Scalar) and entry.node.is_failed:
-            reader.broken = True
-            spans[key] = entry.node.span
-        else:
+        spans[key] = entry.node.span
+        if literal_leaves(reader, entry.node, "reference-not-allowed", *_NO_REFERENCE):
             values[key] = plain(entry.node)
-            spans[key] = entry.key_span if isinstance(entry.node, Mapping) else entry.node.span
     return values, spans
+
+
+def _input_items(reader: Reader, node: Node | None) -> dict[str, tuple[Span, ...]]:
+    return {key: places(entry.node) for key, entry in reader.entries(node)}
+
+
+_NO_REFERENCE = (
+    "an input of a schedule or run is a value, not a reference",
+    "write the value; `{{ vars.… }}` may stand here",
+)
 
 
 def _inputs_span(document: Mapping, spec: Mapping) -> Span | None:
@@ -89,9 +91,10 @@ def schedule(reader: Reader, name: str, document: Mapping, span: Span) -> Schedu
         reader.string(spec.get("pipelineRoot")),
         reader.string(spec.get("externalName")),
         spec.entries["cron"].node.span if "cron" in spec.entries else None,
-        unclear=reader.is_unclear(spec, "inputs"),
+        unclear=reader.unclear(spec, "inputs"),
         input_keys={key: entry.key_span for key, entry in reader.entries(spec.get("inputs"))},
         inputs_span=_inputs_span(document, spec),
+        input_items=_input_items(reader, spec.get("inputs")),
     )  # fmt: skip
     _check_times(reader, spec, found)
     return found
@@ -104,7 +107,7 @@ def _check_times(reader: Reader, spec: Mapping, found: Schedule) -> None:
             "unknown-timezone",
             f"there is no time zone `{found.timezone}`",
             zone.span,
-            "use an IANA name such as `Europe/Paris`",
+            _ZONE_HELP,
         )
     every = spec.get("every")
     if every is not None and found.every == 0:
@@ -130,7 +133,10 @@ def _check_times(reader: Reader, spec: Mapping, found: Schedule) -> None:
     start, end = times.get("start"), times.get("end")
     node = spec.get("end")
     if start is not None and end is not None and node is not None and end <= start:
-        reader.fault("bad-time", "the schedule ends before it starts", node.span)
+        help_ = "exchange `start` and `end`, or leave one of them out"
+        begin = spec.entries["start"].node.span
+        place = changed(node.span, begin, spec.span)
+        reader.fault("bad-time", "the schedule ends before it starts", place, help_)
     if found.cron is not None and found.cron_span is not None:
         problem = _cron_problem(found.cron)
         if problem is not None:
@@ -146,6 +152,7 @@ def _check_times(reader: Reader, spec: Mapping, found: Schedule) -> None:
 _SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 
+@lru_cache(maxsize=1024)
 def _cron_problem(text: str) -> str | None:
     try:
         parsed = cron.parse(text)
@@ -190,9 +197,10 @@ def run(reader: Reader, name: str, document: Mapping, span: Span) -> Run | None:
         reader.string(spec.get("experiment")),
         wait is not None,
         reader.duration(wait.get("timeout")) if wait is not None else None,
-        unclear=reader.is_unclear(spec, "inputs"),
+        unclear=reader.unclear(spec, "inputs"),
         input_keys={key: entry.key_span for key, entry in reader.entries(spec.get("inputs"))},
         inputs_span=_inputs_span(document, spec),
+        input_items=_input_items(reader, spec.get("inputs")),
     )  # fmt: skip
 
 
@@ -221,6 +229,7 @@ def environment(
     prefix = reader.string(spec.get("prefix"))
     prune = {**PRUNE, **reader.texts(spec.get("prune"))}
     _not_enforced(reader, spec)
+    _check_environment(reader, spec)
     return Environment(
         name,
         span,
@@ -244,7 +253,7 @@ def _not_enforced(reader: Reader, spec: Mapping) -> None:
     for path in _LATER:
         found = at(spec, path)
         holder = at(spec, path[:-1])
-        if found is None or not isinstance(holder, Mapping) or plain(found) in ("emulate", False):
+        if found is None or not isinstance(holder, Mapping) or not _asks(path[-1], found):
             continue
         message = f"`{path[-1]}` is not enforced yet"
         reader.warn(
@@ -252,14 +261,45 @@ def _not_enforced(reader: Reader, spec: Mapping) -> None:
         )
 
 
+def _asks(key: str, node: Node) -> bool:
+    """Whether a setting asks for something; a faulty one was told and asks for nothing."""
+    match key:
+        case "pin":
+            return isinstance(node, Mapping)
+        case "gpu":
+            return bool(plain(node) == "require")
+        case _:
+            value = node.get("value") if isinstance(node, Mapping) else node
+            return value is not None and plain(value) is not False
+
+
+def _check_environment(reader: Reader, spec: Mapping) -> None:
+    """What the schema cannot say of an Environment: names of kinds and time zones."""
+    for item in reader.items(spec.get("protect")):
+        text = plain(item)
+        kind = text.partition("/")[0] if isinstance(text, str) else "*"
+        if not any(fnmatchcase(known, kind) for known in _PROTECTED) and "/" in str(text):
+            help_ = did_you_mean(kind, _PROTECTED, what="kinds")
+            reader.fault("unknown-kind", f"there is nothing of kind `{kind}` to protect", item.span, help_)
+    zone = at(spec, ("target", "kfp", "timezone"))
+    if isinstance(zone, Scalar) and isinstance(zone.value, str) and zone.value and not _is_zone(zone.value):
+        reader.fault("unknown-timezone", f"there is no time zone `{zone.value}`", zone.span, _ZONE_HELP)
+
+
+_ZONE_HELP = "use an IANA name such as `Europe/Paris`"
+_PROTECTED = ("pipeline", "schedule", "experiment", "run", "profile", "resourceprofile")
+
+
 def profiles(reader: Reader, documents: MappingOf[str, Mapping]) -> dict[str, Profile]:
     """All profiles with what they extend folded in; without those that extend nothing or each other, which is told."""
     found: dict[str, Profile] = {}
     told: set[str] = set()
     for start in documents:
-        chain, missing = _ancestors(start, documents)
-        if missing is None:
-            base: Profile | None = None
+        if start in found or start in told:
+            continue
+        chain, missing = _ancestors(start, documents, found)
+        if missing is None or missing.text in found:
+            base = found[missing.text] if missing is not None else None
             for name in reversed(chain):
                 base = found[name] if name in found else _folded(reader, name, documents[name], base)
                 found[name] = base
@@ -268,7 +308,10 @@ def profiles(reader: Reader, documents: MappingOf[str, Mapping]) -> dict[str, Pr
             if not told & set(circle):
                 first = _parent(documents[circle[0]]) or missing
                 message = f"profiles extend each other: {' → '.join([*circle, circle[0]])}"
-                reader.fault("profile-cycle", message, first.span, "break the circle")
+                if len(circle) == 1:
+                    message = f"the profile `{circle[0]}` extends itself"
+                related = (_extension(name, documents[name]) for name in (circle if len(circle) > 1 else ()))
+                reader.fault("profile-cycle", message, first.span, "break the circle", *related)
             told |= set(circle)
         elif len(chain) == 1:
             help_ = did_you_mean(missing.text, documents, what="profiles")
@@ -283,14 +326,22 @@ def _parent(document: Mapping) -> Name | None:
     return Name(node.value, node.span) if isinstance(node, Scalar) and isinstance(node.value, str) else None
 
 
-def _ancestors(start: str, documents: MappingOf[str, Mapping]) -> tuple[list[str], Name | None]:
-    """A profile and what it extends, up to the last; and what the last extends in vain, if anything."""
-    chain = [start]
+def _extension(name: str, document: Mapping) -> Related:
+    parent = _parent(document)
+    assert parent is not None, name
+    return Related(f"`{name}` extends `{parent.text}`", parent.span)
+
+
+def _ancestors(
+    start: str, documents: MappingOf[str, Mapping], found: MappingOf[str, Profile]
+) -> tuple[list[str], Name | None]:
+    """A profile and what it extends, up to one that is known already; and what the last extends in vain, if anything."""
+    chain, last = {start: None}, start
     while True:
-        parent = _parent(documents[chain[-1]])
-        if parent is None or parent.text not in documents or parent.text in chain:
-            return chain, parent
-        chain.append(parent.text)
+        parent = _parent(documents[last])
+        if parent is None or parent.text not in documents or parent.text in chain or parent.text in found:
+            return list(chain), parent
+        chain[parent.text], last = None, parent.text
 
 
 def _folded(reader: Reader, name: str, document: Mapping, base: Profile | None) -> Profile:
@@ -303,7 +354,7 @@ def _folded(reader: Reader, name: str, document: Mapping, base: Profile | None) 
     if placement.queue is None and "priority" in spec.entries:
         impossible = (*impossible, Name("priority", spec.entries["priority"].key_span))
     if base is None:
-        return Profile(name, document.span, own, placement, impossible)
+        return Profile(name, document.span, own, placement, impossible, frozenset(own.spans))
     merged = Resources(
         {**base.resources.requests, **own.requests},
         {**base.resources.limits, **own.limits},
@@ -311,13 +362,15 @@ def _folded(reader: Reader, name: str, document: Mapping, base: Profile | None) 
         {**base.resources.spans, **own.spans},
     )
     inherited = tuple(n for n in base.cluster_only if n.text != "priority" or placement.queue is None)
-    return Profile(name, document.span, merged, placement, (*inherited, *impossible))
+    return Profile(name, document.span, merged, placement, (*inherited, *impossible), frozenset(own.spans))
 
 
 def _placement(reader: Reader, spec: Mapping, base: Placement) -> Placement:
     """What a profile says of nodes and queues, over what it extends: each key replaces."""
     node = reader.mapping(spec.get("node")) or Mapping({}, spec.span)
     selector = reader.texts(node.get("selector")) if "selector" in node.entries else None
+    check_affinity(reader, node.get("affinity"))
+    check_tolerations(reader, node.get("tolerations"))
     affinity = reader.plain(node.get("affinity"))
     tolerations = reader.plain(node.get("tolerations"))
     return Placement(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping as MappingOf
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from kfgit.document import Mapping, Node
+from kfgit.document import Mapping, Node, Scalar
 from kfgit.model import (
+    UNCLEAR,
     Accelerator,
     Action,
     ArtifactType,
@@ -23,52 +24,51 @@ from kfgit.model import (
     Settings,
     Switch,
     Task,
+    Unclear,
     UseComponent,
     UsePipeline,
     Value,
 )
-from kfgit.resolve.components import component, input_
+from kfgit.resolve.claims import CLAIM_TASKS, claim_inputs, claim_task
+from kfgit.resolve.components import component
 from kfgit.resolve.environment import environment
-from kfgit.resolve.python import PythonSources
+from kfgit.resolve.files import Files
+from kfgit.resolve.kubernetes import kubernetes
+from kfgit.resolve.packaged import packaged
+from kfgit.resolve.ports import input_
 from kfgit.resolve.reader import Reader
-from kfgit.resolve.values import condition, type_of, value
+from kfgit.resolve.run_policy import run_policy
+from kfgit.resolve.types import type_of
+from kfgit.resolve.values import condition, value
 from kfgit.source import Span
 
-ACTIONS = ("component", "pipeline", "import", "forEach", "switch")
-_NOT_YET = {
-    "kubernetes": "the `kubernetes` block of a task",
-    "workspace": "a workspace",
-    "ttl": "`ttl`",
-    "activeDeadline": "`activeDeadline`",
-    "package": "a compiled `package` as a pipeline",
-}
-_NOT_YET_BY_DEFAULT = {
-    "kubernetes": "the `kubernetes` block of a task",
-    "ignoreUpstreamFailure": "`ignoreUpstreamFailure` in `defaults`",
-}
+ACTIONS = ("component", "pipeline", "import", "forEach", "switch", *CLAIM_TASKS)
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineReader:
-    """Reads one pipeline; `sources` gives the text of python files."""
+    """Reads one pipeline; `files` gives what documents name.
+
+    `ignoring` says whether component tasks ignore upstream failures unless they say otherwise.
+    """
 
     reader: Reader
-    sources: PythonSources
+    files: Files
+    ignoring: bool = False
 
     def pipeline(self, name: str, document: Mapping, span: Span) -> Pipeline:
         """The pipeline of a document."""
         reader = self.reader
         spec = reader.mapping(document.get("spec")) or Mapping({}, span)
-        self._not_yet(spec)
-        self._not_yet(reader.mapping(spec.get("defaults")) or Mapping({}, span), _NOT_YET_BY_DEFAULT)
         metadata = reader.mapping(document.get("metadata")) or Mapping({}, span)
         on_exit = spec.entries.get("onExit")
-        return Pipeline(
+        policy = run_policy(reader, spec)
+        pipeline = Pipeline(
             name,
             span,
             {key: input_(reader, key, e.key_span, e.node) for key, e in reader.entries(spec.get("inputs"))},
             {key: self._output(key, e.key_span, e.node) for key, e in reader.entries(spec.get("outputs"))},
-            self.tasks(spec.get("tasks")),
+            self._with_defaults(spec.get("defaults")).tasks(spec.get("tasks")),
             self.settings(spec.get("defaults")),
             self.task("onExit", on_exit.key_span, on_exit.node) if on_exit is not None else None,
             reader.string(metadata.get("description")) or "",
@@ -77,20 +77,25 @@ class PipelineReader:
             reader.string(spec.get("pipelineRoot")),
             reader.texts(metadata.get("labels")) if "labels" in metadata.entries else {},
             whole=not reader.broken,
-            unclear="package" in spec.entries
-            or reader.is_unclear(document.get("spec"), "inputs", "outputs", "tasks"),
+            unclear=UNCLEAR
+            if "package" in spec.entries
+            else reader.unclear(document.get("spec"), "inputs", "outputs", "tasks"),
             labels_span=_labels_span(document),
+            run_policy=policy,
         )
+        if "package" not in spec.entries:
+            return pipeline
+        return packaged(reader, pipeline, spec, self.files)
 
-    def _not_yet(self, node: Mapping, table: MappingOf[str, str] = _NOT_YET) -> None:
-        for key, what in table.items():
-            if key in node.entries:
-                self.reader.fault(
-                    "not-supported",
-                    f"{what} cannot be compiled yet",
-                    node.entries[key].key_span,
-                    "leave it out",
-                )
+    def _with_defaults(self, node: Node | None) -> PipelineReader:
+        """The reader of the tasks below, which know the one default that is no setting."""
+        found = self.reader.mapping(node)
+        ignoring = found is not None and self.reader.boolean(found.get("ignoreUpstreamFailure"))
+        return replace(self, ignoring=bool(ignoring))
+
+    def _ignores(self, node: Mapping) -> bool:
+        own = self.reader.boolean(node.get("ignoreUpstreamFailure"))
+        return own if own is not None else self.ignoring and "component" in node.entries
 
     def _output(self, name: str, span: Span, node: Node) -> PipelineOutput:
         found = self.reader.mapping(node)
@@ -112,9 +117,8 @@ class PipelineReader:
         reader = self.reader
         given_task = reader.mapping(node)
         if given_task is None:
-            return Task(name, None, span, unclear=True)
+            return Task(name, None, span, unclear=UNCLEAR)
         found = reader.without_strays(given_task)
-        self._not_yet(found)
         inputs: dict[str, Value] = {}
         for key, entry in reader.entries(found.get("inputs")):
             given = value(reader, entry.node)
@@ -122,19 +126,32 @@ class PipelineReader:
                 inputs[key] = given
         given_inputs = found.get("inputs")
         keys = given_inputs.entries if isinstance(given_inputs, Mapping) else {}
+        spans = {key: entry.key_span for key, entry in keys.items()}
+        for key in CLAIM_TASKS:
+            if key in found.entries:
+                inputs, spans = claim_inputs(reader, key, found.get(key))
         return Task(
             name,
             self._action(name, found),
             span,
             inputs,
-            {key: entry.key_span for key, entry in keys.items()},
+            spans,
             condition(reader, found.get("when")),
             tuple(n for n in map(reader.name, reader.items(found.get("after"))) if n is not None),
             self.settings(found),
             reader.string(found.get("displayName")),
-            reader.boolean(found.get("ignoreUpstreamFailure")) or False,
-            unclear=reader.is_unclear(given_task, "inputs", "tasks"),
+            self._ignores(found),
+            unclear=self._unclear(given_task),
         )
+
+    def _unclear(self, node: Mapping) -> Unclear:
+        """What nobody knows of a task: anything where it does two things, or where a claim has a stray key."""
+        claims = [found for key in CLAIM_TASKS if isinstance(found := node.get(key), Mapping)]
+        if sum(key in node.entries for key in ACTIONS) > 1 or any(
+            any(self.reader.strays_in(claim)) for claim in claims
+        ):
+            return UNCLEAR
+        return self.reader.unclear(node, "inputs", "tasks", *CLAIM_TASKS)
 
     def _action(self, name: str, node: Mapping) -> Action | None:
         chosen = [key for key in ACTIONS if key in node.entries]
@@ -145,12 +162,14 @@ class PipelineReader:
             "component": self._component, "pipeline": self._pipeline, "import": self._import,
             "forEach": self._loop, "switch": self._switch,
         }  # fmt: skip
+        if chosen[0] in CLAIM_TASKS:
+            return claim_task(chosen[0], node.entries[chosen[0]])
         return make[chosen[0]](name, node)
 
     def _component(self, name: str, node: Mapping) -> Action | None:
         entry = node.entries["component"]
         if isinstance(entry.node, Mapping):
-            inline = component(self.reader, name, entry.node, entry.key_span, self.sources)
+            inline = component(self.reader, name, entry.node, entry.key_span, self.files)
             if not inline.whole:
                 self.reader.broken = True
             return UseComponent(Name(name, entry.key_span), inline)
@@ -205,12 +224,13 @@ class PipelineReader:
             given = value(self.reader, entry.node)
             if given is not None:
                 outputs[key] = BranchOutput(key, given, entry.key_span)
-        unclear = self.reader.is_unclear(found, "tasks", "outputs")
-        if isinstance(found.get("outputs"), Mapping):
-            unclear = unclear or len(outputs) < len(list(self.reader.entries(found.get("outputs"))))
-        bad_condition = (when is None and "when" in found.entries) or (
-            unclear and "when" not in found.entries
-        )
+        unclear = self.reader.unclear(found, "tasks", "outputs")
+        given_outputs = found.get("outputs")
+        if isinstance(given_outputs, Mapping):
+            unread = given_outputs.entries.keys() - outputs.keys()
+            unclear = replace(unclear, names=unclear.names | unread)
+        misspelt = any(isinstance(entry.node, Scalar) for _, entry in self.reader.strays_in(found))
+        bad_condition = when is None and ("when" in found.entries or misspelt)
         return Branch(when, self.tasks(found.get("tasks")), outputs, found.span, bad_condition, unclear)
 
     def settings(self, node: Node | None) -> Settings:
@@ -221,16 +241,28 @@ class PipelineReader:
         reader = self.reader
         found = reader.without_strays(given)
         cache, key = self._cache(found.get("cache"))
+        variables = environment(reader, found.get("env")) if "env" in found.entries else None
         return Settings(
             cache,
             key,
             self._retry(found.get("retry")),
-            reader.duration(found.get("timeout")),
+            self._timeout(found.get("timeout")),
             reader.name(found.get("profile")),
             resources(reader, found.get("resources")),
-            environment(reader, found.get("env")) if "env" in found.entries else None,
+            variables,
             {key: entry.key_span for key, entry in found.entries.items()},
+            kubernetes=kubernetes(reader, found.get("kubernetes"), variables or ()),
         )
+
+    def _timeout(self, node: Node | None) -> int | None:
+        seconds = self.reader.duration(node)
+        if seconds == 0 and node is not None:
+            message, help_ = (
+                "`timeout` must be at least one second",
+                "write a duration such as `30m`, or remove it",
+            )
+            self.reader.fault("out-of-range", message, node.span, help_)
+        return seconds
 
     def _cache(self, node: Node | None) -> tuple[bool | None, str | None]:
         if isinstance(node, Mapping):

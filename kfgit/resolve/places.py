@@ -11,7 +11,7 @@ from kfgit.resolve.reader import Reader
 # Below these keys references are allowed, or told about by those who read them.
 _ELSEWHERE = frozenset(
     "inputs outputs when forEach command args script source uri metadata from description default image env"
-    " kubernetes".split()
+    " kubernetes createPvc deletePvc".split()
 )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import posixpath
+from collections.abc import Collection
 from dataclasses import replace
-from typing import Protocol
 
 from kfgit import lightweight
 from kfgit.diagnostics import Diagnostic, did_you_mean, has_errors, nearest
@@ -12,30 +11,22 @@ from kfgit.document import Mapping, Node, Scalar
 from kfgit.lightweight import Function, Port
 from kfgit.model import ArtifactType, Input, Output, ParameterType, Python, Type
 from kfgit.resolve.environment import environment
+from kfgit.resolve.files import Files, named_file
+from kfgit.resolve.literals import literal_fault
 from kfgit.resolve.reader import Reader
-from kfgit.resolve.values import literal_fault, parse_type, show_type
+from kfgit.resolve.types import parse_type, show_type
 from kfgit.source import Span
 
 
-class PythonSources(Protocol):
-    """The python files of the repository, read by someone else."""
+def python(
+    reader: Reader, spec: Mapping, files: Files, around: Collection[str] = ()
+) -> tuple[Python, Function] | None:
+    """The implementation and the function it runs; None where that cannot be read, which is told.
 
-    def __call__(self, path: str) -> str | None:
-        """The text of a file inside the repository, or None."""
-
-
-def python_path(document: str, file: str) -> str | None:
-    """Where a `python.file` is, from the folder of its document; None when it is outside the repository."""
-    if file.startswith("/") or "\\" in file or "\0" in file:
-        return None
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(document), file))
-    return None if path.startswith("../") or path in {"..", "."} else path
-
-
-def python(reader: Reader, spec: Mapping, sources: PythonSources) -> tuple[Python, Function] | None:
-    """The implementation and the function it runs; None where that cannot be read, which is told."""
+    The names `around` are there when the function runs.
+    """
     code = reader.mapping(spec.get("python"))
-    function = _function(reader, code, sources) if code is not None else None
+    function = _function(reader, code, files, around) if code is not None else None
     if code is None or function is None:
         reader.broken = True
         return None
@@ -46,19 +37,19 @@ def python(reader: Reader, spec: Mapping, sources: PythonSources) -> tuple[Pytho
         reader.strings(code.get("packages")),
         reader.strings(code.get("indexUrls")),
         spec.entries["python"].key_span,
-        environment(reader, code.get("env")),
+        environment(reader, reader.without_strays(code).get("env")),
         code.entries["baseImage"].node.span if "baseImage" in code.entries else None,
     )
     return implementation, function
 
 
-def _function(reader: Reader, code: Mapping, sources: PythonSources) -> Function | None:
+def _function(reader: Reader, code: Mapping, files: Files, around: Collection[str]) -> Function | None:
     wanted = reader.name(code.get("function"))
-    if wanted is None:
-        return None
+    if wanted is None or {"file", "source"} <= code.entries.keys():
+        return None  # of two texts nobody knows which is meant
     place, inline = wanted.span, code.get("source")
     if isinstance(inline, Scalar) and isinstance(inline.value, str):
-        found, faults = lightweight.read(inline.value, wanted.text, inline.span.file, place)
+        found, faults = lightweight.read(inline.value, wanted.text, inline.span.file, place, around)
         faults = tuple(_inside(fault, inline, place) for fault in faults)
         found = (
             replace(found, inputs=_moved(found.inputs, inline), outputs=_moved(found.outputs, inline))
@@ -66,11 +57,10 @@ def _function(reader: Reader, code: Mapping, sources: PythonSources) -> Function
             else None
         )
     else:
-        file = code.get("file")
-        content, path = _file(reader, file, sources)
+        content, path = _text(reader, code.get("file"), files)
         if content is None:
             return None
-        found, faults = lightweight.read(content, wanted.text, path, place)
+        found, faults = lightweight.read(content, wanted.text, path, place, around)
     reader.faults += faults
     reader.broken = reader.broken or has_errors(faults)
     return replace(found, whole=not has_errors(faults)) if found is not None else None
@@ -94,28 +84,17 @@ def _within(span: Span, inline: Scalar) -> Span:
     return Span(whole.file, first, indent + span.column, last, indent + span.end_column)
 
 
-def _file(reader: Reader, node: Node | None, sources: PythonSources) -> tuple[str | None, str]:
-    file = reader.string(node)
-    if file is None or node is None:
+def _text(reader: Reader, node: Node | None, files: Files) -> tuple[str | None, str]:
+    """The text of a python file, and where it is; without a text where there is none, which is told."""
+    found = named_file(reader, node, files)
+    if found is None or node is None:
         return None, ""
-    path = python_path(node.span.file, file)
-    if path is None:
-        reader.fault(
-            "path-outside",
-            f"`{file}` is outside the repository",
-            node.span,
-            "move the file into the repository",
-        )
+    try:
+        return found.content.decode("utf-8-sig").replace("\r\n", "\n"), found.path
+    except UnicodeDecodeError:
+        message = f"`{found.path}` is not encoded as UTF-8"
+        reader.fault("file-not-found", message, node.span, "save it as UTF-8")
         return None, ""
-    content = sources(path)
-    if content is None:
-        reader.fault(
-            "file-not-found",
-            f"there is no readable file `{path}`",
-            node.span,
-            "the path is relative to this document",
-        )
-    return content, path
 
 
 def inputs_of(
@@ -154,6 +133,7 @@ def inputs_of(
 
 def _agree(reader: Reader, given: Input, port: Port) -> Input:
     _compare(reader, given.name, given.type, parse_type(port.type), given.span)
+    given = replace(given, description=given.description or port.description)
     if given.has_default or not port.has_default:
         return replace(given, optional=given.optional or (port.optional and not port.has_default))
     return replace(given, default=port.default, has_default=True)
@@ -179,12 +159,20 @@ def _checked(reader: Reader, port: Input) -> Input:
     """An input with the default that python gives it, which is of its type."""
     fault = literal_fault(port.default, port) if port.has_default else None
     if fault is not None:
-        reader.fault("python-signature", f"the default of {fault[1]}", port.span, fault[2])
+        reader.fault("python-signature", f"the default of {fault.message}", port.span, fault.help)
     return port
 
 
 def _from_port(port: Port) -> Input:
-    return Input(port.name, parse_type(port.type), port.span, port.default, port.has_default, port.optional)
+    return Input(
+        port.name,
+        parse_type(port.type),
+        port.span,
+        port.default,
+        port.has_default,
+        port.optional,
+        port.description,
+    )
 
 
 def outputs_of(
@@ -193,7 +181,7 @@ def outputs_of(
     """The outputs: those of the signature, or the declared ones where they agree with it."""
     ports = {port.name: port for port in function.outputs}
     if "outputs" not in spec.entries:
-        return {port.name: Output(port.name, parse_type(port.type), port.span) for port in function.outputs}
+        return {port.name: _output(port) for port in function.outputs}
     if not function.whole:
         return declared
     meant = set()
@@ -217,7 +205,14 @@ def outputs_of(
                 spec.entries["outputs"].key_span,
                 "declare it, or leave all outputs out",
             )
-    undeclared = {
-        name: Output(name, parse_type(p.type), p.span) for name, p in ports.items() if name not in declared
+    described = {
+        name: replace(
+            given, description=given.description or (ports[name].description if name in ports else "")
+        )
+        for name, given in declared.items()
     }
-    return {**declared, **undeclared}
+    return {**described, **{name: _output(port) for name, port in ports.items() if name not in declared}}
+
+
+def _output(port: Port) -> Output:
+    return Output(port.name, parse_type(port.type), port.span, port.description)

@@ -13,7 +13,7 @@ from typing import Any
 
 from kfgit.diagnostics import Diagnostic, Related
 from kfgit.document import Entry, Mapping, Node, Scalar, Sequence, plain
-from kfgit.model import Name
+from kfgit.model import CLEAR, UNCLEAR, Name, Unclear
 from kfgit.source import Span
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\Z")
@@ -43,18 +43,36 @@ class Reader:
             {key: e for key, e in node.entries.items() if e.key_span not in self.strays}, node.span
         )
 
-    def is_unclear(self, node: Node | None, *maps: str) -> bool:
-        """Whether what seems to be missing in a map may only be misspelt.
+    def unclear(self, node: Node | None, *maps: str) -> Unclear:
+        """What seems to be missing in some maps of a map, and may only stand under a stray key.
 
-        So it is when it has a stray key, or no map where one belongs.
+        Nobody knows anything where there is no map though one belongs, or where it is written twice.
         """
         if not isinstance(node, Mapping):
-            return node is not None
-        if any(key in node.entries and not isinstance(node.entries[key].node, Mapping) for key in maps):
-            return True
-        if not (self.strays or self.doubled):
-            return False
-        return any(e.key_span in self.strays or e.key_span in self.doubled for e in node.entries.values())
+            return UNCLEAR if node is not None else CLEAR
+        unsound = {key for key in maps if key in node.entries and not self._is_sound(node.entries[key])}
+        names: set[str] = set()
+        for _, entry in self.strays_in(node):
+            match entry.node:
+                case Mapping(entries=entries):
+                    names.update(entries)
+                case Sequence(items=items) if any(isinstance(item, Mapping) for item in items):
+                    unsound |= {key for key in maps if key not in node.entries}
+                case _:
+                    pass
+        return Unclear(frozenset(names), frozenset(unsound)) if names or unsound else CLEAR
+
+    def is_unclear(self, node: Node | None) -> bool:
+        """Whether any key that seems to be missing in a map may only be misspelt."""
+        return any(self.strays_in(node)) if isinstance(node, Mapping) else node is not None
+
+    def strays_in(self, node: Node | None) -> Iterator[tuple[str, Entry]]:
+        """The entries of a map that have no business in it."""
+        if self.strays and isinstance(node, Mapping):
+            yield from ((key, e) for key, e in node.entries.items() if e.key_span in self.strays)
+
+    def _is_sound(self, entry: Entry) -> bool:
+        return isinstance(entry.node, Mapping) and entry.key_span not in self.doubled
 
     def fault(self, code: str, message: str, span: Span, help_: str | None = None, *related: Related) -> None:
         """Tells an error and marks the document."""

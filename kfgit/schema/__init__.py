@@ -8,9 +8,9 @@ from another one. Nothing is read from disk: `project` hands the parsed files in
 
 The schemas have notes of our own. `x-kfgit-form` and `x-kfgit-help` name a form for people, `x-kfgit-aliases`
 says what other tools call a key, `x-kfgit-fix` how a name is mended. Rules about keys are `x-kfgit-choice`,
-`-exclusive`, `-only-with`, `-refused`, `-else-last` and `-reserved`; `oneOf`, `dependentSchemas` and `not` say
-them to editors as well as they can, and are dropped here. So is `anyOf`: it helps editors with types, crons
-and the times of a schedule, and `resolve` tells better what is wrong with those.
+`-exclusive`, `-only-with`, `-needs`, `-refused`, `-else-last` and `-reserved`. Editors are told the same by `allOf`,
+`errorMessage` and `defaultSnippets`, which `tests/editor` holds equal to the notes and which are dropped here. By hand
+stands an `allOf` that says of types, crons and times what `resolve` tells better.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from kfgit.schema.accepting import Accepts, compiled
 from kfgit.schema.bundles import COMBINED, Schema, bundle, tighten
 from kfgit.schema.cascades import fault_of, without_cascades
 from kfgit.schema.case import Case
+from kfgit.schema.partial import partial
 from kfgit.schema.refusing import build
 
-__all__ = ["COMBINED", "Schema", "Schemas", "bundled", "strict", "validate"]
+__all__ = ["COMBINED", "Schema", "Schemas", "bundled", "overlay", "strict", "validate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ def validate(document: Node, kind: str, schemas: Schemas) -> tuple[Diagnostic, .
     instance = plain(document)
     if schemas.accepts(instance, kind):
         return ()
-    cases = (_case(error, document) for error in schemas.validator(kind).iter_errors(instance))
+    errors = islice(schemas.validator(kind).iter_errors(instance), 2 * MAX_PER_FILE)
+    cases = (_case(error, document) for error in errors)
     faults = [fault_of(name, case) for name, case in cases if not case.is_told]
     return ordered(fault.diagnostic for fault in without_cascades(faults))
 
@@ -88,6 +90,11 @@ def _case(error: Any, document: Node) -> tuple[str, Case]:
 def bundled(schemas: Schemas, kind: str | None = None) -> Schema:
     """The schema of a kind, or the combined one, in one piece: what other files define stands in `$defs`."""
     return bundle(schemas.files, kind)
+
+
+def overlay(schemas: Schemas) -> Schema:
+    """The combined schema in one piece for documents that may leave out what their base says."""
+    return partial(schemas.files)
 
 
 def strict(schemas: Schemas, kind: str) -> Schema:

@@ -51,7 +51,7 @@ def _label(target: str) -> str:
 
 
 _TEMPLATE = {"$ref": "#/$defs/common.template"}
-_FOR_EDITORS = frozenset({"anyOf", "oneOf", "dependentSchemas", "not"})
+_FOR_EDITORS = frozenset({"allOf", "anyOf", "not", "errorMessage", "defaultSnippets"})
 
 
 def tighten(files: MappingOf[str, Schema], kind: str) -> Schema:

@@ -24,6 +24,9 @@ def without_cascades(faults: list[Fault]) -> Iterator[Fault]:
     """Those that do not follow from others; of several at one value the first in rank."""
     unknown = [fault for fault in faults if fault.error == "unknown-key"]
     meant = {(fault.path, key) for fault in unknown for key in fault.keys}
+    # What was chosen in vain stands for what may be chosen.
+    refused = [fault for fault in faults if fault.error == "refused-key"]
+    meant |= {(fault.path, key) for fault in refused for key in fault.keys}
     # A key that resembles nothing was meant as one of those that the map needs.
     strange = {fault.path for fault in unknown if not fault.keys}
     choices = [fault for fault in faults if fault.error == "missing-choice" and fault.path in strange]
@@ -36,15 +39,16 @@ def without_cascades(faults: list[Fault]) -> Iterator[Fault]:
         if fault.error in VALUE_ERRORS:
             first = values.setdefault(fault.path, fault)
             values[fault.path] = min(first, fault, key=lambda f: rank.index(f.error))
-        elif not _follows(fault, meant, unclear if fault.error == "misplaced-key" else clashing):
+        elif not _follows(fault, meant, clashing, unclear):
             yield fault
     yield from values.values()
 
 
-def _follows(fault: Fault, meant: set[tuple[Path, str]], broken: set[Path]) -> bool:
+def _follows(fault: Fault, meant: set[tuple[Path, str]], clashing: set[Path], unclear: set[Path]) -> bool:
     """Whether a missing or misplaced key is only what another mistake at the same map looks like."""
     if not fault.error.startswith("mis"):
         return False
+    broken = {"missing-key": set[Path](), "misplaced-key": unclear}.get(fault.error, clashing)
     return fault.path in broken or any((fault.path, key) in meant for key in fault.keys)
 
 

@@ -20,12 +20,17 @@ def _tell_unknown(case: Case) -> _About:
     alias = case.schema.get("x-kfgit-aliases", {}).get(key)
     meant = alias if alias in free else close(key, free)
     inner = next((name for name in properties if key in properties[name].get("properties", {})), None)
+    taken = alias or close(key, properties)
     if meant is None and inner is not None:
         meant, help_ = inner, f"`{key}` stands under `{inner}`"
     elif meant is not None:
         help_ = f"did you mean `{meant}`?"
-    else:
+    elif taken is not None:
+        help_ = f"did you mean `{taken}`? it stands here already, so keep one of them"
+    elif free:
         help_ = did_you_mean(key, free, what="keys that may stand here")
+    else:
+        help_ = f"remove `{key}`: {joined(properties, 'and')} are all that may stand here"
     message = f"unknown key `{key}` in {case.subject}"
     return Diagnostic("unknown-key", message, case.key_span(key), help_), (meant,) if meant else ()
 
@@ -63,13 +68,16 @@ def _tell_exclusive(case: Case) -> _About:
 
 def _tell_misplaced(case: Case) -> _About:
     key, companions = case.rule
-    span = case.key_span(key)
-    if companions:
-        message = f"`{key}` is allowed only beside {joined(companions, 'or')}"
-        return Diagnostic("misplaced-key", message, span, f"remove `{key}`"), companions
+    message = f"`{key}` is allowed only beside {joined(companions, 'or')}"
+    return Diagnostic("misplaced-key", message, case.key_span(key), f"remove `{key}`"), companions
+
+
+def _tell_refused(case: Case) -> _About:
+    key: str = case.rule
     reason = case.schema["x-kfgit-refused"][key]
     message = f"{case.schema['x-kfgit-what']} cannot have `{key}`: {reason}"
-    return Diagnostic("misplaced-key", message, span, f"remove `{key}`"), ()
+    choice = tuple(case.schema.get("x-kfgit-choice", ()))
+    return Diagnostic("misplaced-key", message, case.key_span(key), f"remove `{key}`"), choice
 
 
 def _tell_name(case: Case) -> _About:
@@ -78,15 +86,17 @@ def _tell_name(case: Case) -> _About:
     if key in case.schema.get("x-kfgit-reserved", ()):
         return Diagnostic("reserved-name", f"the name `{key}` is reserved", span, "choose another name"), ()
     message = f"`{short(key)}` is not {case.form}"
-    return Diagnostic("bad-format", message, span, mended(key, case.schema)), ()
+    return Diagnostic("bad-format", message, span, mended(key, case.schema) or f"use {case.form}"), ()
 
 
 KEY_ERRORS: dict[str, Callable[[Case], _About]] = {
     "unknown-key": _tell_unknown,
     "missing-key": _tell_missing,
+    "missing-companion": _tell_missing,
     "missing-condition": _tell_condition,
     "missing-choice": _tell_missing_choice,
     "exclusive-keys": _tell_exclusive,
     "misplaced-key": _tell_misplaced,
+    "refused-key": _tell_refused,
     "name": _tell_name,
 }

@@ -27,10 +27,10 @@ def _required(keys: list[str], instance: Any, _schema: Schema) -> Found:
         yield from (("missing-key", (), key) for key in keys if key not in instance)
 
 
-def _dependent(needs: dict[str, list[str]], instance: Any, schema: Schema) -> Found:
-    if isinstance(instance, dict):
-        for key in needs.keys() & instance.keys():
-            yield from _required(needs[key], instance, schema)
+def _needs(needs: dict[str, list[str]], instance: Any, _schema: Schema) -> Found:
+    for key in needs if isinstance(instance, dict) else ():
+        if key in instance:
+            yield from (("missing-companion", (), other) for other in needs[key] if other not in instance)
 
 
 def _choice(keys: list[str], instance: Any, _schema: Schema) -> Found:
@@ -55,9 +55,13 @@ def _only_with(companions: dict[str, list[str]], instance: Any, _schema: Schema)
                 yield "misplaced-key", (), (key, tuple(companions[key]))
 
 
-def _refused(reasons: dict[str, str], instance: Any, _schema: Schema) -> Found:
-    if isinstance(instance, dict):
-        yield from (("misplaced-key", (), (key, ())) for key in instance if key in reasons)
+def _refused(reasons: dict[str, str], instance: Any, schema: Schema) -> Found:
+    """Of keys that together are the wrong choice the first is told."""
+    told: set[str] = set()
+    for key in instance if isinstance(instance, dict) else ():
+        if key in reasons and not ("x-kfgit-choice" in schema and reasons[key] in told):
+            told.add(reasons[key])
+            yield "refused-key", (), key
 
 
 def _else_last(_value: Any, instance: Any, _schema: Schema) -> Found:
@@ -100,11 +104,11 @@ _FORMATS: dict[str, Callable[[str], bool]] = {"date-time": _is_time, "regex": _i
 
 RULES: dict[str, Rule] = {
     "required": _required,
-    "dependentRequired": _dependent,
     "format": _format,
     "x-kfgit-choice": _choice,
     "x-kfgit-exclusive": _exclusive,
     "x-kfgit-only-with": _only_with,
+    "x-kfgit-needs": _needs,
     "x-kfgit-refused": _refused,
     "x-kfgit-else-last": _else_last,
     "x-kfgit-reserved": _reserved,

@@ -13,21 +13,41 @@ from kfgit.schema.words import SHORT, close, flow, found, joined, mended, short
 
 
 def _tell_type(case: Case) -> Diagnostic:
+    if _is_reference(case):
+        return _tell_reference(case)
     types: list[str] = [case.rule] if isinstance(case.rule, str) else case.rule
     expected = case.form or " or ".join(_EXPECTED[name] for name in types)
     message = f"{case.subject} must be {expected}, not {found(case.value)}"
     return case.diagnostic("wrong-type", message, _type_help(case, types))
 
 
-def _type_help(case: Case, types: list[str]) -> str | None:
+def _type_help(case: Case, types: list[str]) -> str:
     node = case.node()
     if isinstance(node, Scalar) and node.origins:
         return "a scalar that is exactly one `{{ … }}` has the type of its value, anything else is a string"
     if case.value is None:
         return "write a value, or remove the key"
     if isinstance(case.value, str):
-        return _string_help(case.value, types) or case.schema.get("x-kfgit-help") or _example(case)
-    return case.schema.get("x-kfgit-help") or _quote_help(case, types) or _example(case)
+        told = _string_help(case.value, types) or case.schema.get("x-kfgit-help") or _example(case)
+        return told or _form(case, types)
+    return case.schema.get("x-kfgit-help") or _quote_help(case, types) or _example(case) or _form(case, types)
+
+
+def _is_reference(case: Case) -> bool:
+    """Whether a runtime reference stands where no reference may stand."""
+    text = case.value.replace("$$(", "") if isinstance(case.value, str) else ""
+    return _REFERENCE.search(text) is not None and "reference" not in (case.form or "")
+
+
+def _tell_reference(case: Case) -> Diagnostic:
+    message = f"{case.subject} cannot hold a reference"
+    return case.diagnostic(
+        "reference-not-allowed", message, "write the value, or choose it with `{{ vars.… }}`"
+    )
+
+
+def _form(case: Case, types: list[str]) -> str:
+    return f"write {case.form or ' or '.join(_EXPECTED[name] for name in types)}"
 
 
 def _string_help(value: str, types: list[str]) -> str | None:
@@ -57,18 +77,25 @@ def _example(case: Case) -> str | None:
 
 
 def _tell_value(case: Case) -> Diagnostic:
+    if _is_reference(case):
+        return _tell_reference(case)
     allowed: list[str] = [case.schema["const"]] if "const" in case.schema else case.rule
     listed = joined([item or '""' for item in allowed], "or")
     if not isinstance(case.value, str):
-        return case.diagnostic("wrong-type", f"{case.subject} must be {listed}, not {found(case.value)}")
+        message = f"{case.subject} must be {listed}, not {found(case.value)}"
+        return case.diagnostic("wrong-type", message, f"write {listed}")
     meant = allowed[0] if len(allowed) == 1 else close(case.value, allowed)
     message = f"{case.subject} must be {listed}, not `{short(case.value)}`"
-    return case.diagnostic("bad-value", message, f"did you mean `{meant}`?" if meant else None)
+    way_out = f"did you mean `{meant}`?" if meant else f"write one of them: {joined(allowed, 'or')}"
+    return case.diagnostic("bad-value", message, way_out)
 
 
 def _tell_pattern(case: Case) -> Diagnostic:
+    if _is_reference(case):
+        return _tell_reference(case)
     message = f"{case.subject} must be {case.form}, not `{short(case.value)}`"
-    help_ = mended(case.value, case.schema) or case.schema.get("x-kfgit-help") or _example(case)
+    told = mended(case.value, case.schema) or case.schema.get("x-kfgit-help") or _example(case)
+    help_ = told or f"write {case.form}"
     return case.diagnostic("bad-format", message, help_)
 
 
@@ -114,4 +141,5 @@ _EXPECTED = {
 }
 _WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _WORDS |= {"true": "true", "false": "false"}
+_REFERENCE = re.compile(r"\$\((inputs|outputs|tasks|item|loops|run|workspace)\b")
 _NUMERIC = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?\Z")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -36,6 +37,7 @@ def found(value: Any) -> str:
 
 def mended(name: str, schema: Schema) -> str | None:
     """A name made legal, where the schema says how."""
+    name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     match schema.get("x-kfgit-fix"):
         case "name":
             mended = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63].rstrip("-")

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from kfgit.template.faults import Fault, TemplateFault, sentence
+from kfgit.template.faults import Fault, TemplateFault, remedy, sentence
 from kfgit.template.files import Generated, generate
-from kfgit.template.grammar import HELD, KFP_PLACEHOLDER, NO_COMMENT, check, unknown_word
-from kfgit.template.sandbox import MAX_OUTPUT, SCOPE, sandbox
+from kfgit.template.grammar import NO_COMMENT, check, held_back, restored, unknown_word
+from kfgit.template.sandbox import SCOPE, sandbox
+from kfgit.template.weighing import WEIGHED, weigh
+from kfgit.template.work import MAX_OUTPUT, Work, weight
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -29,8 +31,10 @@ __all__ = [
     "Generated",
     "Rendered",
     "TemplateFault",
+    "Work",
     "generate",
     "is_template",
+    "remedy",
     "render",
 ]
 
@@ -49,12 +53,15 @@ def is_template(text: str) -> bool:
     """Whether a scalar holds anything for Jinja to do."""
     if "{" not in text:
         return False
-    bare = KFP_PLACEHOLDER.sub("", text) if "{{$" in text else text
+    bare = held_back(text, lambda _: "") if "{{$" in text else text
     return "{{" in bare or "{%" in bare
 
 
-def render(text: str, scope: Mapping[str, Any]) -> Rendered | TemplateFault:
-    """Renders one scalar. Exactly one `{{ … }}` keeps its value's native type; anything else is a string."""
+def render(text: str, scope: Mapping[str, Any], work: Work | None = None) -> Rendered | TemplateFault:
+    """Renders one scalar. Exactly one `{{ … }}` keeps its value's native type; anything else is a string.
+
+    `work` is what all scalars of an environment may cost together.
+    """
     if not is_template(text):
         return Rendered(text, ())
     import jinja2  # noqa: PLC0415 - 40 ms that only templates need
@@ -68,18 +75,16 @@ def render(text: str, scope: Mapping[str, Any]) -> Rendered | TemplateFault:
         return f"\ue000{len(held) - 1}\ue001"
 
     try:
-        compiled = _compile(KFP_PLACEHOLDER.sub(hold, text))
-        value = compiled.evaluate(scope)
+        compiled = _compile(held_back(text, hold))
+        value = compiled.evaluate(scope, work or Work())
     except Fault as fault:
         return fault.fault
     except jinja2.TemplateSyntaxError as fault:
         return TemplateFault("template-syntax", f"the template cannot be read: {sentence(fault.message)}")
-    except jinja2.TemplateError as fault:
-        return TemplateFault("template-failed", f"the template cannot be rendered: {sentence(fault.message)}")
-    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError) as fault:
+    except Exception as fault:  # noqa: BLE001 - whatever a template's own code raises is its fault
         return TemplateFault("template-failed", f"the template cannot be rendered: {sentence(str(fault))}")
     if isinstance(value, str) and held:
-        value = HELD.sub(lambda m: held[int(m.group(1))] if int(m.group(1)) < len(held) else "", value)
+        value = restored(value, held)
     return Rendered(value, compiled.used)
 
 
@@ -89,11 +94,12 @@ class _Compiled:
     expression: Any
     used: tuple[str, ...]
 
-    def evaluate(self, scope: Mapping[str, Any]) -> Any:
+    def evaluate(self, scope: Mapping[str, Any], work: Work) -> Any:
+        sandbox(NO_COMMENT).work = work
         if self.expression is not None:
-            return _plain(self.expression(**scope))
+            return _plain(self.expression(**scope, **{WEIGHED: work.weighed}), work)
         out, size = [], 0
-        for piece in self.template.generate(**scope):
+        for piece in self.template.generate(**scope, **{WEIGHED: work.weighed}):
             size += len(piece)
             if size > MAX_OUTPUT:
                 raise Fault(
@@ -120,11 +126,22 @@ def _compile(text: str) -> _Compiled:
             raise unknown_word(unknown.group(1), unknown.group(2)) from None
         raise
     used = tuple(dict.fromkeys(check(tree)))
+    weigh(tree)
     single = _single_expression(tree)
     if single is None:
         return _Compiled(environment.from_string(tree), None, used)
-    source = text.strip()[2:-2].strip("-+").strip()
-    return _Compiled(None, environment.compile_expression(source, undefined_to_none=False), used)
+    return _Compiled(None, _expression(environment, single), used)
+
+
+def _expression(environment: Any, single: nodes.Expr) -> Any:
+    """As `Environment.compile_expression` does it, of the very tree that was checked."""
+    from jinja2 import nodes as kinds  # noqa: PLC0415 - see render
+    from jinja2.environment import TemplateExpression  # noqa: PLC0415 - see render
+
+    body: list[nodes.Node] = [kinds.Assign(kinds.Name("result", "store"), single, lineno=1)]
+    return TemplateExpression(
+        environment.from_string(kinds.Template(body, lineno=1)), undefined_to_none=False
+    )
 
 
 def _single_expression(tree: nodes.Template) -> nodes.Expr | None:
@@ -137,24 +154,31 @@ def _single_expression(tree: nodes.Template) -> nodes.Expr | None:
             return None
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, work: Work) -> Any:
     """A value of an expression as JSON data; an undefined one raises, a generator or an object does not pass."""
     import jinja2  # noqa: PLC0415 - see render
 
     if isinstance(value, jinja2.Undefined):
         str(value)
+    if isinstance(value, Mapping | list | tuple):
+        work.spend(_PER_NODE * weight(value, MAX_VALUE))
+    elif isinstance(value, str):
+        work.spend(weight(value, MAX_OUTPUT))
+    return _data(value)
+
+
+# A list or map from a variable becomes part of a document: each value in it costs more than a character.
+MAX_VALUE = 400_000
+_PER_NODE = 5
+
+
+def _data(value: Any) -> Any:
     if isinstance(value, str):
-        if len(value) > MAX_OUTPUT:
-            raise Fault(
-                TemplateFault(
-                    "template-too-large", f"the rendered text is longer than {MAX_OUTPUT:,} characters"
-                )
-            )
         return str(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _data(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_data(item) for item in value]
     raise Fault(TemplateFault("template-failed", "the template gives no text, number, list or map"))

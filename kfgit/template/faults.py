@@ -22,6 +22,20 @@ class Fault(Exception):
         self.fault = fault
 
 
+# What helps where a fault itself says nothing better.
+_REMEDIES = {
+    "template-syntax": "an expression is `{{ vars.x }}`, a choice `{% if vars.x %}…{% endif %}`",
+    "template-failed": "look at the values that the template is given: `kfgit render --explain` names their places",
+    "template-too-large": "a template names or joins values; what is large belongs into a file or a task",
+    "template-not-allowed": "only expressions, filters and `{% if %}` may stand in a value",
+}
+
+
+def remedy(fault: TemplateFault) -> str | None:
+    """The way out of a fault."""
+    return fault.help or _REMEDIES.get(fault.code)
+
+
 def sentence(text: str | None) -> str:
     """What a library says, as the middle of one of our sentences."""
     first = (text or "unknown fault").split("\n")[0].rstrip(".")[:200]

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kfgit.template.faults import Fault, TemplateFault, sentence
-from kfgit.template.grammar import FILE_COMMENT, FILE_NODES, HELD, KFP_PLACEHOLDER, check
+from kfgit.template.grammar import FILE_COMMENT, FILE_NODES, check, held_back, restored
 from kfgit.template.sandbox import sandbox
+from kfgit.template.weighing import WEIGHED, weigh
+from kfgit.template.work import Work
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -24,6 +26,7 @@ class Generated:
 
 
 MAX_GENERATED = 2_000_000
+MAX_LINES = 50_000
 _MAX_STEPS = 100_000
 _MARK = re.compile("\ue002([0-9]+)\ue003")
 
@@ -40,31 +43,32 @@ def generate(text: str, scope: Mapping[str, Any]) -> Generated | tuple[TemplateF
 
     if any("\ue000" <= char <= "\uf8ff" for char in text):
         return TemplateFault("yaml-character", "a template holds no private-use characters"), 1
+    if text.count("\n") > MAX_LINES:
+        return TemplateFault("template-too-large", f"the template has more than {MAX_LINES:,} lines"), 1
     environment = sandbox(FILE_COMMENT)
+    environment.work = work = Work()
     try:
-        tree = environment.parse(KFP_PLACEHOLDER.sub(hold, text))
+        tree = environment.parse(held_back(text, hold))
         list(check(tree, FILE_NODES))
-        _instrument(tree)
-        pieces = _run(environment.from_string(tree), scope)
+        parts = _instrument(tree)
+        weigh(tree)
+        pieces = _run(environment.from_string(tree), scope, work, parts)
     except Fault as fault:
         return fault.fault, _line_of(fault)
     except jinja2.TemplateSyntaxError as fault:
         return TemplateFault(
             "template-syntax", f"the template cannot be read: {sentence(fault.message)}"
         ), fault.lineno or 1
-    except (jinja2.TemplateError, *_FAILURES) as fault:
+    except Exception as fault:  # noqa: BLE001 - whatever a template's own code raises is its fault
         return TemplateFault(
             "template-failed", f"the template cannot be rendered: {sentence(str(fault))}"
         ), _line_of(fault)
-    whole = HELD.sub(lambda m: held[int(m.group(1))] if int(m.group(1)) < len(held) else "", "".join(pieces))
+    whole = restored("".join(pieces), held)
     return _lined(whole)
 
 
-_FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
-
-
-def _instrument(tree: nodes.Node) -> None:
-    """Marks where the template's lines begin, and counts the steps of its loops."""
+def _instrument(tree: nodes.Node) -> int:
+    """Marks where the template's lines begin, and counts the steps of its loops; returns how many parts it has."""
     from jinja2 import nodes as kinds  # noqa: PLC0415 - see render
 
     for node in tree.find_all(kinds.TemplateData):
@@ -76,15 +80,17 @@ def _instrument(tree: nodes.Node) -> None:
         loop.iter = kinds.Call(
             kinds.Name("__counted__", "load"), [loop.iter], [], None, None, lineno=loop.lineno
         )
+    return sum(1 for _ in tree.find_all(kinds.Node))
 
 
-def _run(compiled: Any, scope: Mapping[str, Any]) -> list[str]:
+def _run(compiled: Any, scope: Mapping[str, Any], work: Work, parts: int) -> list[str]:
     steps = 0
 
     def counted(items: Any) -> Iterator[Any]:
         nonlocal steps
         for item in items:
             steps += 1
+            work.spend(parts)
             if steps > _MAX_STEPS:
                 raise Fault(
                     TemplateFault("template-too-large", f"the loops take more than {_MAX_STEPS:,} steps")
@@ -92,7 +98,8 @@ def _run(compiled: Any, scope: Mapping[str, Any]) -> list[str]:
             yield item
 
     pieces, size = [], 0
-    for piece in compiled.generate({**scope, "range": _short_range, "__counted__": counted}):
+    given = {**scope, "range": _short_range, "__counted__": counted, WEIGHED: work.weighed}
+    for piece in compiled.generate(given):
         size += len(piece)
         if size > MAX_GENERATED:
             raise Fault(

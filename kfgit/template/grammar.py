@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kfgit.diagnostics import did_you_mean
@@ -12,7 +12,12 @@ from kfgit.template.faults import Fault, TemplateFault
 if TYPE_CHECKING:
     from jinja2 import nodes
 
-_MAX_NODES = 500
+MAX_NODES = 500
+MAX_FILE_NODES = 5_000
+# Python compiles no deeper blocks, and no deeper expressions, than these by far.
+_MAX_DEPTH = 60
+_MAX_BLOCKS = 12
+_MAX_INT = 10**30
 
 FILTERS = frozenset(
     "abs capitalize default d first float int join last length count list lower max min replace reverse round"
@@ -32,32 +37,69 @@ FILE_NODES = NODES | {"For", "Assign"}
 NO_COMMENT = ("\ue004", "\ue005")
 FILE_COMMENT = ("{#", "#}")
 KFP_PLACEHOLDER = re.compile(r"\{\{\$.*?\}\}", re.DOTALL)
-HELD = re.compile("\ue000([0-9]+)\ue001")
+_HELD = re.compile("\ue000([0-9]{1,9})\ue001")
+
+
+def held_back(text: str, hold: Callable[[re.Match[str]], str]) -> str:
+    """The text with KFP's own placeholders replaced; past the last `}}` nothing is looked for, however much opens."""
+    end = text.rfind("}}") + 2
+    return KFP_PLACEHOLDER.sub(hold, text[:end]) + text[end:] if end > 1 else text
+
+
+def restored(text: str, held: Sequence[str]) -> str:
+    """The text with the placeholders that were held back."""
+    return _HELD.sub(lambda m: held[int(m.group(1))] if int(m.group(1)) < len(held) else "", text)
 
 
 def check(tree: nodes.Node, allowed: frozenset[str] = NODES) -> Iterator[str]:
-    """Refuses what is not in the grammar; yields the variables used as dotted paths."""
-    pending: list[nodes.Node] = [tree]
+    """Refuses what is not in the grammar, or too deep or too large; yields the variables used as dotted paths."""
+    most = MAX_FILE_NODES if allowed is FILE_NODES else MAX_NODES
+    pending: list[tuple[nodes.Node, int, int]] = [(tree, 0, 0)]
     seen = 0
     while pending:
-        node = pending.pop()
+        node, depth, blocks = pending.pop()
         seen += 1
-        if seen > _MAX_NODES:
-            raise Fault(TemplateFault("template-too-large", "the template has too many parts"))
         name = type(node).__name__
+        blocks += name in {"For", "If"}
+        if seen > most or depth > _MAX_DEPTH or blocks > _MAX_BLOCKS:
+            raise Fault(TemplateFault("template-too-large", "the template has too many parts"))
         if name not in allowed:
             raise Fault(_not_allowed(name))
-        if name == "Filter" and node.name not in FILTERS:  # type: ignore[attr-defined]
-            raise unknown_word("filter", node.name)  # type: ignore[attr-defined]
-        if name == "Test" and node.name not in TESTS:  # type: ignore[attr-defined]
-            raise unknown_word("test", node.name)  # type: ignore[attr-defined]
-        if name == "Call" and not (allowed is FILE_NODES and _is_range(node)):
-            _check_call(node)
+        below = _checked(node, name, allowed)
         path = _path(node)
         if path is not None:
+            _check_name(path.partition(".")[0])
             yield path
         else:
-            pending.extend(reversed(list(node.iter_child_nodes())))
+            pending.extend((child, depth + 1, blocks) for child in reversed(below))
+
+
+def _check_name(name: str) -> None:
+    """What runs a template has names of its own, which it does not show."""
+    if name == "range" or name.startswith("__"):
+        raise Fault(TemplateFault("unknown-variable", f"there is no variable `{name}` in templates"))
+
+
+def _checked(node: Any, name: str, allowed: frozenset[str]) -> list[nodes.Node]:
+    """What is below a node of an allowed kind, after a look at its own words."""
+    match name:
+        case "Filter" if node.name not in FILTERS:
+            raise unknown_word("filter", node.name)
+        case "Test" if node.name not in TESTS:
+            raise unknown_word("test", node.name)
+        case "Const" if _is_too_large(node.value):
+            raise Fault(TemplateFault("template-too-large", "the number is too large"))
+        case "Call" if allowed is FILE_NODES and _is_range(node):
+            return [below for below in node.iter_child_nodes() if below is not node.node]
+        case "Call":
+            _check_call(node)
+        case _:
+            pass
+    return list(node.iter_child_nodes())
+
+
+def _is_too_large(value: object) -> bool:
+    return isinstance(value, int | float) and not -_MAX_INT <= value <= _MAX_INT
 
 
 def unknown_word(what: str, name: str) -> Fault:

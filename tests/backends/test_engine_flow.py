@@ -273,6 +273,18 @@ def test_cancel_stops_what_runs_and_starts_nothing_but_the_exit_task() -> None:
     }
 
 
+def test_an_exit_pipeline_runs_as_a_whole_after_a_cancel() -> None:
+    inner = dag({"x": task("c"), "each": task("c", after=["x"]), "z": task("c", after=["each"], always=True)})
+    tasks = {
+        "exit-handler-1": task("body"),
+        "bye": task("last", after=["exit-handler-1"], always=True),
+    }
+    worker = ready(package({**JOB, "body": dag({"a": task("c")}), "last": inner}, dag(tasks)))
+    worker.cancel()
+    assert worker.to_end().state == "CANCELED"
+    assert worker.executed == ["exit-handler-1/a", "bye/x", "bye/each", "bye/z"]
+
+
 def test_ignore_upstream_failure_is_no_exit_task_to_cancel() -> None:
     worker = ready(package(JOB, dag({"a": task("c"), "b": task("c", after=["a"], always=True)})))
     worker.cancel()

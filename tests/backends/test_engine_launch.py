@@ -110,6 +110,14 @@ def test_a_cache_key_replaces_everything_else_and_caching_can_be_off() -> None:
     assert command(cache=False).fingerprint is None
 
 
+def test_a_claim_with_a_made_up_name_is_never_taken_from_the_cache() -> None:
+    claim = container(image="argostub/createpvc")
+    assert command(executor=claim).fingerprint is None
+    root = dag({"t": task("c", {"pvc_name": const("corpus")}, **CACHE)})
+    named = ready(package({"c": job({"pvc_name": STR})}, root, executors={"exec-c": claim}))
+    assert named.command("t").fingerprint is not None
+
+
 def test_image_and_resources_are_resolved_and_nothing_else() -> None:
     executor = container(
         image="{{$.inputs.parameters['base_image']}}",

@@ -784,6 +784,19 @@ def test_a_container_task_runs_in_its_image(
     assert worker.parity(command, worker.settle(contained)) == ()
 
 
+def test_a_container_that_is_given_the_workspace_has_it_mounted(
+    contained: WorkerSettings, place: AttemptPlace, tmp_path: Path
+) -> None:
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    shared = replace(contained, workspace=folder)
+    mount = f"type=bind,source={folder},target={folder}"
+    run(shell("true", given={"n": 3.0, "dir": f"{folder}/data"}), place, shared)
+    assert mount in calls(shared)[-1]
+    run(shell("true", given={"n": 3.0, "dir": "/elsewhere"}), place, shared)
+    assert mount not in calls(shared)[-1]
+
+
 def test_a_failed_start_of_a_container_names_the_image(
     contained: WorkerSettings, place: AttemptPlace
 ) -> None:
@@ -816,7 +829,7 @@ def test_an_engine_that_does_not_answer(tmp_path: Path, settings: WorkerSettings
         worker.settle(replace(silent, executor="docker"))
 
 
-# --- imports, volumes, parity -------------------------------------------------------------------------------
+# --- imports, parity ----------------------------------------------------------------------------------------
 
 
 def bring(uri: str) -> tuple[Artifact, list[str]]:
@@ -849,14 +862,6 @@ def test_imports(tmp_path: Path) -> None:
     ]:
         with pytest.raises(TaskFailure, match=message):
             bring(uri)
-
-
-def test_volume_components_have_outputs_and_no_program(place: AttemptPlace, settings: WorkerSettings) -> None:
-    image = {"image": "argostub/createpvc"}
-    command = execute(writes={"name": "s"}, executor=image, given={"pvc_name_suffix": "-data"})
-    assert run(command, place, settings).parameters == {"name": "run-1-data"}
-    assert worker.parity(command, settings)
-    assert run(execute(executor={"image": "argostub/deletepvc"}), place, settings) == Outputs()
 
 
 def test_parity_names_what_has_no_effect(settings: WorkerSettings) -> None:

@@ -236,6 +236,9 @@ def test_schema(kfgit: Kfgit) -> None:
     assert whole.json["$schema"].endswith("2020-12/schema")
     assert kfgit("schema", "-o", "json").out == whole.out
     assert kfgit("schema", "pipeline").json == kfgit("schema", "Pipeline").json != whole.json
+    overlay = kfgit("schema", "--overlay").json
+    assert overlay["title"] == "kfgit overlay"
+    assert kfgit("schema", "Pipeline", "--overlay").code == 64
 
 
 def test_explain(kfgit: Kfgit) -> None:
@@ -244,6 +247,16 @@ def test_explain(kfgit: Kfgit) -> None:
     assert "duplicate-key" in told.out
     assert document(kfgit("explain", "duplicate-key", "-o", "json"), "Explanation")["code"] == "duplicate-key"
     assert "How often" in kfgit("explain", "pipeline.spec.tasks.train.retry.max").out
+    for field, said in (
+        ("pipeline.spec.tasks.retry", "tried again"),  # a task's name may be left out
+        ("pipeline.spec.tasks.a.tasks.b.tasks.c.retry", "tried again"),
+        ("component.spec.inputs.type", "artifact type"),
+        ("pipeline.spec.tasks.cache", "type: object or boolean"),
+        ("pipeline.spec.tasks.switch.when", "CEL"),
+        ("environment.spec.patches.target.selector", "labels"),
+    ):
+        assert said in kfgit("explain", field).out
+    assert "`run.spec.trigger`" in kfgit("explain", "run.spec.triger").err
     assert (
         document(kfgit("explain", "Pipeline.spec.tasks", "-o", "json"), "Field")["path"]
         == "Pipeline.spec.tasks"
@@ -266,6 +279,9 @@ def test_init(kfgit: Kfgit, tmp_path: Path, template: str) -> None:
     assert "cd demo" in told.err
     root = tmp_path / "demo"
     assert kfgit("validate", cwd=root).out.startswith("ok: ")
+    for path in json.loads((root / ".vscode" / "settings.json").read_text())["yaml.schemas"]:
+        flags = ["--overlay"] if "overlay" in path else []
+        assert json.loads((root / path).read_text()) == kfgit("schema", *flags).json
     again = kfgit("init", "demo", "--template", template)
     assert (again.code, again.out) == (3, "")
     assert "nothing was written" in again.err
@@ -350,6 +366,8 @@ def test_completion_is_silent_about_what_is_broken(
     for folder in (root, tmp_path):
         assert kfgit(cwd=folder, env=asked).out.strip() == ""
     assert not (tmp_path / ".kfgit").exists()
+    unknown = {**asked, "COMP_WORDS": "kfgit schedules nothing ", "COMP_CWORD": "3"}
+    assert kfgit(cwd=root, env=unknown) == Outcome(0, "", "")
 
 
 def test_the_project_of_the_tests_is_what_it_says(kfgit: Kfgit, project: MakeProject) -> None:

@@ -166,7 +166,7 @@ def test_a_package_as_it_stands(kfgit: Kfgit, project: MakeProject) -> None:
         assert (told.code, told.out) == (64, ""), name
         assert "no KFP package" in told.err
     (root / "hollow.yaml").write_text("pipelineInfo: {name: x}\nroot: {}\n")
-    assert kfgit("run", "hollow.yaml", cwd=root).code == 3
+    assert kfgit("run", "hollow.yaml", cwd=root).code == 64
 
 
 def test_secrets_stay_secret(kfgit: Kfgit, project: MakeProject) -> None:

@@ -158,7 +158,9 @@ def write(blocks: list[Fence], root: Path) -> set[tuple[str, int, str]]:
         target = root / path
         assert not target.exists(), f"{fence.place}: {path} is written twice in one section"
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(fence.text)
+        # JSON has no comments, so the line that names the file is for readers only.
+        is_json = path.endswith((".ipynb", ".json"))
+        target.write_text(fence.text.partition("\n")[2] if is_json else fence.text)
         for line, text in enumerate(fence.text.splitlines(), start=1):
             told |= {(path, line, found[2]) for found in _WRONG.finditer(text)}
     if not (root / "kfgit.yaml").exists():

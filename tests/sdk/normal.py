@@ -2,23 +2,31 @@
 
 Components, executors and Kubernetes settings are written where they are used. Tasks are numbered by their structure: a
 fingerprint that knows no made-up names, refined by those of neighbours until it tells tasks apart. Then inputs and
-outputs called `pipelinechannel--…` are numbered by where their value comes from. Left out are the SDK's version, the
-display names of groups, for which kfgit takes the source's names, and inputs that nothing inside a group reads: the
-SDK hands the operands of a condition to every group below it.
+outputs called `pipelinechannel--…` are numbered by where their value comes from. `Concat` is carried out, as kfgit
+does it. Left out are the SDK's version, the names that groups show where nobody gave them one, inputs that nothing
+inside a group reads (the SDK hands the operands of a condition to every group below it), and the sentences about the
+inputs of claims, and the text that runs a notebook. A node selector that is a constant is labels, whichever way it was
+said.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import json
 import re
+import tarfile
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from kfgit.ir import label_key
+
+_ARCHIVE = re.compile(r"__KFP_EMBEDDED_ARCHIVE_B64 = '([^']*)'\n__KFP_NOTEBOOK_REL_PATH = '([^']*)'\n")
 _CHANNEL = "pipelinechannel--"
 _PLACEHOLDER = re.compile(r"(?<=')pipelinechannel--[^']*(?=')")
-_GROUP = re.compile(r"(condition|condition-branches|for-loop|exit-handler)-\d+")
 _GENERATED = re.compile(r"pipelinechannel--[^'\"]*")
+_COMPONENT_INPUT = re.compile(r'"componentInputParameter": "([^"]*)"')
 
 Json = Any
 
@@ -29,20 +37,30 @@ class _Package(NamedTuple):
     platform: Mapping[str, Json]
 
 
-def normal(spec: Mapping[str, Json], platform: Mapping[str, Json] | None) -> Json:
-    """A pipeline spec and its platform spec as one value that compares by meaning."""
+def normal(
+    spec: Mapping[str, Json], platform: Mapping[str, Json] | None, labels: Mapping[str, str] | None = None
+) -> Json:
+    """A pipeline spec and its platform spec as one value that compares by meaning.
+
+    `labels` are the source's names for tasks, as `ir.Package` has them: a group that shows its own was given none.
+    """
     spec, platform = _numbers(spec), _numbers(platform or {})
     kubernetes = platform.get("platforms", {}).get("kubernetes", {})
+    executors = spec.get("deploymentSpec", {}).get("executors", {})
+    for name, component in {"root": spec["root"], **spec.get("components", {})}.items():
+        for task, definition in component.get("dag", {}).get("tasks", {}).items():
+            if definition["taskInfo"]["name"] == (labels or {}).get(label_key(name, task)):
+                definition["taskInfo"]["name"] = task
     package = _Package(
-        spec.get("components", {}),
-        spec.get("deploymentSpec", {}).get("executors", {}),
-        kubernetes.get("deploymentSpec", {}).get("executors", {}),
+        {name: _undescribed(each, executors) for name, each in spec.get("components", {}).items()},
+        {label: _carried_out(executor) for label, executor in executors.items()},
+        _labelled(kubernetes.get("deploymentSpec", {}).get("executors", {})),
     )
     around = {
         k: v for k, v in spec.items() if k not in {"components", "deploymentSpec", "sdkVersion", "root"}
     }
     rest = {k: v for k, v in kubernetes.items() if k != "deploymentSpec"}
-    _prune(package.components, spec["root"])
+    _prune(package, spec["root"])
     root, _ = _Dag(package, spec["root"], {}).written()
     return {**around, "root": root, **({"platform": rest} if rest else {})}
 
@@ -62,14 +80,95 @@ def _numbers(value: Json) -> Json:
             return value
 
 
-def _prune(components: Mapping[str, Json], component: Json) -> None:
+def _carried_out(executor: Json) -> Json:
+    """An executor whose command line has texts, and choices between texts. Its variables have no order."""
+    container = executor.get("container", {})
+    lists = {
+        key: [_argument(_without_runner(text)) for text in container[key]]
+        for key in ("command", "args")
+        if key in container
+    }
+    if "env" in container:
+        lists["env"] = sorted([{"value": "", **v} for v in container["env"]], key=lambda v: v["name"])
+    return {**executor, "container": {**container, **lists}} if container else executor
+
+
+def _without_runner(program: str) -> str:
+    """The program of a notebook component with the notebook itself, without what runs it, which is each compiler's own."""
+    packed = _ARCHIVE.search(program)
+    if packed is None:
+        return program
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed.group(1))), mode="r:gz") as archive:
+        files = [(member.name, archive.extractfile(member)) for member in archive.getmembers()]
+        notebook = [(name, file.read().decode()) for name, file in files if file is not None]
+    before, _, after = program.partition(packed.group())
+    return f"{before}{notebook}{packed.group(2)}{after[after.rindex('dsl.run_notebook = ') :].partition(chr(10))[2]}"
+
+
+def _argument(text: str) -> Json:
+    if text.startswith('{"Concat"'):
+        return _joined(json.loads(text)["Concat"])
+    if text.startswith('{"IfPresent"'):
+        choice = json.loads(text)["IfPresent"]
+        sides = {side: _texts(choice[side]) for side in ("Then", "Else") if side in choice}
+        return {"IfPresent": {**choice, **sides}}
+    return text
+
+
+def _texts(side: Json) -> list[Json]:
+    return [_argument(text) for text in (side if isinstance(side, list) else [side])]
+
+
+def _joined(items: list[Json]) -> Json:
+    """One text, or a choice between whole texts."""
+    for index, item in enumerate(items):
+        match item:
+            case {"Concat": inner}:
+                return _joined([*items[:index], *inner, *items[index + 1 :]])
+            case {"IfPresent": {"InputName": name, "Then": then, **rest}}:
+                before, after = items[:index], items[index + 1 :]
+                sides = {"Then": then, "Else": rest.get("Else", "")}
+                chosen = {side: [_joined([*before, text, *after])] for side, text in sides.items()}
+                return {"IfPresent": {"InputName": name, **chosen}}
+            case _:
+                pass
+    return "".join(items)
+
+
+def _undescribed(component: Json, executors: Mapping[str, Json]) -> Json:
+    """A component that makes or deletes a claim, without the SDK's sentences about its inputs."""
+    image = executors.get(component.get("executorLabel"), {}).get("container", {}).get("image", "")
+    if not image.startswith("argostub/"):
+        return component
+    kinds = component["inputDefinitions"]
+    parameters = {
+        name: {key: value for key, value in port.items() if key != "description"}
+        for name, port in kinds["parameters"].items()
+    }
+    return {**component, "inputDefinitions": {**kinds, "parameters": parameters}}
+
+
+def _labelled(executors: Mapping[str, Json]) -> Json:
+    """Node selectors that are constants as labels; the SDK writes both, and the backend reads the constant."""
+    found = {}
+    for label, settings in executors.items():
+        match settings:
+            case {"nodeSelector": {"nodeSelectorJson": {"runtimeValue": {"constant": labels}}}}:
+                found[label] = {**settings, "nodeSelector": {"labels": labels}}
+            case _:
+                found[label] = settings
+    return found
+
+
+def _prune(package: _Package, component: Json) -> None:
     """Takes inputs that nothing reads out of every group below."""
     for task in component.get("dag", {}).get("tasks", {}).values():
-        inner = components[task["componentRef"]["name"]]
+        inner = package.components[task["componentRef"]["name"]]
         if "dag" not in inner:
             continue
-        _prune(components, inner)
-        read = json.dumps([list(_read(inner)), task.get("triggerPolicy"), _iterators(task)])
+        _prune(package, inner)
+        facts = [task.get("triggerPolicy"), _iterators(task), _constants(task)]
+        read = json.dumps([list(_read(package, inner)), *facts])
         for kinds in (task.get("inputs", {}), inner.get("inputDefinitions", {})):
             for kind in kinds.values():
                 for name in [
@@ -85,9 +184,11 @@ def _prune(components: Mapping[str, Json], component: Json) -> None:
                 del holder[key]
 
 
-def _read(component: Json) -> Iterator[str]:
-    """The inputs of a component that its tasks read."""
+def _read(package: _Package, component: Json) -> Iterator[str]:
+    """The inputs of a component that its tasks read, or that their settings are looked up in."""
     for task in component["dag"]["tasks"].values():
+        label = package.components[task["componentRef"]["name"]].get("executorLabel")
+        yield from _COMPONENT_INPUT.findall(json.dumps(package.platform.get(label)))
         for given in task.get("inputs", {}).values():
             for source in given.values():
                 yield source.get("componentInputParameter", "")
@@ -96,6 +197,12 @@ def _read(component: Json) -> Iterator[str]:
 
 def _iterators(task: Json) -> list[Json]:
     return [task.get("parameterIterator"), task.get("artifactIterator")]
+
+
+def _constants(task: Json) -> list[Json]:
+    return [
+        source.get("runtimeValue") for given in task.get("inputs", {}).values() for source in given.values()
+    ]
 
 
 def _digest(value: Json) -> str:
@@ -175,6 +282,8 @@ class _Dag:
             if iterator in task:
                 renamed[task[iterator]["itemInput"]] = "item"
         inner, self.outputs[name] = _Dag(self.package, component, renamed).written()
+        if "kubernetes" in inner:
+            inner["kubernetes"] = self._looked_up(inner["kubernetes"])
         result = {
             key: value
             for key, value in task.items()
@@ -206,6 +315,20 @@ class _Dag:
                 return {"taskFinalStatus": {"producerTask": self.names[producer]}}
             case _:
                 return source
+
+    def _looked_up(self, value: Json) -> Json:
+        """Settings of a task, which are looked up in this DAG."""
+        match value:
+            case dict():
+                found = {key: self._looked_up(item) for key, item in value.items()}
+                names = {
+                    k: v for k, v in value.items() if k in {"componentInputParameter", "taskOutputParameter"}
+                }
+                return {**found, **(self._source(names) if names else {})}
+            case list():
+                return [self._looked_up(item) for item in value]
+            case _:
+                return value
 
     def _output(self, producer: str, key: str) -> str:
         return self.outputs[producer].get(key, key)
@@ -271,7 +394,7 @@ class _Shape(NamedTuple):
         if "executorLabel" in component:
             label = component["executorLabel"]
             return [component.get("inputDefinitions"), component.get("outputDefinitions"),
-                    self.package.executors[label], self.package.platform.get(label)]  # fmt: skip
+                    self.package.executors[label], _unnamed(self.package.platform.get(label))]  # fmt: skip
         tasks = component["dag"]["tasks"]
         names = sorted(_digest(self.task(name, task, {})) for name, task in tasks.items())
         return [
@@ -279,6 +402,19 @@ class _Shape(NamedTuple):
             _ports(component.get("outputDefinitions", {})),
             names,
         ]
+
+
+def _unnamed(settings: Json) -> Json:
+    """Settings without the names of tasks and channels."""
+    match settings:
+        case dict():
+            return {k: "" if k == "producerTask" else _unnamed(v) for k, v in settings.items()}
+        case list():
+            return [_unnamed(item) for item in settings]
+        case str():
+            return _anonymous(settings)
+        case _:
+            return settings
 
 
 def _ports(kinds: Mapping[str, Json]) -> list[str]:
@@ -292,7 +428,7 @@ def _ports(kinds: Mapping[str, Json]) -> list[str]:
 def _shown(name: str, task: Mapping[str, Json]) -> str:
     """The display name of a task, where somebody gave it one."""
     shown: str = task["taskInfo"]["name"]
-    return "" if shown == name or _GROUP.match(name) else shown
+    return "" if shown == name else shown
 
 
 def _producers(task: Mapping[str, Json]) -> list[tuple[str, str, str]]:

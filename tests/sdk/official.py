@@ -109,6 +109,10 @@ class Sdk:
         answer = self._ask({"do": "load", "text": package})
         return answer["spec"], answer["platform"] or None
 
+    def surface(self) -> dict[str, list[str]]:
+        """What a program can say: public names with their parameters, methods of tasks as `task.NAME`."""
+        return self._ask({"do": "surface"})
+
     def _ask(self, question: dict[str, str]) -> dict[str, Any]:
         ask, hear = self._process.stdin, self._process.stdout
         assert ask is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from kfgit.ir import Package
 from tests import compiling
 from tests.ir_linter import parsed, problems
 from tests.sdk.normal import normal
-from tests.sdk.official import Sdk
+from tests.sdk.official import Refused, Sdk
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests" / "cases" / "compile"
@@ -49,3 +50,17 @@ def test_it_is_read(kind: str, name: str | None, sdk: Sdk) -> None:
         spec, platform = sdk.load(package.to_yaml())
         assert normal(spec, platform) == normal(MessageToDict(parsed(package)), package.platform)
         assert problems(package) == []
+
+
+def test_the_sdk_knows_two_namespaces_of_artifact_types(sdk: Sdk) -> None:
+    """Servers take any, and so does kfgit; what the SDK says of others is recorded here."""
+    component = {"inputs": {"page": {"type": "web.Page"}}, "container": {"image": "c"}}
+    task = {"component": component, "inputs": {"page": "$(inputs.page)"}}
+    pipeline = {
+        "apiVersion": "kfgit.dev/v1", "kind": "Pipeline", "metadata": {"name": "pages"},
+        "spec": {"inputs": {"page": {"type": "web.Page"}}, "tasks": {"show": task}},
+    }  # fmt: skip
+    package = compiling.texts({"pages.yaml": json.dumps(pipeline)}, PAIRS)["pages"]
+    assert problems(package) == []
+    with pytest.raises(Refused, match="must belong to `system` or `google` namespace"):
+        sdk.load(package.to_yaml())

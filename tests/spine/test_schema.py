@@ -123,24 +123,40 @@ VALID = {
         limits: {cpu: 2500m, memory: 1.5Gi}
         accelerator: {resource: nvidia.com/mig-1g.10gb, count: 1, model: A100}
       kubernetes:
-        secretAsEnv: [{secretName: slack, keyToEnv: {token: TOKEN}, optional: true}]
-        secretAsVolume: [{secretName: certs, mountPath: /certs}]
-        configMapAsEnv: [{configMapName: settings, keyToEnv: {a: A}}]
-        configMapAsVolume: [{configMapName: settings, mountPath: /settings}]
-        fieldPathAsEnv: {POD_IP: status.podIP}
-        pvcMount: [{pvcName: $(inputs.x), mountPath: /data, subPath: a}]
-        createPvc: [{pvcNameSuffix: -a, accessModes: [ReadWriteOnce], size: 5Gi, storageClassName: fast}]
-        deletePvc: [scratch]
-        genericEphemeralVolume:
-          - {volumeName: v, mountPath: /v, accessModes: [ReadWriteOnce], size: 5Gi, metadata: {labels: {a: b}}}
-        emptyDirMounts: [{volumeName: shm, mountPath: /dev/shm, medium: Memory, sizeLimit: 1Gi}]
+        secrets:
+          - {name: slack, env: {TOKEN: token}, optional: true}
+          - {name: $(inputs.x), mountPath: /certs}
+        configMaps: [{name: settings, env: {A: a}, mountPath: /settings}]
+        fieldPaths: {POD_IP: status.podIP}
+        pvcs: [{name: $(inputs.x), mountPath: /data, subPath: a}]
+        ephemeralVolumes:
+          - {name: v, mountPath: /v, accessModes: [ReadWriteOnce], size: 5Gi, storageClassName: "", labels: {a: b}}
+        emptyDirs: [{name: shm, mountPath: /dev/shm, medium: Memory, sizeLimit: 1Gi}]
         nodeSelector: {cloud.google.com/gke-accelerator: nvidia-l4}
-        nodeAffinity: [{matchExpressions: [{key: zone, operator: In, values: [a]}], weight: 5}]
-        tolerations: [{key: gpu, operator: Exists, effect: NoSchedule, tolerationSeconds: 5}]
-        podMetadata: {labels: {team: growth}, annotations: {example.com/a: b}}
+        nodeAffinity:
+          - {matchExpressions: [{key: zone, operator: In, values: [a]}], weight: 5}
+          - requiredDuringSchedulingIgnoredDuringExecution:
+              nodeSelectorTerms: [{matchFields: [{key: metadata.name, operator: In, values: [a]}]}]
+          - $(inputs.x)
+        tolerations: [{key: gpu, operator: Exists, effect: NoExecute, tolerationSeconds: 5}, $(inputs.x)]
+        podLabels: {team: growth}
+        podAnnotations: {example.com/a: b}
         imagePullPolicy: IfNotPresent
         imagePullSecrets: [registry]
         securityContext: {runAsUser: 1000, runAsGroup: 1000, runAsNonRoot: true}
+    dynamic:
+      component: c
+      kubernetes: {nodeSelector: $(inputs.x), nodeAffinity: $(inputs.x), tolerations: $(inputs.x)}
+    volume:
+      createPvc:
+        nameSuffix: -a
+        accessModes: [ReadWriteOnce]
+        size: 5Gi
+        storageClassName: fast
+        volumeName: pv
+        annotations: {example.com/a: b}
+        dataSource: {apiGroup: snapshot.storage.k8s.io, kind: VolumeSnapshot, name: s}
+    gone: {deletePvc: {name: $(tasks.volume.outputs.name)}, after: [heavy], cache: false}
   onExit: {component: report, inputs: {status: $(run.status)}, cache: false}
 """,
     ),
@@ -510,7 +526,7 @@ def test_a_bundle_is_the_same_each_time() -> None:
 
 def test_beside_a_reference_stand_no_keywords_that_it_has_too() -> None:
     """References are inlined by laying what stands beside over them, so nothing but notes may be in both."""
-    notes = {"title", "description", "examples", "default", "x-kfgit-form", "x-kfgit-help"}
+    notes = {"title", "description", "examples", "default", "x-kfgit-form", "x-kfgit-help", "errorMessage"}
     whole = bundled(SCHEMAS)
     for part in subschemas({**whole, "$defs": whole["$defs"]}):
         if isinstance(part.get("$ref"), str):

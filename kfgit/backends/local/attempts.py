@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,7 +49,9 @@ class Attempts:
 
     def settle(self) -> None:
         """Looks once for the tools that attempts need; raises `TaskFailure` where one was asked for and is missing."""
-        self._settings = self._job.work.settle(self._job.settings)
+        settled = self._job.work.settle(self._job.settings)
+        self._settings = replace(settled, workspace=self._job.workspace)
+        self.notes.update(dict.fromkeys(worker.run_parity(self._job.run.package)))
 
     def carry_out(self, command: Execute | Import | Stop) -> None:
         """Begins or stops an attempt; what comes of it is sent as a signal."""

@@ -34,6 +34,16 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True)
+class Mount:
+    """A volume: a folder of this machine, or memory, at a path of the container."""
+
+    source: Path
+    target: str
+    readonly: bool = False
+    memory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     """One attempt as a container. `private` names a file that may hold secrets until the container has started."""
 
@@ -45,6 +55,7 @@ class Container:
     readable: tuple[Path, ...]
     private: Path
     pull: str | None = None
+    mounts: tuple[Mount, ...] = ()
 
 
 def find(wanted: str, path: str | None) -> Engine | None:
@@ -85,8 +96,9 @@ def command_line(engine: Engine, container: Container) -> tuple[str, ...]:
     """The client's arguments. The image's own entrypoint is replaced, as KFP's launcher replaces it."""
     program, *rest = container.argv
     mounts = [
-        *((path, "") for path in container.writable),
-        *((path, "readonly") for path in container.readable),
+        *(Mount(path, str(path)) for path in container.writable),
+        *(Mount(path, str(path), readonly=True) for path in container.readable),
+        *container.mounts,
     ]
     parts = [
         str(engine.binary),
@@ -99,8 +111,8 @@ def command_line(engine: Engine, container: Container) -> tuple[str, ...]:
     ]
     if container.pull is not None:
         parts += ["--pull", {"Always": "always", "Never": "never"}.get(container.pull, "missing")]
-    for path, mode in mounts:
-        parts += ["--mount", _mount(path, mode)]
+    for mount in mounts:
+        parts += ["--mount", _mount(mount)]
     for name in container.variables:
         parts += [] if _is_the_clients(name) else ["--env", name]
     if any(_is_the_clients(name) for name in container.variables):
@@ -142,9 +154,10 @@ def send(engine: Engine, name: str, number: int) -> None:
         return
 
 
-def _mount(path: Path, mode: str) -> str:
+def _mount(mount: Mount) -> str:
     """`--mount` takes one line of CSV, so that colons and commas in a path are safe."""
-    fields = ["type=bind", f"source={path}", f"target={path}", *([mode] if mode else [])]
+    fields = ["type=tmpfs"] if mount.memory else ["type=bind", f"source={mount.source}"]
+    fields += [f"target={mount.target}", *(["readonly"] if mount.readonly else [])]
     return ",".join(
         '"' + each.replace('"', '""') + '"' if set(each) & set(',"\n') else each for each in fields
     )

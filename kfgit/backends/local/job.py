@@ -56,3 +56,8 @@ class Job:
     def folder(self) -> Path:
         """The run's folder."""
         return self.folders.run(self.run.folder)
+
+    @property
+    def workspace(self) -> Path | None:
+        """The folder that the tasks of the run share, None for a pipeline without a workspace."""
+        return self.folder / "workspace" if self.run.package.pipeline_config.get("workspace") else None

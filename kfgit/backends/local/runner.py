@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import heapq
 import queue
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from signal import SIGINT, default_int_handler, getsignal, signal as handle
 from types import FrameType
 from typing import Any
@@ -92,7 +94,7 @@ class _Execution:
         self._signals: queue.SimpleQueue[Signal] = queue.SimpleQueue()
         self._attempts = Attempts(job, self._signals.put, self.told.put)
         self._journal = Journal(job, self._attempts)
-        self._wakes: list[float] = []
+        self._wakes: list[tuple[float, datetime]] = []
         self._interrupts = 0
         self._canceled = False
         # No lock guards it: a signal handler sets it.
@@ -184,7 +186,8 @@ class _Execution:
                 self.told.put(event)
         for command in commands:
             if isinstance(command, WakeAt):
-                heapq.heappush(self._wakes, time.monotonic() + (command.at - now()).total_seconds())
+                seconds = (command.at - now()).total_seconds()
+                heapq.heappush(self._wakes, (time.monotonic() + seconds, command.at))
             else:
                 self._attempts.carry_out(command)
         return state
@@ -195,22 +198,21 @@ class _Execution:
             signals.append(self._signals.get(timeout=self._patience()))
             while len(signals) < _BATCH:
                 signals.append(self._signals.get_nowait())
-        if self._due():
-            signals.append(Tick(now()))
+        signals += self._due()
         if self._asked_to_cancel():
             signals.append(Cancel(now()))
         return [signal for signal in signals if not isinstance(signal, Cancel) or self._first_cancel()]
 
     def _patience(self) -> float:
-        until = min([self._polled_at + CANCEL_POLL_SECONDS, *self._wakes[:1]])
+        until = min([self._polled_at + CANCEL_POLL_SECONDS, *(at for at, _ in self._wakes[:1])])
         return max(0.0, until - time.monotonic())
 
-    def _due(self) -> bool:
-        due = False
-        while self._wakes and self._wakes[0] <= time.monotonic():
-            heapq.heappop(self._wakes)
-            due = True
-        return due
+    def _due(self) -> list[Tick]:
+        """One tick for all that is due, at no earlier an instant: the clock may have been set back meanwhile."""
+        instants = []
+        while self._wakes and self._wakes[0][0] <= time.monotonic():
+            instants.append(heapq.heappop(self._wakes)[1])
+        return [Tick(max(now(), *instants))] if instants else []
 
     def _asked_to_cancel(self) -> bool:
         if time.monotonic() - self._polled_at < CANCEL_POLL_SECONDS:
@@ -260,6 +262,9 @@ class _Execution:
             runs.finish(db, record)
         with suppress(OSError):
             write_run(self._job.folder, record)
+        if state == "SUCCEEDED" and self._job.workspace is not None:
+            # As Argo does with the claim (its volumeClaimGC); what a failed run left there may tell why it failed.
+            shutil.rmtree(self._job.workspace, ignore_errors=True)
         self._finished = RunFinished(record)
 
 
@@ -274,8 +279,10 @@ def initial(job: Job) -> engine.RunState:
         scheduled_at=run.scheduled_at,
         pipeline_root=str(job.folder),
         cache=bool(job.run.options.get("cache", True)),
-        workspace=_workspace(job),
+        workspace=None if job.workspace is None else str(job.workspace),
     )
+    if job.workspace is not None:
+        job.workspace.mkdir(exist_ok=True)
     parameters, artifacts = split(run)
     return engine.start(engine.load(job.run.package), context, parameters, artifacts)
 
@@ -298,12 +305,3 @@ def cut_off(tasks: Sequence[TaskRecord]) -> tuple[TaskRecord, ...]:
         else replace(task, state="CANCELED", finished_at=at)
         for task in tasks
     )
-
-
-def _workspace(job: Job) -> str | None:
-    kubernetes = ((job.run.package.platform or {}).get("platforms") or {}).get("kubernetes") or {}
-    if not (kubernetes.get("pipelineConfig") or {}).get("workspace"):
-        return None
-    folder = job.folder / "workspace"
-    folder.mkdir(exist_ok=True)
-    return str(folder)

@@ -43,7 +43,7 @@ def told(
 
 def _after_failure(turn: Turn, leaf: Leaf, place: Place, error: str) -> Leaf:
     if leaf.stopping:
-        return settled(leaf, "CANCELED", turn.at, error)
+        return settled(leaf, "CANCELED", turn.at, error) if not turn.overdue else overdue(turn, leaf)
     delay = _delay(leaf, turn.at)
     if delay is None:
         return settled(leaf, "FAILED", turn.at, error)
@@ -53,6 +53,11 @@ def _after_failure(turn: Turn, leaf: Leaf, place: Place, error: str) -> Leaf:
     turn.waiting[place.key] = turn.at + delay
     turn.commands.append(WakeAt(turn.at + delay))
     return waiting
+
+
+def overdue(turn: Turn, leaf: Leaf) -> Leaf:
+    """A leaf that the run's deadline ended: Argo has it fail (`exec_control.go`, applyExecutionControl)."""
+    return settled(leaf, "FAILED", turn.at, "it was stopped, because the run has used up its active deadline")
 
 
 def _delay(leaf: Leaf, at: datetime) -> timedelta | None:

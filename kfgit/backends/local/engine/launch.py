@@ -30,6 +30,9 @@ _SOURCES: Final = frozenset(
 )
 
 
+_CREATES_CLAIM: Final = "argostub/createpvc"
+
+
 class _Absent:
     """Marks a setting whose optional input has no value: it is left out, as `k8s.go` does."""
 
@@ -84,6 +87,9 @@ def fingerprint(scope: Scope, body: Container, values: Values, platform: Mapping
     The image and the command count as written. KFP scopes its cache by pipeline; here that is part of the key.
     """
     if not (scope.task.cache and scope.context.cache):
+        return None
+    if body.spec.get("image") == _CREATES_CLAIM and not values.parameters.get("pvc_name"):
+        # The driver makes up a name before it looks into the cache (`driver/k8s.go`, createPVC), so it finds nothing.
         return None
     if scope.task.cache_key:
         return canonical.digest([scope.context.pipeline_name, scope.component.name, scope.task.cache_key])

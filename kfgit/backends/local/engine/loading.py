@@ -58,7 +58,7 @@ def _load(package: Package) -> Program:
     root = loader.component(ROOT, reading.mapping(package.spec, "root", "the pipeline spec"), ())
     if not isinstance(root.body, Dag):
         raise EngineError("the root of the pipeline has no `dag`")
-    return Program(package, loader.done, root)
+    return Program(package, loader.done, root, _deadline(package))
 
 
 def _executors(spec: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -72,6 +72,15 @@ def _platform(package: Package) -> Mapping[str, Any]:
     for key in ("platforms", "kubernetes", "deploymentSpec", "executors"):
         place = reading.mapping(place, key, "the platform spec")
     return place
+
+
+def _deadline(package: Package) -> int | None:
+    """The seconds of `activeDeadlineSeconds`, of which only a positive number counts (`argocompiler/argo.go`)."""
+    try:
+        seconds = int(package.pipeline_config.get("activeDeadlineSeconds") or 0)
+    except (TypeError, ValueError, OverflowError) as fault:
+        raise EngineError("the active deadline of the pipeline is no number of seconds") from fault
+    return min(seconds, 2**31 - 1) if seconds > 0 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 A signal is routed down the tree to its leaf; on the way back each DAG and loop looks only at the child that changed
 (`progress`). Signals for what has ended, waits for its retry or never was are ignored. A second `Cancel` changes
-nothing, so it cannot kill an exit task.
+nothing, so it cannot kill an exit task. A run past its deadline is ended in the same way, but fails, and an exit task
+that runs already goes on: that is Argo with `activeDeadlineSeconds` (`exec_control.go`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, assert_never
 
 from kfgit.backends.local.engine import attempts, progress
-from kfgit.backends.local.engine.program import Component, Program, Task
+from kfgit.backends.local.engine.program import Component, Dag, Program, Task
 from kfgit.backends.local.engine.state import (
     Closed,
     Group,
@@ -43,6 +45,7 @@ from kfgit.backends.local.protocol import (
     Stop,
     Succeeded,
     Tick,
+    WakeAt,
 )
 from kfgit.events import Artifact
 
@@ -64,12 +67,29 @@ def start(
 
 def advance(state: RunState, signal: Signal) -> tuple[RunState, tuple[Command, ...]]:
     """The run after the signal, and what is to be done now. Never raises; what makes no sense changes nothing."""
-    canceling = state.canceling or (isinstance(signal, Cancel) and not ended(state.root))
-    turn = Turn(state.program, state.context, signal.at, canceling, dict(state.waiting))
+    overdue = state.overdue or (isinstance(signal, Tick) and _past_deadline(state, signal.at))
+    canceling = state.canceling or overdue or (isinstance(signal, Cancel) and not ended(state.root))
+    turn = Turn(state.program, state.context, signal.at, canceling, dict(state.waiting), overdue=overdue)
     root = _step(turn, state, signal)
     if root is state.root and canceling == state.canceling:
         return state, ()
-    return replace(state, root=root, waiting=turn.waiting, canceling=canceling), tuple(turn.commands)
+    after = replace(state, root=root, waiting=turn.waiting, canceling=canceling, overdue=overdue)
+    return after, tuple(turn.commands)
+
+
+def _past_deadline(state: RunState, at: datetime) -> bool:
+    """Whether the deadline is over while something runs that it ends, which exit tasks are not."""
+    tasks = state.root.tasks.items()
+    if state.canceling or all(ended(node) or progress.in_exit(state.program, name) for name, node in tasks):
+        return False
+    deadline = _deadline(state.program, state.root)
+    return deadline is not None and at >= deadline
+
+
+def _deadline(program: Program, root: Group) -> datetime | None:
+    if program.deadline is None or root.started_at is None:
+        return None
+    return root.started_at + timedelta(seconds=program.deadline)
 
 
 def outcome(state: RunState) -> Outcome | None:
@@ -77,6 +97,8 @@ def outcome(state: RunState) -> Outcome | None:
     root = state.root
     if not ended(root):
         return None
+    if state.overdue:
+        return Outcome("FAILED", {}, f"it took longer than its active deadline of {state.program.deadline}s")
     if state.canceling:
         return Outcome("CANCELED", {}, root.error)
     if root.state != "SUCCEEDED":
@@ -90,14 +112,15 @@ def _step(turn: Turn, state: RunState, signal: Signal) -> Group:
         return root
     match signal:
         case Begin():
-            new = root.state == "PENDING"
-            return progress.opened(turn, root, state.program.root, body, Place()) if new else root
+            return _begun(turn, root, body) if root.state == "PENDING" else root
         case Cancel():
             return root if state.canceling else _canceled_run(turn, root)
         case Started() | Succeeded() | Failed():
             told = partial(attempts.told, turn, signal)
             return _routed_root(turn, root, signal.key, told)
         case Tick():
+            if turn.overdue and not state.overdue:
+                return _stopped_group(turn, root, turn.program.root, Place())
             for key, at in state.waiting.items():
                 if at <= turn.at:
                     root = _routed_root(
@@ -106,6 +129,14 @@ def _step(turn: Turn, state: RunState, signal: Signal) -> Group:
             return root
         case _:
             assert_never(signal)
+
+
+def _begun(turn: Turn, root: Group, body: Dag) -> Group:
+    group = progress.opened(turn, root, turn.program.root, body, Place())
+    deadline = _deadline(turn.program, group)
+    if deadline is not None and not ended(group):
+        turn.commands.append(WakeAt(deadline))
+    return group
 
 
 def _canceled_run(turn: Turn, root: Group) -> Group:
@@ -166,7 +197,12 @@ def _routed_group(
 
 def _stopped_group(turn: Turn, group: Group, component: Component, place: Place) -> Group:
     dag = progress.dag_of(component)
-    running = {name: node for name, node in group.tasks.items() if not ended(node)}
+    running = {
+        name: node
+        for name, node in group.tasks.items()
+        if not ended(node)
+        and not (turn.overdue and progress.in_exit(turn.program, place.task(dag.tasks[name]).key))
+    }
     changed = {
         name: _stopped(turn, node, dag.tasks[name], place.task(dag.tasks[name]))
         for name, node in running.items()
@@ -179,7 +215,11 @@ def _stopped(turn: Turn, node: Node, task: Task, place: Place) -> Node:
     match node:
         case Leaf() if node.wake is not None:
             turn.waiting.pop(place.key, None)
-            return settled(node, "CANCELED", turn.at, node.error)
+            return (
+                attempts.overdue(turn, node)
+                if turn.overdue
+                else settled(node, "CANCELED", turn.at, node.error)
+            )
         case Leaf():
             turn.commands.append(Stop(place.key))
             return replace(node, stopping=True)

@@ -185,8 +185,12 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A package that can run. `root` holds the pipeline's own interface and a DAG."""
+    """A package that can run. `root` holds the pipeline's own interface and a DAG.
+
+    `deadline` is how many seconds a run may take, None for any number.
+    """
 
     package: Package
     components: Mapping[str, Component]
     root: Component
+    deadline: int | None = None

@@ -5,8 +5,8 @@
   in loop iterations that have started. When all of it has ended, the DAG fails, and its own DAG sees a failed task.
 - A task with ALL_UPSTREAM_TASKS_COMPLETED (an exit task, `ignore_upstream_failure`) is a hook on its upstreams: it
   starts when they ended or never will start, whatever else failed.
-- After a cancel only the root's exit tasks start. Their upstream is called `exit-handler-N` by every KFP compiler,
-  which tells them from `ignore_upstream_failure`.
+- After a cancel or the run's deadline only the root's exit tasks start, with all that is in them. Their upstream is
+  called `exit-handler-N` by every KFP compiler, which tells them from `ignore_upstream_failure`.
 
 That is Argo, as KFP's compiler drives it (`argocompiler/dag.go`).
 """
@@ -99,14 +99,14 @@ def _considered(turn: Turn, group: Group, task: Task, place: Place) -> Node | No
     states = [_state(group, name) for name in task.upstream]
     if "open" in states:
         return None
+    held = _held(turn, place.task(task))
     if task.always:
-        allowed = not turn.canceling or (not place.key and _is_exit(task))
-        return _task_begun(turn, group, task, place.task(task)) if allowed else None
+        return None if held else _task_begun(turn, group, task, place.task(task))
     if "never" in states or "FAILED" in states or "CANCELED" in states:
         return None
     if "SKIPPED" in states:
         return Closed("SKIPPED", EMPTY, turn.at)
-    if group.failed or group.canceled or turn.canceling:
+    if group.failed or group.canceled or held:
         return None
     return _task_begun(turn, group, task, place.task(task))
 
@@ -116,6 +116,17 @@ def _state(group: Group, name: str) -> str:
     if node is None:
         return "never" if group.drained else "open"
     return node.state if ended(node) else "open"
+
+
+def _held(turn: Turn, place: Place) -> bool:
+    """Whether nothing starts at a place any more: the run is being ended, and this is no part of an exit task."""
+    return turn.canceling and not in_exit(turn.program, place.key)
+
+
+def in_exit(program: Program, key: str) -> bool:
+    """Whether a key is that of an exit task of the root, or of something in one."""
+    task = dag_of(program.root).tasks.get(key.split("/", 1)[0])
+    return task is not None and _is_exit(task)
 
 
 def _is_exit(task: Task) -> bool:
@@ -180,9 +191,10 @@ def _marked_loop(turn: Turn, loop: Loop, node: Node, place: Place, task: Task) -
 def _refilled(turn: Turn, loop: Loop, task: Task, place: Place) -> Loop:
     """Starts iterations as far as the limit goes; ends the loop when none runs and none may start."""
     limit = task.items.limit if task.items is not None else 0
+    held = _held(turn, place)
     fresh: list[Node] = []
     begun = len(loop.iterations)
-    while begun + len(fresh) < len(loop.items) and not (loop.failed or loop.canceled or turn.canceling):
+    while begun + len(fresh) < len(loop.items) and not (loop.failed or loop.canceled or held):
         if limit and loop.active >= limit:
             break
         index = begun + len(fresh)

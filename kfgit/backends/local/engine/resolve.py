@@ -252,7 +252,8 @@ def _parameters(scope: Scope) -> dict[str, Any]:
             found[name] = value
         elif isinstance(binding.source, FromInput):
             _unless_optional(name, binding.source.name, declared)
-    for name, constant in constants.items():
+    # A job placeholder is an input of its own where another constant reads it, so those that read come last.
+    for name, constant in sorted(constants.items(), key=lambda one: _reads_inputs(one[1].value)):
         if constant.value is None:
             continue
         value = _constant(scope, constant.value, found)
@@ -270,6 +271,10 @@ def _constant(scope: Scope, value: Any, found: Mapping[str, Any]) -> Any:
     if scope.context.workspace is None and "{{$.workspace_path}}" in json.dumps(value, default=str):
         raise Unresolved("it uses the workspace, and the pipeline has none")
     return with_placeholders(scope, value, found)
+
+
+def _reads_inputs(value: Any) -> bool:
+    return "{{$.inputs." in json.dumps(value, default=str)
 
 
 def _selected(name: str, selector: Expression, value: Any) -> Any:

@@ -186,13 +186,17 @@ class RunContext:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """A run at one moment. `waiting` has the key and the instant of every retry that waits."""
+    """A run at one moment. `waiting` has the key and the instant of every retry that waits.
+
+    A run that is `overdue` is `canceling`, too: its deadline has passed and ends it.
+    """
 
     program: Program
     context: RunContext
     root: Group
     waiting: Mapping[str, datetime] = field(default_factory=dict)
     canceling: bool = False
+    overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)

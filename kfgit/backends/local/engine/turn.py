@@ -16,7 +16,10 @@ UNUSABLE: Final = (RecursionError, OverflowError, ValueError)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What holds for one `advance`, and where its commands and the waiting retries are collected."""
+    """What holds for one `advance`, and where its commands and the waiting retries are collected.
+
+    `canceling` says that the run is being ended, `overdue` that its deadline ends it.
+    """
 
     program: Program
     context: RunContext
@@ -24,3 +27,4 @@ class Turn:
     canceling: bool
     waiting: dict[str, datetime]
     commands: list[Command] = field(default_factory=list)
+    overdue: bool = False

@@ -18,10 +18,10 @@ from kfgit.backends.local.worker.attempt import run_attempt
 from kfgit.backends.local.worker.env_files import env_file
 from kfgit.backends.local.worker.imports import run_import
 from kfgit.backends.local.worker.masking import Masker
-from kfgit.backends.local.worker.parity import parity
+from kfgit.backends.local.worker.parity import parity, run_parity
 from kfgit.backends.local.worker.settings import AttemptPlace, Hooks, WorkerSettings, settle
 
 __all__ = [
     "AttemptPlace", "Hooks", "Masker", "Stopped", "TaskFailure", "WorkerSettings", "env_file", "parity", "run_attempt",
-    "run_import", "settle",
+    "run_import", "run_parity", "settle",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from kfgit.backends.local import launcher
 from kfgit.backends.local.launcher import Stopped, TaskFailure
 from kfgit.backends.local.protocol import Execute, Outputs
 from kfgit.backends.local.worker.execution import execute
+from kfgit.backends.local.worker.mounts import mounted
 from kfgit.backends.local.worker.program import decide
 from kfgit.backends.local.worker.repro import repro
 from kfgit.backends.local.worker.settings import Attempt, AttemptPlace, Hooks, WorkerSettings, settle
@@ -35,8 +36,9 @@ def run_attempt(command: Execute, place: AttemptPlace, settings: WorkerSettings,
     variables = declared(command, attempt.settings)
     argv = launcher.arguments(command, given, variables.values)
     image = launcher.fill(image, launcher.placeholders(given))
-    with _scratch(place) as scratch:
-        program = decide(attempt, image, argv, variables, scratch)
+    with _scratch(place) as scratch, mounted(attempt) as mounts:
+        variables = mounts.masked(variables)
+        program = decide(attempt, image, argv, variables, scratch, mounts)
         (place.folder / "repro.sh").write_text(repro(program, variables, place))
         execute(attempt, program, variables)
         written = launcher.parse_output(_read(str(layout.output_file)))

@@ -10,21 +10,18 @@ from typing import Any
 from kfgit.backends.local import launcher
 from kfgit.backends.local.launcher import TaskFailure
 from kfgit.backends.local.protocol import Execute
+from kfgit.backends.local.worker.mounts import VARIABLE, mount_paths
 from kfgit.backends.local.worker.program import is_python, runs_kfp
 from kfgit.backends.local.worker.settings import WorkerSettings
-from kfgit.backends.local.worker.volumes import VOLUME_IMAGES
-from kfgit.ir import SDK_VERSION
+from kfgit.backends.local.worker.volumes import CREATE_IMAGE, VOLUME_IMAGES
+from kfgit.ir import SDK_VERSION, Package
 
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where POSIX shared memory is, in a pod and here
 _NO_EFFECT = {
     "tolerations": "tolerations have no effect",
     "nodeSelector": "the node selector has no effect",
     "nodeAffinity": "node affinity has no effect",
     "podAffinity": "pod affinity has no effect",
-    "pvcMount": "persistent volumes are not mounted",
-    "secretAsVolume": "secrets are not mounted as files",
-    "configMapAsVolume": "config maps are not mounted as files",
-    "emptyDirMounts": "empty directories are not mounted",
-    "genericEphemeralVolume": "ephemeral volumes are not mounted",
     "podMetadata": "pod labels and annotations are seen by nobody but the task",
     "imagePullSecret": "image pull secrets are not used",
     "securityContext": "the security context has no effect",
@@ -37,7 +34,7 @@ def parity(command: Execute, settings: WorkerSettings) -> tuple[str, ...]:
     """What this task's settings mean on a cluster and not here, one sentence each. Pure; `settings` from `settle`."""
     image = str(command.executor.get("image", ""))
     if image in VOLUME_IMAGES:
-        return ("persistent volumes are neither created nor deleted",)
+        return tuple(_claim_notes(image, command.parameters))
     argv = tuple(str(part) for part in command.executor.get("command") or ())
     try:
         needs_python = is_python(argv)
@@ -49,8 +46,20 @@ def parity(command: Execute, settings: WorkerSettings) -> tuple[str, ...]:
     if not in_image and command.platform.get("imagePullPolicy"):
         notes.append("the image pull policy has no effect")
     notes += [text for key, text in _NO_EFFECT.items() if command.platform.get(key)]
+    notes += _volume_notes(command.platform, in_image=in_image)
     notes += _resource_notes(command.executor.get("resources") or {})
     return (*notes, *_argument_notes(command))
+
+
+def run_parity(package: Package) -> tuple[str, ...]:
+    """The same of what holds for a whole run."""
+    config = package.pipeline_config
+    notes = []
+    if config.get("workspace"):
+        notes.append("the workspace is a folder of this machine, whose size has no limit")
+    if any(key.startswith("resourceTtl") for key in config):
+        notes.append("`ttl` has no effect: a run stays until it is deleted with `kfgit runs delete`")
+    return tuple(notes)
 
 
 def _machine_notes(image: str, _: tuple[str, ...]) -> list[str]:
@@ -65,6 +74,29 @@ def _environment_notes(image: str, argv: tuple[str, ...]) -> list[str]:
     if runs_kfp(argv) and "kfp" not in " ".join(argv[:3]):
         notes.append(f"the image is expected to have kfp in it; here it is {SDK_VERSION}")
     return notes
+
+
+def _claim_notes(image: str, given: Mapping[str, Any]) -> Iterator[str]:
+    if image == CREATE_IMAGE:
+        yield "a claim is a folder below `.kfgit/pvcs`: size, access modes and storage class have no effect"
+    source = given.get("data_source") or {}
+    if source and source.get("kind") != "PersistentVolumeClaim":
+        yield f"the {source.get('kind')} `{source.get('name')}` is not here: the claim begins empty"
+
+
+def _volume_notes(platform: Mapping[str, Any], *, in_image: bool) -> Iterator[str]:
+    for entry in platform.get("pvcMount") or ():
+        name = entry.get("pvcName")
+        yield f"the claim `{name}` is the folder `.kfgit/pvcs/{name}`, which is made empty where it does not exist"
+    if platform.get("genericEphemeralVolume"):
+        yield "ephemeral volumes are folders: size, access modes and storage class have no effect"
+    if any(entry.get("sizeLimit") for entry in platform.get("emptyDirMounts") or ()):
+        yield "the size limits of empty folders have no effect"
+    for path in mount_paths(platform) if not in_image else ():
+        if path == _SHARED_MEMORY:
+            yield f"`{path}` is this machine's own"
+        else:
+            yield f"`{path}` cannot be mounted for a process of this machine, which finds it at `${VARIABLE}{path}`"
 
 
 def _resource_notes(resources: Mapping[str, Any]) -> list[str]:

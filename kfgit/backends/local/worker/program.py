@@ -6,12 +6,13 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kfgit.backends.local import containers, environments
 from kfgit.backends.local.launcher import TaskFailure
 from kfgit.backends.local.protocol import Execute
+from kfgit.backends.local.worker.mounts import Mounts
 from kfgit.backends.local.worker.settings import Attempt, AttemptPlace, WorkerSettings
 from kfgit.backends.local.worker.variables import Variables
 from kfgit.ir import SDK_VERSION
@@ -33,14 +34,14 @@ class Program:
 
 
 def decide(
-    attempt: Attempt, image: str, argv: tuple[str, ...], variables: Variables, scratch: Path
+    attempt: Attempt, image: str, argv: tuple[str, ...], variables: Variables, scratch: Path, mounts: Mounts
 ) -> Program:
     """Decides between image, environment and machine."""
     command, place, settings, hooks = attempt.command, attempt.place, attempt.settings, attempt.hooks
     work = place.folder / "work"
     engine = settings.engine
     if engine is not None and (settings.executor != "auto" or not is_python(argv)):
-        container = _container(attempt, image, argv, variables)
+        container = replace(_container(attempt, image, argv, variables), mounts=mounts.found)
         env = containers.client_variables(container, os.environ)
         return Program(containers.command_line(engine, container), env, work, container, engine)
     if runs_kfp(argv) and not _carries_code(argv):
@@ -56,7 +57,7 @@ def decide(
         venv = environments.environment(installs, workshop, hooks.say, hooks.stop)
         path = f"{venv / 'bin'}{os.pathsep}{host['PATH']}"
         host |= {"VIRTUAL_ENV": str(venv), "PATH": path}
-    env = {**host, **variables.values}
+    env = {**host, **mounts.for_process(), **variables.values}
     _must_be_there(argv[0], env, work, command)
     return Program(argv, env, work)
 
@@ -104,6 +105,13 @@ def _must_be_there(program: str, env: Mapping[str, str], work: Path, command: Ex
         raise TaskFailure(f"`{program}` is not a program of this machine{why}")
 
 
+def _workspace(attempt: Attempt) -> tuple[Path, ...]:
+    """The workspace, where an input holds its path: so decides KFP's driver (`driver.go`, needsWorkspaceMount)."""
+    folder = attempt.settings.workspace
+    given = (value for value in attempt.command.parameters.values() if isinstance(value, str))
+    return (folder,) if folder is not None and any(str(folder) in value for value in given) else ()
+
+
 def _container(
     attempt: Attempt, image: str, argv: tuple[str, ...], variables: Variables
 ) -> containers.Container:
@@ -114,7 +122,7 @@ def _container(
         image=image,
         argv=argv,
         variables=variables.values,
-        writable=(place.folder, place.artifacts),
+        writable=(place.folder, place.artifacts, *_workspace(attempt)),
         readable=tuple(
             Path(uri) for uri in dict.fromkeys(uris) if uri.startswith("/") and Path(uri).exists()
         ),

@@ -26,7 +26,8 @@ class WorkerSettings:
     """What is the same for all attempts of a run.
 
     `secrets` and `configmaps` are the folders with a NAME.env for each, `environments` the cache of virtual
-    environments. `path` stands in for PATH, for tasks and for finding tools. `settle` fills in the last two.
+    environments. `path` stands in for PATH, for tasks and for finding tools. `workspace` is the folder that the tasks
+    of the run share, if it has one. `settle` fills in the last two.
     """
 
     secrets: Path
@@ -38,8 +39,14 @@ class WorkerSettings:
     namespace: str = "kubeflow"
     path: str | None = None
     python: Path = Path(sys.executable)
+    workspace: Path | None = None
     engine: containers.Engine | None = None
     settled: bool = False
+
+    @property
+    def claims(self) -> Path:
+        """The folder that has one for each PersistentVolumeClaim, beside those of secrets and config maps."""
+        return self.secrets.parent / "pvcs"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,11 +42,11 @@ def declared(command: Execute, settings: WorkerSettings) -> Variables:
     for constant in command.executor.get("env") or ():
         values[str(constant["name"])] = launcher.expand(str(constant.get("value", "")), values)
     secrets, hidden = [], {}
-    for kind in (_SECRET, _CONFIG_MAP):
-        folder = settings.secrets if kind is _SECRET else settings.configmaps
+    for kind in (SECRET, CONFIG_MAP):
+        folder = settings.secrets if kind is SECRET else settings.configmaps
         for name, value, source in _referenced(kind, folder, command):
             values[name] = value
-            if kind is _SECRET:
+            if kind is SECRET:
                 secrets.append(value)
                 hidden[name] = source
     for entry in command.platform.get("fieldPathAsEnv") or ():
@@ -55,37 +55,41 @@ def declared(command: Execute, settings: WorkerSettings) -> Variables:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class Kind:
+    """Secrets or config maps, and how a KubernetesExecutorConfig calls what it says of them."""
+
     words: str
     entries: str
+    volumes: str
     names: tuple[str, ...]
     parameter: str
     keys: tuple[str, ...]
 
 
 # kubernetes_platform/proto/kubernetes_executor_config.proto: the plain name is deprecated but still written.
-_SECRET = _Kind("secret", "secretAsEnv", ("secretName",), "secretNameParameter", ("secretKey",))
-_CONFIG_MAP = _Kind(
+SECRET = Kind(
+    "secret", "secretAsEnv", "secretAsVolume", ("secretName",), "secretNameParameter", ("secretKey",)
+)
+CONFIG_MAP = Kind(
     "config map",
     "configMapAsEnv",
+    "configMapAsVolume",
     ("configMapName", "configName"),
     "configMapNameParameter",
     ("configMapKey",),
 )
 
 
-def _referenced(kind: _Kind, folder: Path, command: Execute) -> Iterator[tuple[str, str, str]]:
+def _referenced(kind: Kind, folder: Path, command: Execute) -> Iterator[tuple[str, str, str]]:
     """Variable, value and source for each key that a task takes from secrets or config maps."""
     for entry in command.platform.get(kind.entries) or ():
         optional = bool(entry.get("optional", False))
-        name = _object_name(kind, entry, command)
+        name = object_name(kind, entry, command)
         if not name:
             if optional:
                 continue
             raise TaskFailure(f"the task takes variables from a {kind.words} whose name has no value")
-        if "/" in name or name in (".", ".."):
-            raise TaskFailure(f"{name!r} cannot be the name of a {kind.words}")
-        found = env_file(folder / f"{name}.env")
+        found = env_file(object_file(kind, folder, name))
         for pair in entry.get("keyToEnv") or ():
             key, variable = str(next(pair[k] for k in kind.keys if k in pair)), str(pair["envVar"])
             if found is not None and key in found:
@@ -99,7 +103,14 @@ def _referenced(kind: _Kind, folder: Path, command: Execute) -> Iterator[tuple[s
                 raise TaskFailure(f"the {kind.words} file {folder / f'{name}.env'} {where}")
 
 
-def _object_name(kind: _Kind, entry: Mapping[str, Any], command: Execute) -> str:
+def object_file(kind: Kind, folder: Path, name: str) -> Path:
+    """The file that stands in for a secret or config map."""
+    if "/" in name or name in (".", ".."):
+        raise TaskFailure(f"{name!r} cannot be the name of a {kind.words}")
+    return folder / f"{name}.env"
+
+
+def object_name(kind: Kind, entry: Mapping[str, Any], command: Execute) -> str:
     """A constant, an input of the task or the output of another task, else the deprecated plain name."""
     given = entry.get(kind.parameter) or {}
     candidates = [(given.get("runtimeValue") or {}).get("constant")]

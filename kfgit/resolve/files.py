@@ -1,0 +1,38 @@
+"""Files that documents name: python sources, notebooks, packages; relative to the document, inside the repository."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from kfgit.diagnostics import Diagnostic
+from kfgit.document import Node
+from kfgit.resolve.reader import Reader
+from kfgit.source import SourceFile, repository_path
+
+
+class Files(Protocol):
+    """The files of the repository, read by someone else."""
+
+    def __call__(self, path: str) -> bytes | Diagnostic | None:
+        """The bytes of a file inside the repository, or why it cannot be read."""
+
+
+def named_file(reader: Reader, node: Node | None, files: Files) -> SourceFile | None:
+    """The file that a value names; None where there is none to be read, which is told."""
+    name = reader.string(node)
+    if name is None or node is None:
+        return None
+    path = repository_path(node.span.file, name)
+    found = files(path) if path is not None else None
+    if path is not None and isinstance(found, bytes):
+        return SourceFile(path, found)
+    if path is None:
+        message, help_ = f"`{name}` is outside the repository", "move the file into the repository"
+        reader.fault("path-outside", message, node.span, help_)
+    elif isinstance(found, Diagnostic) and found.code == "path-outside":
+        message = f"`{path}` leads out of the repository through a symbolic link"
+        reader.fault("path-outside", message, node.span, "copy the file into the repository")
+    else:
+        message = f"there is no readable file `{path}`"
+        reader.fault("file-not-found", message, node.span, "the path is relative to this document")
+    return None
