@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from kfgit.answers.memory import Answer, Inputs, Memory
 from kfgit.diagnostics import ordered
+from kfgit.project import PROJECT_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,9 +102,9 @@ def _keep(memory: Memory, told: Answer, inputs: Inputs, links: Links | None) -> 
 
 def _partly(memory: Memory, before: Answer, changed: frozenset[str]) -> Answer | None:
     """The answer, where it follows from checking the files that the change can matter to."""
-    links = memory.links()
+    links = memory.links() if PROJECT_FILE not in changed else None
     if links is None:
-        return None
+        return None  # the Project says which files there are, and its variables may stand anywhere
     from kfgit import driver  # noqa: PLC0415 - an answer of before does without
     from kfgit.answers import slices  # noqa: PLC0415 - as above
 

@@ -80,6 +80,8 @@ class Memory:
         survey = project.survey(self.root, tuple(sources) if sources is not None else None)
         if survey.stamps.keys() != record["files"].keys() or _packed(survey.diagnostics) != record["faults"]:
             return None
+        if self._folders(sources) != record["folders"]:
+            return None
         if record["git"] is not None and project.git_state(self.root) != record["git"]:
             return None
         self._record = record
@@ -115,6 +117,7 @@ class Memory:
         self._record = {
             "kfgit": _fingerprint(),
             "sources": inputs.sources,
+            "folders": self._folders(inputs.sources),
             "faults": _packed(inputs.faults),
             "files": {path: self._entry(content) for path, content in inputs.files.items()},
             "others": {},
@@ -126,6 +129,10 @@ class Memory:
         """Remembers an answer that was made from the one before and some of the files."""
         self._record["files"] |= {path: self._entry(content) for path, content in inputs.files.items()}
         self._finish(answer, inputs.others)
+
+    def _folders(self, sources: Iterable[str] | None) -> list[str]:
+        """The sources that are there, for one that is not is told."""
+        return [source for source in sources or () if project.has_folder(self.root, source)]
 
     def _finish(self, answer: Answer, others: Mapping[str, Content | Diagnostic]) -> None:
         self._record["others"] |= {

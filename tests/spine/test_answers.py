@@ -212,6 +212,13 @@ def test_every_key_of_a_record_may_be_missing_or_null(root: Path) -> None:
             path.write_text(json.dumps(good))
 
 
+def test_a_folder_that_appears_is_seen(root: Path) -> None:
+    write(root / "kfgit.yaml", PROJECT.replace("spec: {", "spec: {sources: [components, pipelines, more], "))
+    assert "missing-source" in {d.code for d in told(root).diagnostics}
+    (root / "more").mkdir()
+    assert told(root) == everything(root)
+
+
 def test_another_kfgit_remembers_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
