@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from kfgit.answers.memory import Answer, Inputs, Memory
 from kfgit.diagnostics import ordered
-from kfgit.project import PROJECT_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,18 +94,27 @@ def fresh(repository: Repository, environments: tuple[str, ...], memory: Memory 
 
 def _keep(memory: Memory, told: Answer, inputs: Inputs, links: Links | None) -> None:
     memory.keep(told, inputs)
-    # A package among the sources is a document for nobody as long as another document names it.
-    if links is not None and not inputs.files.keys() & inputs.others.keys():
+    if links is not None and _shows_in_names(inputs):
         memory.keep_links(links)
+
+
+def _shows_in_names(inputs: Inputs) -> bool:
+    """Whether names show how files hang together.
+
+    A template may make documents of any name, and a package among the sources is a mistake as long as nobody names it.
+    """
+    templates = any(path.endswith(".j2") for path in inputs.files)
+    return not templates and not inputs.files.keys() & inputs.others.keys()
 
 
 def _partly(memory: Memory, before: Answer, changed: frozenset[str]) -> Answer | None:
     """The answer, where it follows from checking the files that the change can matter to."""
-    links = memory.links() if PROJECT_FILE not in changed else None
-    if links is None:
-        return None  # the Project says which files there are, and its variables may stand anywhere
-    from kfgit import driver  # noqa: PLC0415 - an answer of before does without
-    from kfgit.answers import slices  # noqa: PLC0415 - as above
+    from kfgit.answers import slices  # noqa: PLC0415 - an answer of before does without
+
+    links = memory.links()
+    if links is None or any(slices.is_central(links, path) for path in changed):
+        return None
+    from kfgit import driver  # noqa: PLC0415 - as above
 
     links = slices.renewed(links, memory.texts(changed), memory.others)
     around = slices.around(links, changed)

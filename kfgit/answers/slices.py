@@ -79,6 +79,11 @@ def parted(links: Links, sizes: Mapping[str, int]) -> tuple[frozenset[str], froz
     return frozenset(first), frozenset(second)
 
 
+def is_central(links: Links, path: str) -> bool:
+    """Whether what stands in a file may matter to any other: which files there are, variables, profiles, patches."""
+    return path == PROJECT_FILE or any(name.startswith("Environment/") for name in links.names.get(path, ()))
+
+
 def around(links: Links, changed: Iterable[str]) -> frozenset[str]:
     """The files that a change can matter to, and all that is needed to check those."""
     holders = _turned(links.words)
@@ -87,7 +92,7 @@ def around(links: Links, changed: Iterable[str]) -> frozenset[str]:
         for name in (*links.names.get(path, ()), path):
             yield from holders.get(_bare(name), ())
 
-    return _needed(links, _reached(changed, users))
+    return _needed(links, _reached([*changed, *links.opaque], users))
 
 
 def _needed(links: Links, paths: Iterable[str]) -> frozenset[str]:

@@ -15,14 +15,16 @@ from kfgit import answers, driver
 from kfgit.answers import Answer, Memory, halves
 
 PARTS, WORKS = 20, 20
-PROJECT = (
-    "apiVersion: kfgit.dev/v1\nkind: Project\nmetadata: {name: p}\nspec: {vars: {rate: 0.5, uses: part-3}}\n"
-)
+PROJECT = """apiVersion: kfgit.dev/v1
+kind: Project
+metadata: {name: p}
+spec: {vars: {rate: 0.5, type: int, uses: part-3}}
+"""
 PROD = """apiVersion: kfgit.dev/v1
 kind: Environment
 metadata: {name: prod}
 spec:
-  vars: {rate: 0.7}
+  vars: {rate: 0.7, type: int}
   patches: [{target: {kind: Pipeline, name: work-5}, merge: {spec: {defaults: {cache: false}}}}]
 """
 OVERLAY = "kind: Pipeline\nmetadata: {name: work-6}\nspec: {inputs: {start: {default: 4}}}\n"
@@ -35,10 +37,11 @@ def part(number: int) -> str:
         if number % 10 == 0
         else "container: {image: i, args: [$(inputs.number)]}"
     )
+    type_ = '"{{ vars.type }}"' if number == 6 else "int"
     outputs = "" if number % 10 == 0 else "  outputs: {Output: {type: int}}\n"
     return (
         f"apiVersion: kfgit.dev/v1\nkind: Component\nmetadata: {{name: part-{number}}}\n"
-        f"spec:\n  inputs: {{number: {{type: int}}}}\n{outputs}  {body}\n"
+        f"spec:\n  inputs: {{number: {{type: {type_}}}}}\n{outputs}  {body}\n"
     )
 
 
@@ -106,11 +109,13 @@ EDITS = (
     Edit(WORK, replacing("tasks:\n", "tasks:\n    more: {pipeline: work-9}\n")),
     Edit(WORK, replacing("component: part-3,", 'component: "{{ vars.uses }}",')),
     Edit(WORK, replacing("0.5", "no")),
-    Edit(WORK, lambda text: text.replace("{name: work", "{name: work", 1)),
+    Edit(WORK, lambda text: text + "  outputs: {result: {from: $(tasks.two.outputs.Output)}}\n"),
     Edit("components/step.py", replacing("int) ->", "str) ->")),
     Edit("components/step.py", replacing("str) ->", "int) ->")),
     Edit("kfgit.yaml", replacing("part-3", "part-4")),
+    Edit("kfgit.yaml", replacing("type: int", "type: string")),
     Edit("environments/prod.yaml", replacing("0.7", "high")),
+    Edit("environments/prod.yaml", replacing("type: int", "type: string")),
     Edit("environments/prod/work.yaml", replacing("start:", "begin:")),
 )
 
