@@ -1,5 +1,6 @@
 # make demo   runs the example project of this repository on this machine, for real
 # make test   everything that CI runs: lint, types, layers, tests with coverage
+# make fuzz   tries 20,000 repositories that were changed by chance (COUNT and SEED say how many, and which)
 # make bench  measures kfgit beside its peers and floors (see benchmarks/)
 #
 # Both need only make, git and Python >= 3.11 with venv and pip. What else they use they install into $(VENV), once, by
@@ -16,7 +17,7 @@ TEST_READY := $(VENV)/.kfgit-test-$(SUM)
 SECRET := .kfgit/secrets/deploy-target.env
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench format clean
+.PHONY: help demo test fuzz bench format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -44,6 +45,10 @@ test: $(TEST_READY)
 	$(BIN)/coverage run -m pytest --numprocesses=auto
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+COUNT ?= 20000
+fuzz: $(TEST_READY)
+	$(BIN)/python -m tests.hostile --count $(COUNT) $(if $(SEED),--seed $(SEED))
 
 bench: $(TEST_READY)
 	$(BIN)/python -m benchmarks

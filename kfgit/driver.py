@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kfgit import document, graph, overlay, policies, project, resolve, schema
-from kfgit.diagnostics import Checked, Diagnostic, did_you_mean, has_errors, ordered
+from kfgit.diagnostics import Checked, Diagnostic, bounded_help, did_you_mean, has_errors, ordered
 from kfgit.document import Document, Mapping as MappingNode, Scalar, Sequence, at, plain
 from kfgit.graph import CheckedProject
 from kfgit.overlay import Located, View
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 from kfgit.packages import compiled
 
 LOCAL = "local"
+MAX_ENVIRONMENTS = 100
 
 # A document's node, kept so that its id stays its own, and the schema's word on it.
 Forms: TypeAlias = dict[int, tuple[MappingNode, tuple[Diagnostic, ...]]]
@@ -65,7 +66,7 @@ class Repository:
         """The environments somebody wrote, in the project's order; `local` alone where nobody did."""
         written = {d.name for d in self.documents if d.kind == "Environment"}
         order = [name for name in self._listed("environments") if name in written]
-        return tuple(dict.fromkeys([*order, *sorted(written)])) or (LOCAL,)
+        return tuple(dict.fromkeys([*order, *sorted(written)]))[:MAX_ENVIRONMENTS] or (LOCAL,)
 
     @property
     def default_environment(self) -> str:
@@ -107,6 +108,7 @@ def schemas() -> schema.Schemas:
     return schema.Schemas.load(project.schema_files())
 
 
+@bounded_help()
 def load(root: Path, only: Collection[str] | None = None) -> Repository:
     """Reads and parses a project, or `only` some of its files, and finds out which document is what."""
     sources = sources_of(root)
@@ -137,7 +139,7 @@ def load(root: Path, only: Collection[str] | None = None) -> Repository:
         tree=tree,
         sources=sources,
     )
-    faults += [*_project_faults(repository), *_homeless(repository)]
+    faults += [*_project_faults(repository), *_homeless(repository), *_too_many(located.value)]
     return replace(repository, diagnostics=ordered(faults))
 
 
@@ -171,6 +173,15 @@ def _sources(content: bytes) -> tuple[str, ...] | None:
     parsed = document.parse(SourceFile(project.PROJECT_FILE, content)).value
     found = at(parsed[0].root, ("spec", "sources")) if parsed else None
     return tuple(str(plain(item)) for item in found.items) if isinstance(found, Sequence) else None
+
+
+def _too_many(found: Iterable[Located]) -> Iterator[Diagnostic]:
+    """Every environment is checked, so there may not be any number of them."""
+    homes = sorted((d for d in found if d.kind == "Environment"), key=lambda d: d.name)
+    if len(homes) > MAX_ENVIRONMENTS:
+        message = f"more than {MAX_ENVIRONMENTS} environments; the others are not checked"
+        place = homes[MAX_ENVIRONMENTS].name_span
+        yield Diagnostic("too-many-environments", message, place, "make a second project")
 
 
 def _names_in(content: bytes) -> Iterable[str]:
@@ -258,6 +269,7 @@ def _homeless(repository: Repository) -> Iterator[Diagnostic]:
         )
 
 
+@bounded_help()
 def check(repository: Repository, environment: str) -> Checked[Checkout]:
     """One environment from its documents to checked pipelines."""
     viewed = overlay.view(repository.documents, environment, repository.git, repository.templates)

@@ -64,7 +64,7 @@ class Unclear:
 
     def covers(self, name: str, holder: str) -> bool:
         """Whether nobody knows if a map holds something of this name."""
-        return holder in self.maps or name in self.names or nearest(name, self.names) is not None
+        return holder in self.maps or (bool(self.names) and nearest(name, self.names) is not None)
 
 
 CLEAR = Unclear()
@@ -86,6 +86,12 @@ class Input:
     minimum: float | None = None
     maximum: float | None = None
     pattern: str | None = None
+    type_span: Span | None = None
+
+    @property
+    def place(self) -> Span:
+        """Where its type is written; its name, where that is all there is."""
+        return self.type_span or self.span
 
     @property
     def required(self) -> bool:
@@ -101,6 +107,12 @@ class Output:
     type: Type | None
     span: Span
     description: str = ""
+    type_span: Span | None = None
+
+    @property
+    def place(self) -> Span:
+        """Where its type is written; its name, where that is all there is."""
+        return self.type_span or self.span
 
 
 @dataclass(frozen=True, slots=True)

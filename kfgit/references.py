@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from kfgit.diagnostics import did_you_mean, is_typo
@@ -116,14 +117,23 @@ _MAX_FAULTS = 50
 _SPLIT = "put the text into a file of the image, or split it"
 
 
+# The same short texts stand everywhere in a repository; long ones are not worth their memory.
+_SHORT = 100
+
+
 def scan(text: str) -> tuple[Text, tuple[BadReference, ...]]:
     """Splits a structural text: every `$( … )` in it must be a reference."""
-    return _scan(text, in_shell=False)
+    return _known(text, in_shell=False) if len(text) <= _SHORT else _scan(text, in_shell=False)
 
 
 def scan_shell(text: str) -> tuple[Text, tuple[BadReference, ...]]:
     """Splits a script, command or argument: `$( … )` with an unknown root is the shell's."""
-    return _scan(text, in_shell=True)
+    return _known(text, in_shell=True) if len(text) <= _SHORT else _scan(text, in_shell=True)
+
+
+@lru_cache(maxsize=4096)
+def _known(text: str, *, in_shell: bool) -> tuple[Text, tuple[BadReference, ...]]:
+    return _scan(text, in_shell=in_shell)
 
 
 def _scan(text: str, *, in_shell: bool) -> tuple[Text, tuple[BadReference, ...]]:

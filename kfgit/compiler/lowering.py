@@ -156,7 +156,7 @@ class Lowering:
         if group.inputs:
             definition["inputDefinitions"] = carried_inputs(group.inputs)
         if _ignores_failures(group):
-            _let_miss(definition, group)
+            _let_miss(definition, group, spec.get("triggerPolicy", {}).get("condition", ""))
         _give_out(definition, group.outputs)
         for key, title in self._channels.output_titles(group).items():
             self._build.labels[ir.output_label_key(name, key)] = title
@@ -228,11 +228,12 @@ def _group_name(group: Group) -> str:
     return group.label or group.name
 
 
-def _let_miss(definition: Json, group: Group) -> None:
-    """What comes from a task that failed or was skipped is missing; the task in the group has a default for it."""
+def _let_miss(definition: Json, group: Group, condition: str) -> None:
+    """A failed or skipped task gives nothing: the task in the group has a default for that, its guard has none."""
     for ports in definition.get("inputDefinitions", {}).values():
         for name, port in ports.items():
-            if any(kind.startswith("taskOutput") for kind in group.given.get(name, ())):
+            made = any(kind.startswith("taskOutput") for kind in group.given.get(name, ()))
+            if made and f"'{name}'" not in condition:
                 port["isOptional"] = True
 
 

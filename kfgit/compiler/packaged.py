@@ -1,7 +1,7 @@
 """Compiled packages in compiled packages: as it stands at the root, laid in where a pipeline runs it as a task.
 
 A package stays what it is, but for the pipeline's name, which is that of its document. Laid in, its root becomes one
-component among the others, and what would have a taken name gets another, as where KFP's SDK loads a package as a component
+component among the others, and what would have a taken name gets another, as where KFP's SDK loads one as a component
 (kfp 2.17.0, compiler/pipeline_spec_builder.py, merge_deployment_spec_and_component_spec). Unlike there, names are made
 unique among all that is in the package, so that no renaming can meet another.
 """

@@ -21,7 +21,8 @@ def decode(source: SourceFile) -> str | Diagnostic:
     try:
         text = source.content.decode("utf-8")
     except UnicodeDecodeError as fault:
-        span = _after(source.path, source.content[: fault.start].decode("utf-8", "replace"))
+        before = source.content[: fault.start].decode("utf-8", "replace").removeprefix("\ufeff")
+        span = _after(source.path, with_newlines(before))
         return Diagnostic("yaml-encoding", "the file is not UTF-8", span, "save it as UTF-8")
     text = with_newlines(text.removeprefix("\ufeff"))
     bad = _FORBIDDEN.search(text)

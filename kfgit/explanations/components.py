@@ -23,8 +23,9 @@ ENTRIES = {
         right="env: {DB_PASSWORD: {secret: db, key: password}}",
     ),
     "file-not-found": Explanation(
-        "a python file that is not there",
-        "`python.file` is relative to the document that names it.",
+        "a file that is not there",
+        "A python file, a notebook or a compiled package is named relative to the document that names it. Nothing "
+        "outside the repository is read, also not through symbolic links.",
         wrong=("# pipelines/train.yaml\npython: {file: pipelines/src/train.py, function: f}"),
         right=("# pipelines/train.yaml\npython: {file: src/train.py, function: f}"),
     ),

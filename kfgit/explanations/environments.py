@@ -7,6 +7,12 @@ from kfgit.explanations.entry import Explanation
 TITLE = "Environments"
 
 ENTRIES = {
+    "too-many-environments": Explanation(
+        "more environments than are checked",
+        "A project may have 100 environments, since each is checked whenever anything changes.",
+        wrong="environments/customer-001.yaml to environments/customer-250.yaml",
+        right="one project for each group of customers",
+    ),
     "unknown-environment": Explanation(
         "an environment that does not exist",
         "The name stands in `kfgit.yaml`, or a document stands below `environments/NAME/`, but no "

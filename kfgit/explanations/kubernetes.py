@@ -41,6 +41,12 @@ ENTRIES = {
         wrong="env: {TOKEN: a}\nkubernetes: {secrets: [{name: store, env: {TOKEN: token}}]}",
         right="kubernetes: {secrets: [{name: store, env: {TOKEN: token}}]}",
     ),
+    "bad-access-modes": Explanation(
+        "access modes that exclude each other",
+        "`ReadWriteOncePod` gives a volume to one pod alone, so it goes with no mode that gives it to nodes.",
+        wrong="createPvc: {accessModes: [ReadWriteOncePod, ReadOnlyMany], size: 1Gi}",
+        right="createPvc: {accessModes: [ReadWriteOncePod], size: 1Gi}",
+    ),
     "bad-affinity": Explanation(
         "an affinity that says nothing, or that Kubernetes refuses",
         "A term has requirements: `In` and `NotIn` with values, `Exists` and `DoesNotExist` without, `Gt` and "

@@ -100,7 +100,7 @@ def _pipeline(
             checker.fault(
                 "status-outside-exit",
                 "a pipeline cannot take a TaskFinalStatus",
-                port.span,
+                port.place,
                 "the exit task reads `$(run.status)`",
             )
     edges: dict[tuple[Path, int], tuple[Edge, ...]] = {}

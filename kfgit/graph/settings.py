@@ -34,6 +34,8 @@ class SettingsChecker(Checker):
 
     def with_defaults(self, own: Settings, defaults: Settings) -> None:
         """What a task says itself, together with a default that it leaves as it is."""
+        if own.resources is not None or own.profile is not None:
+            self._over_profile(own, own.resources or defaults.resources, own.profile or defaults.profile)
         if own.timeout is not None and own.retry is None:
             self._patience(defaults, own, "timeout", own.spans)
         elif own.retry is not None and own.timeout is None:
@@ -53,6 +55,26 @@ class SettingsChecker(Checker):
             "retry-shorter-than-timeout", message, spans[key], "raise `maxDuration`, or lower the timeout"
         )
 
+    def _over_profile(self, settings: Settings, amounts: Resources | None, profile: Name | None) -> None:
+        """Amounts go over those of the profile, key by key; what only one of them says is looked at there."""
+        named = self.project.environment.profiles.get(profile.text, profile) if profile is not None else None
+        found = self.project.profiles.get(named.text) if named is not None else None
+        if amounts is None or found is None:
+            return
+        for which, other in (("requests", "limits"), ("limits", "requests")):
+            mine: Mapping[str, str] = getattr(amounts, which)
+            theirs: Mapping[str, str] = getattr(found.resources, other)
+            for name in (mine.keys() & theirs.keys() & {"cpu", "memory"}) - getattr(amounts, other).keys():
+                least, most = (mine, theirs) if which == "requests" else (theirs, mine)
+                if _is_above(least[name], most[name]):
+                    told = f"the request of {name} ({least[name]}) is above its limit ({most[name]})"
+                    span = amounts.spans.get(f"{which}.{name}", settings.spans.get("profile", found.span))
+                    message, help_ = (
+                        f"with the profile `{found.name}` {told}",
+                        "raise the limit, or lower the request",
+                    )
+                    self.fault("request-above-limit", message, span, help_)
+
     def _profile(self, name: Name) -> None:
         environment = self.project.environment
         mapped = environment.profiles.get(name.text)
@@ -61,10 +83,11 @@ class SettingsChecker(Checker):
         if found is None:
             if ("ResourceProfile", wanted.text) in self.project.faulty:
                 return
-            known = [*self.project.profiles, *environment.profiles]
-            if mapped is None:
-                help_ = did_you_mean(name.text, known, what="profiles")
-                self.fault("unknown-profile", f"there is no profile `{name.text}` here", name.span, help_)
+            if mapped is not None:
+                self.concrete_profile(mapped)
+                return
+            help_ = did_you_mean(name.text, [*self.project.profiles, *environment.profiles], what="profiles")
+            self.fault("unknown-profile", f"there is no profile `{name.text}` here", name.span, help_)
             return
         if environment.target == "cluster" and found.cluster_only:
             what = ", ".join(f"`{n.text}`" for n in found.cluster_only)
@@ -102,9 +125,8 @@ class SettingsChecker(Checker):
                         f"write {example}",
                     )
         for name in ("cpu", "memory"):
-            low, high = quantity(resources.requests.get(name)), quantity(resources.limits.get(name))
-            if low is not None and high is not None and low > high:
-                least, most = resources.requests[name], resources.limits[name]
+            least, most = resources.requests.get(name), resources.limits.get(name)
+            if _is_above(least, most):
                 message = f"the request of {name} ({least}) is above its limit ({most})"
                 pair = [key for key in (f"requests.{name}", f"limits.{name}") if own is None or key in own]
                 spans = [resources.spans.get(key, span) for key in pair]
@@ -112,6 +134,11 @@ class SettingsChecker(Checker):
                     continue
                 place = changed(spans[0], spans[-1], span)
                 self.fault("request-above-limit", message, place, "raise the limit, or lower the request")
+
+
+def _is_above(least: str | None, most: str | None) -> bool:
+    low, high = quantity(least), quantity(most)
+    return low is not None and high is not None and low > high
 
 
 def quantity(text: str | None) -> float | None:

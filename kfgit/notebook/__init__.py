@@ -10,10 +10,10 @@ so that a failure names its cell; the archive has neither times nor owners, so e
 
 from __future__ import annotations
 
-from kfgit.notebook.program import LONGEST_ARGUMENT, NAMES, helper
+from kfgit.notebook.program import NAMES, helper
 from kfgit.notebook.reading import Notebook, read
 
-__all__ = ["LONGEST_ARGUMENT", "NAMES", "PACKAGES", "Notebook", "helper", "read"]
+__all__ = ["NAMES", "PACKAGES", "Notebook", "helper", "read"]
 
 # What runs a notebook, where a component does not say which packages it needs.
 PACKAGES = ("nbclient>=0.10,<1", "ipykernel>=6,<7", "jupyter_client>=7,<9")

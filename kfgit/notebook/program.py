@@ -11,9 +11,6 @@ import base64
 
 from kfgit.notebook.archive import tar_gz
 
-# Linux passes at most 32 pages of 4 KiB in one argument (execve(2), MAX_ARG_STRLEN), and the program is one.
-LONGEST_ARGUMENT = 131_071
-
 # What the SDK puts around the function of a notebook component (dsl/templates/notebook_executor.py).
 NAMES = (
     "__KFP_EMBEDDED_ARCHIVE_B64", "__KFP_EMBEDDED_ASSET_DIR", "__KFP_EMBEDDED_ASSET_FILE", "__KFP_NOTEBOOK_REL_PATH",

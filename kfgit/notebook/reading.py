@@ -80,44 +80,44 @@ class _Places:
 
     def told(self, value: Any) -> Iterator[Diagnostic]:
         if not isinstance(value, dict):
-            yield self._fault("a notebook is a JSON object with `cells`")
+            yield self._wrong("a notebook is a JSON object with `cells`")
             return
         version = value.get("nbformat")
         if isinstance(version, bool) or not isinstance(version, int):
-            yield self._fault("the notebook does not say its `nbformat`", "nbformat")
+            yield self._wrong("the notebook does not say its `nbformat`", "nbformat")
         elif version == 4:
             yield from self._cells(value.get("cells"))
         elif not 1 <= version < 4:
-            yield self._fault(f"the notebook has the format {version}, which is not known", "nbformat")
+            yield self._wrong(f"the notebook has the format {version}, which is not known", "nbformat")
         language = _language(value)
         if language is not None and language[0].lower() not in {"python", "python3", "ipython"}:
             message = f"the notebook is written in {language[0]}, and KFP runs it with a Python kernel"
-            yield self._fault(message, *language[1], help_="give a notebook in Python")
+            yield self._wrong(message, *language[1], help_="give a notebook in Python")
 
     def _cells(self, cells: Any) -> Iterator[Diagnostic]:
         if not isinstance(cells, list):
-            yield self._fault("the notebook has no list of `cells`", "cells")
+            yield self._wrong("the notebook has no list of `cells`", "cells")
             return
         faults = [fault for number, cell in enumerate(cells) for fault in self._cell(number, cell)]
         if not faults and not any(cell["cell_type"] == "code" for cell in cells):
-            yield self._fault("the notebook has no cell with code", "cells", severity="warning")
+            yield self._wrong("the notebook has no cell with code", "cells", severity="warning")
         yield from faults
 
     def _cell(self, number: int, cell: Any) -> Iterator[Diagnostic]:
         shown = number + 1
         if not isinstance(cell, dict):
-            yield self._fault(f"cell {shown} is no JSON object", "cells", number)
+            yield self._wrong(f"cell {shown} is no JSON object", "cells", number)
             return
         kind, source = cell.get("cell_type"), cell.get("source")
         lines = [source] if isinstance(source, str) else source
         if kind not in _KINDS:
-            yield self._fault(
+            yield self._wrong(
                 f"cell {shown} has no `cell_type` that Jupyter knows", "cells", number, "cell_type"
             )
         elif not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
-            yield self._fault(f"cell {shown} has no text as its `source`", "cells", number, "source")
+            yield self._wrong(f"cell {shown} has no text as its `source`", "cells", number, "source")
         elif not isinstance(cell.get("metadata", {}), dict):
-            yield self._fault(
+            yield self._wrong(
                 f"the `metadata` of cell {shown} is no JSON object", "cells", number, "metadata"
             )
         elif kind == "code":
@@ -136,15 +136,15 @@ class _Places:
             path = ("cells", number, "source")
             line = (fault.lineno or 1) - 1
             place = (*path, line) if is_listed and line < len(lines) else path
-            yield self._fault(
+            yield self._wrong(
                 f"cell {number + 1} is not python: {fault.msg}", *place, code="python-syntax", help_=None
             )
         except (ValueError, RecursionError, MemoryError):
-            yield self._fault(
+            yield self._wrong(
                 f"cell {number + 1} cannot be read as python", "cells", number, code="python-syntax"
             )
 
-    def _fault(
+    def _wrong(
         self, message: str, *path: str | int, code: str = "bad-notebook", help_: str | None = _HELP,
         severity: Any = "error",
     ) -> Diagnostic:  # fmt: skip

@@ -71,11 +71,16 @@ def read(root: Path, sources: Collection[str] | None = None, only: Collection[st
     listed = list(reader.paths(sources)) if only is None else [(path, None) for path in sorted(only)]
     outline = tuple(reader.diagnostics)
     found: dict[str, Content] = {}
+    total = 0
     for path, entry in listed:
         regular = entry is not None and entry.is_file(follow_symlinks=False)
         content = (reader.plainly(path) if regular else None) or reader.content(path)
         if content is not None:
             found[path] = content
+            total += len(content.bytes)
+        if total > MAX_TOTAL:
+            reader.too_many(f"more than {MAX_TOTAL // 1048576} MiB of YAML")
+            break
     return Tree(
         root,
         tuple(SourceFile(path, content.bytes) for path, content in found.items()),
@@ -126,7 +131,7 @@ class _Reader:
         yield PROJECT_FILE, None
         for number, folder in enumerate(dict.fromkeys(DEFAULT_SOURCES if sources is None else sources)):
             if number == MAX_SOURCES:
-                self._too_many(f"more than {MAX_SOURCES} sources")
+                self.too_many(f"more than {MAX_SOURCES} sources")
                 return
             if is_outside(folder):
                 continue  # told where it is written
@@ -143,7 +148,7 @@ class _Reader:
                     continue
                 seen.add(path)
                 if len(seen) > MAX_FILES:
-                    self._too_many(f"more than {MAX_FILES:,} YAML files")
+                    self.too_many(f"more than {MAX_FILES:,} YAML files")
                     return
                 yield path, entry
 
@@ -236,7 +241,8 @@ class _Reader:
         except (OSError, RuntimeError, ValueError):
             return False
 
-    def _too_many(self, what: str) -> None:
+    def too_many(self, what: str) -> None:
+        """Tells that the project has more than is read."""
         self._fault("too-many-files", what, PROJECT_FILE, "narrow `spec.sources`")
 
     def _fault(self, code: str, message: str, path: str, help_: str) -> None:

@@ -20,7 +20,7 @@ from kfgit.model import (
     Value,
 )
 from kfgit.resolve.kubernetes import number_as_text
-from kfgit.resolve.mounts import check_size
+from kfgit.resolve.mounts import check_access_modes, check_size
 from kfgit.resolve.reader import Reader
 from kfgit.resolve.values import value
 from kfgit.source import Span
@@ -76,6 +76,8 @@ def claim_inputs(reader: Reader, key: str, node: Node | None) -> tuple[dict[str,
         spans[port] = entry.key_span
         if name == "size" and isinstance(given, Literal_) and isinstance(given.value, str):
             check_size(reader, Name(given.value, given.span))
+        if name == "accessModes" and isinstance(given, Literal_) and isinstance(given.value, list):
+            check_access_modes(reader, [str(mode) for mode in given.value], given.span)
         if given is not None:
             values[port] = given
     return values, spans

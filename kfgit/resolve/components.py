@@ -50,9 +50,7 @@ def component(
         for key, entry in inner.entries(spec.get("inputs"))
     }
     outputs = {
-        key: Output(
-            key, type_of(inner, field(entry.node, "type")), entry.key_span, description_of(entry.node)
-        )
+        key: _output(inner, key, entry.key_span, entry.node)
         for key, entry in inner.entries(spec.get("outputs"))
     }
     implementation: Container | Python | None = None
@@ -70,6 +68,8 @@ def component(
         implementation = _container(inner, spec.entries["container"].node, Ports(inputs, outputs, unclear))
     elif "notebook" in spec.entries:
         ran = notebook_component(inner, name, spec, files, inputs, outputs)
+        if ran is None or (ran[1] is not None and not ran[1].whole):
+            unclear = UNCLEAR
         if ran is not None:
             implementation, called = ran
             if called is not None:
@@ -86,6 +86,12 @@ def component(
     )
 
 
+def _output(reader: Reader, name: str, span: Span, node: Node) -> Output:
+    type_ = field(node, "type")
+    place = type_.span if type_ is not None else None
+    return Output(name, type_of(reader, type_), span, description_of(node), place)
+
+
 class Ports(NamedTuple):
     """What a component's texts may refer to; `unclear` where some may be missing because of a fault."""
 
@@ -98,13 +104,13 @@ def _check_outputs(reader: Reader, outputs: MappingOf[str, Output]) -> None:
     for output in outputs.values():
         if isinstance(output.type, StatusType):
             help_ = "only the input of an exit task has this type; give out a string or a dict"
-            reader.fault("bad-output", "`TaskFinalStatus` cannot be an output", output.span, help_)
+            reader.fault("bad-output", "`TaskFinalStatus` cannot be an output", output.place, help_)
         elif isinstance(output.type, ArtifactType) and output.type.many:
             help_ = "give out one artifact, or let a loop collect several"
             reader.fault(
                 "bad-output",
                 f"a component cannot give out a list of artifacts (`{output.name}`)",
-                output.span,
+                output.place,
                 help_,
             )
 

@@ -19,7 +19,7 @@ from kfgit.model import (
     SecurityContext,
     Value,
 )
-from kfgit.resolve.mounts import check_together
+from kfgit.resolve.mounts import check_access_modes, check_together
 from kfgit.resolve.reader import Reader
 from kfgit.resolve.scheduling import check_affinity, check_tolerations
 from kfgit.resolve.values import value
@@ -116,12 +116,14 @@ def _ephemeral(reader: Reader, node: Node) -> EphemeralVolume | None:
         return None
     name, path = (_fixed(reader, found.entries.get(key)) for key in ("name", "mountPath"))
     size = _amount(reader, found.entries.get("size"))
+    modes = reader.strings(found.get("accessModes"))
     if name is None or path is None or size is None:
         return None
+    check_access_modes(reader, modes, found.entries["accessModes"].node.span if modes else found.span)
     return EphemeralVolume(
         name,
         path,
-        reader.strings(found.get("accessModes")),
+        modes,
         size,
         reader.string(found.get("storageClassName")),
         _fixed_texts(reader, found.get("labels")),

@@ -59,6 +59,13 @@ def check_size(reader: Reader, size: Name) -> None:
         )
 
 
+def check_access_modes(reader: Reader, modes: Collection[str], span: Span) -> None:
+    """One pod alone, or nodes: not both (ValidatePersistentVolumeClaimSpec in Kubernetes' API server)."""
+    if "ReadWriteOncePod" in modes and len(set(modes)) > 1:
+        message = "`ReadWriteOncePod` goes with no other access mode"
+        reader.fault("bad-access-modes", message, span, "keep it alone, or leave it out")
+
+
 def _mounts(block: Kubernetes) -> Iterator[_Mount]:
     for kind, sources in (("Secret", block.secrets), ("ConfigMap", block.config_maps)):
         for source in sources:

@@ -22,6 +22,7 @@ from kfgit.notebook import Notebook
 from kfgit.resolve.files import Files, named_file
 from kfgit.resolve.python import python
 from kfgit.resolve.reader import Reader
+from kfgit.resolve.values import LONGEST_ARGUMENT
 
 _ANNOTATIONS = {
     "string": "str",
@@ -95,7 +96,7 @@ def _with_notebook(reader: Reader, made: Python, settings: Mapping, found: Noteb
         image_span=image.node.span if image is not None else None,
         helper=helper,
     )
-    if len(helper.encode()) + len(result.source.encode()) > notebook.LONGEST_ARGUMENT - _AROUND:
+    if len(helper.encode()) + len(result.source.encode()) > LONGEST_ARGUMENT - _AROUND:
         message = f"`{found.name}` is too large: Linux passes no program of more than 128 KiB as one argument"
         help_ = "clear the outputs of its cells, and keep data in files of their own"
         reader.warn("notebook-too-large", message, settings.entries["file"].node.span, help_)

@@ -26,7 +26,7 @@ from kfgit.model import (
 from kfgit.overlay import Located
 from kfgit.resolve.pipelines import resources
 from kfgit.resolve.reader import Reader
-from kfgit.resolve.scheduling import check_affinity, check_tolerations
+from kfgit.resolve.scheduling import check_affinity, check_fixed, check_tolerations
 from kfgit.resolve.values import literal_leaves
 from kfgit.source import Span, changed
 
@@ -335,7 +335,7 @@ def _extension(name: str, document: Mapping) -> Related:
 def _ancestors(
     start: str, documents: MappingOf[str, Mapping], found: MappingOf[str, Profile]
 ) -> tuple[list[str], Name | None]:
-    """A profile and what it extends, up to one that is known already; and what the last extends in vain, if anything."""
+    """A profile and what it extends, up to one that is known; and what the last extends, known or in vain."""
     chain, last = {start: None}, start
     while True:
         parent = _parent(documents[last])
@@ -371,6 +371,8 @@ def _placement(reader: Reader, spec: Mapping, base: Placement) -> Placement:
     selector = reader.texts(node.get("selector")) if "selector" in node.entries else None
     check_affinity(reader, node.get("affinity"))
     check_tolerations(reader, node.get("tolerations"))
+    check_fixed(reader, node.get("affinity"))
+    check_fixed(reader, node.get("tolerations"))
     affinity = reader.plain(node.get("affinity"))
     tolerations = reader.plain(node.get("tolerations"))
     return Placement(

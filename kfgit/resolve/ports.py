@@ -45,6 +45,7 @@ def input_(reader: Reader, name: str, span: Span, node: Node) -> Input:
         minimum=reader.number(field(node, "min")),
         maximum=reader.number(field(node, "max")),
         pattern=reader.string(field(node, "pattern")),
+        type_span=written.span if (written := field(node, "type")) is not None else None,
     )
     _check_rules(reader, port, node)
     _check_input(reader, port, default if given else None)

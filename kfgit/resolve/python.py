@@ -132,7 +132,7 @@ def inputs_of(
 
 
 def _agree(reader: Reader, given: Input, port: Port) -> Input:
-    _compare(reader, given.name, given.type, parse_type(port.type), given.span)
+    _compare(reader, given.name, given.type, parse_type(port.type), given.place)
     given = replace(given, description=given.description or port.description)
     if given.has_default or not port.has_default:
         return replace(given, optional=given.optional or (port.optional and not port.has_default))
@@ -195,7 +195,7 @@ def outputs_of(
                 "signature-mismatch", message, given.span, did_you_mean(name, free or ports, what="outputs")
             )
         else:
-            _compare(reader, name, given.type, parse_type(port.type), given.span)
+            _compare(reader, name, given.type, parse_type(port.type), given.place)
     for name in ports:
         if name not in declared and name not in meant:
             message = f"the output `{name}` of `{function.name}` is not declared"

@@ -15,6 +15,8 @@ from kfgit.resolve.reader import Reader
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 _MATCHES = ("matchExpressions", "matchFields")
+# A text with a reference is told where it stands as a whole.
+_REFERENCE = re.compile(r".*\$\(", re.DOTALL)
 _LABEL_KEY = re.compile(
     r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?\Z", re.ASCII
 )
@@ -70,7 +72,7 @@ def _requirement(reader: Reader, node: Mapping, *, is_field: bool) -> None:
         return
     if is_field:
         _field(reader, node, key, operator)
-    elif not _LABEL_KEY.match(key):
+    elif not (_LABEL_KEY.match(key) or _REFERENCE.match(key)):
         message = f"`{key}` is no label key"
         help_ = "write a key such as `topology.kubernetes.io/zone`"
         reader.fault("bad-affinity", message, node.entries["key"].node.span, help_)
@@ -94,15 +96,19 @@ def _values_problem(operator: str, values: tuple[Node, ...], *, is_field: bool) 
             return f"`{operator}` has no `values`", "remove them, or write `In`"
         case "Gt" | "Lt":
             texts = [item.value for item in values if isinstance(item, Scalar)]
-            if len(values) != 1 or not all(isinstance(t, str) and _WHOLE_NUMBER.match(t) for t in texts):
+            if len(values) != 1 or not all(isinstance(t, str) and _is_number(t) for t in texts):
                 return f"`{operator}` compares with one whole number", 'write it as text: `values: ["8"]`'
         case _:
             pass
     return None
 
 
+def _is_number(text: str) -> bool:
+    return bool(_WHOLE_NUMBER.match(text) or _REFERENCE.match(text))
+
+
 def _field(reader: Reader, node: Mapping, key: str, operator: str) -> None:
-    if key != "metadata.name":
+    if key != "metadata.name" and not _REFERENCE.match(key):
         message = f"a node cannot be chosen by the field `{key}`"
         reader.fault(
             "bad-affinity", message, node.entries["key"].node.span, "the one field is `metadata.name`"
@@ -113,8 +119,9 @@ def _field(reader: Reader, node: Mapping, key: str, operator: str) -> None:
 
 
 def _label_value(reader: Reader, code: str, node: Node) -> None:
-    if isinstance(node, Scalar) and isinstance(node.value, str) and not _LABEL_VALUE.match(node.value):
-        message = f"`{node.value[:40]}` cannot be the value of a label"
+    text = node.value if isinstance(node, Scalar) else None
+    if isinstance(text, str) and not (_LABEL_VALUE.match(text) or _REFERENCE.match(text)):
+        message = f"`{text[:40]}` cannot be the value of a label"
         help_ = "a label's value has at most 63 letters, digits, `-`, `_` and `.`"
         reader.fault(code, message, node.span, help_)
 
@@ -134,7 +141,7 @@ def _toleration(reader: Reader, node: Mapping) -> None:
     if "key" not in given and operator != "Exists":
         message = "a toleration without a `key` bears every taint, and says so with `operator: Exists`"
         reader.fault("bad-toleration", message, node.span, "add a `key`, or `operator: Exists`")
-    elif key is not None and not _LABEL_KEY.match(key):
+    elif key is not None and not (_LABEL_KEY.match(key) or _REFERENCE.match(key)):
         message = f"`{key}` is no taint key"
         help_ = "write a key such as `nvidia.com/gpu`"
         reader.fault("bad-toleration", message, node.entries["key"].node.span, help_)
@@ -149,6 +156,22 @@ def _toleration(reader: Reader, node: Mapping) -> None:
         message = "`tolerationSeconds` is for the effect `NoExecute`"
         help_ = "add `effect: NoExecute`, or leave the seconds out"
         reader.fault("bad-toleration", message, node.entries["tolerationSeconds"].key_span, help_)
+
+
+def check_fixed(reader: Reader, node: Node | None) -> None:
+    """Tells of references where nobody looks any up, such as in a profile."""
+    match node:
+        case Scalar(value=str(text)) if "$(" in text.replace("$$(", ""):
+            message = "a profile cannot hold a reference"
+            reader.fault("reference-not-allowed", message, node.span, "choose it with `{{ vars.… }}`")
+        case Sequence():
+            for item in node.items:
+                check_fixed(reader, item)
+        case Mapping():
+            for entry in node.entries.values():
+                check_fixed(reader, entry.node)
+        case _:
+            pass
 
 
 def _items(node: Node | None) -> tuple[Node, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import get_args
 
 from kfgit.diagnostics import did_you_mean
@@ -32,6 +33,7 @@ def type_of(reader: Reader, node: Node | None) -> Type | None:
     return found
 
 
+@lru_cache(maxsize=256)
 def parse_type(text: str) -> Type | None:
     """`float`, `list<float>`, `Model`, `list<Model>`, `google.VertexModel@0.0.1`, `TaskFinalStatus`."""
     if text == "TaskFinalStatus":

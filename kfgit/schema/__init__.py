@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-from kfgit.diagnostics import Diagnostic, ordered
+from kfgit.diagnostics import MAX_PER_FILE, Diagnostic, ordered
 from kfgit.document import Node, plain
 from kfgit.schema.accepting import Accepts, compiled
 from kfgit.schema.bundles import COMBINED, Schema, bundle, tighten

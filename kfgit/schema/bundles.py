@@ -51,7 +51,7 @@ def _label(target: str) -> str:
 
 
 _TEMPLATE = {"$ref": "#/$defs/common.template"}
-_FOR_EDITORS = frozenset({"allOf", "anyOf", "not", "errorMessage", "defaultSnippets"})
+_FOR_EDITORS = frozenset({"allOf", "errorMessage", "defaultSnippets"})
 
 
 def tighten(files: MappingOf[str, Schema], kind: str) -> Schema:

@@ -15,11 +15,12 @@ class TemplateFault:
 
 
 class Fault(Exception):
-    """Carries a `TemplateFault` out of Jinja; it never leaves this package."""
+    """Carries a `TemplateFault` out of Jinja, with its line if that is known; it never leaves this package."""
 
     def __init__(self, fault: TemplateFault) -> None:
         super().__init__(fault.message)
         self.fault = fault
+        self.line: int | None = None
 
 
 # What helps where a fault itself says nothing better.

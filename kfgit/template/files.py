@@ -120,6 +120,8 @@ def _short_range(*bounds: int) -> range:
 
 def _line_of(fault: BaseException) -> int:
     """The template's line in a traceback that Jinja has rewritten to it."""
+    if isinstance(fault, Fault) and fault.line is not None:
+        return fault.line
     line, here = 1, fault.__traceback__
     while here is not None:
         if here.tb_frame.f_code.co_filename == "<template>":

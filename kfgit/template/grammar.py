@@ -63,15 +63,26 @@ def check(tree: nodes.Node, allowed: frozenset[str] = NODES) -> Iterator[str]:
         blocks += name in {"For", "If"}
         if seen > most or depth > _MAX_DEPTH or blocks > _MAX_BLOCKS:
             raise Fault(TemplateFault("template-too-large", "the template has too many parts"))
-        if name not in allowed:
-            raise Fault(_not_allowed(name))
-        below = _checked(node, name, allowed)
-        path = _path(node)
+        try:
+            path, below = _judged(node, name, allowed)
+        except Fault as fault:
+            fault.line = node.lineno
+            raise
         if path is not None:
-            _check_name(path.partition(".")[0])
             yield path
         else:
             pending.extend((child, depth + 1, blocks) for child in reversed(below))
+
+
+def _judged(node: nodes.Node, name: str, allowed: frozenset[str]) -> tuple[str | None, list[nodes.Node]]:
+    """The variable that a node is, or what stands below it."""
+    if name not in allowed:
+        raise Fault(_not_allowed(name))
+    below = _checked(node, name, allowed)
+    path = _path(node)
+    if path is not None:
+        _check_name(path.partition(".")[0])
+    return path, below
 
 
 def _check_name(name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,10 +14,11 @@ import pytest
 
 from kfgit.backends.local import worker
 from kfgit.backends.local.worker import AttemptPlace, TaskFailure, WorkerSettings
-from kfgit.backends.local.worker.mounts import VARIABLE
+from kfgit.backends.local.worker.mounts import VARIABLE, shown_to_processes
 from tests.backends.test_worker import DOCKER, calls, execute, fails, log, run, shell
 
 CREATE: dict[str, Any] = {"executor": {"image": "argostub/createpvc"}}
+SEES = WorkerSettings(Path("s"), Path("c"), Path("e"), "0", "run")
 DELETE: dict[str, Any] = {"executor": {"image": "argostub/deletepvc"}}
 
 
@@ -25,7 +27,7 @@ def settings(tmp_path: Path) -> WorkerSettings:
     for name in ("secrets", "configmaps"):
         (tmp_path / name).mkdir()
     folders = (tmp_path / "secrets", tmp_path / "configmaps", tmp_path / "environments")
-    return WorkerSettings(*folders, "0123456789ab", "run-1", "process")
+    return WorkerSettings(*folders, "0123456789ab", "run-1", "process", namespaces=False)
 
 
 @pytest.fixture
@@ -112,7 +114,9 @@ def test_secrets_and_config_maps_are_files_for_a_while(place: AttemptPlace, sett
         ],
         "configMapAsVolume": [named("configMapName", "settings", "/settings")],
     }  # fmt: skip
-    script = f'cd "${VARIABLE}"; cat certs/tls.key; ls none; printf "|"; cat settings/level; stat -c " %a" certs/*'
+    script = (
+        f'cd "${VARIABLE}"; cat certs/tls.key; ls none; printf "|"; cat settings/level; stat -c " %a" certs/*'
+    )
     run(shell(script, platform=platform), place, settings)
     assert log(place) == "***|debug 600\n"
     assert not (place.folder / "mounts").exists()
@@ -189,21 +193,94 @@ def test_a_container_gets_each_volume_at_its_path(contained: WorkerSettings, pla
     assert f"type=bind,source={mounts}/data/v,target=/data/v" in argv
     assert "type=tmpfs,target=/dev/shm" in argv
     assert worker.parity(command, worker.settle(contained)) == (
-        "the claim `corpus` is the folder `.kfgit/pvcs/corpus`, which is made empty where it does not exist",
         "the size limits of empty folders have no effect",
     )
 
 
+@pytest.mark.skipif(
+    not shown_to_processes(SEES, ["/data"]), reason="Linux lets this user make no mount namespaces"
+)
+def test_a_process_sees_its_volumes_where_linux_lets_it(
+    place: AttemptPlace, settings: WorkerSettings, tmp_path: Path
+) -> None:
+    (settings.secrets / "certs.env").write_text("key=very-secret\n")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "file").write_text("mine")
+    platform = {
+        "pvcMount": [
+            named("pvcName", "corpus", "/kfgit-data"),
+            named("pvcName", "other", "/kfgit-data/in/it"),
+        ],
+        "secretAsVolume": [named("secretName", "certs", f"{tmp_path}/there/certs")],
+        "emptyDirMounts": [
+            {"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory"},
+            {"volumeName": "v", "mountPath": f"{tmp_path}/there/a/b"},
+        ],
+    }
+    script = f"""
+        test -z "${{{VARIABLE}:-}}"
+        pwd; cd "$1"; cat certs/key; cat file; ls; echo x > a/b/x
+        echo one > /kfgit-data/one; echo two > /kfgit-data/in/it/two
+        df -P /dev/shm | tail -n 1 | cut -d " " -f 1; ls /dev/shm; echo $$$$ > "$2"
+    """
+    seeing = replace(settings, namespaces=None)
+    command = shell(
+        script,
+        f"{tmp_path}/there",
+        "{{$.outputs.parameters['o'].output_file}}",
+        writes={"o": "i"},
+        platform=platform,
+    )
+    run(command, place, seeing)
+    assert log(place).split() == [str(place.folder / "work"), "***mine" + "a", "certs", "file", "tmpfs"]
+    assert (settings.claims / "corpus/one").read_text() == "one\n"
+    assert (settings.claims / "other/two").read_text() == "two\n"
+    assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["file"]
+    assert not Path("/kfgit-data").exists()
+    assert not (place.folder / "mounts").exists()
+    assert not any("KFGIT_MOUNTS" in note for note in worker.parity(command, seeing))
+    assert "it ended with exit code 3" in fails(shell("exit 3", platform=platform), place, seeing)
+    slow = shell("sleep 1000", platform=platform, timeout=1.0)
+    assert "timeout" in fails(slow, place, seeing)
+
+
+def test_a_folder_with_too_many_entries_is_not_covered(tmp_path: Path) -> None:
+    for number in range(600):
+        (tmp_path / f"{number}").touch()
+    assert not shown_to_processes(replace(SEES, namespaces=True), [f"{tmp_path}/new"])
+    assert shown_to_processes(replace(SEES, namespaces=True), [str(tmp_path)])
+
+
 def test_a_process_is_told_where_its_volumes_are(settings: WorkerSettings) -> None:
     platform = {
+        "pvcMount": [
+            named("pvcName", "corpus", "/data"),
+            named("pvcName", "corpus", "/data/raw", subPath="raw"),
+        ],
         "emptyDirMounts": [{"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory"}],
         "genericEphemeralVolume": [{"volumeName": "e", "mountPath": "/e/", "size": "1Gi"}],
         "secretAsVolume": [named("secretName", "certs", "/certs")],
     }
     assert worker.parity(shell("true", platform=platform), settings) == (
         "the image `alpine` is not used: the task is a process of this machine",
+        "the claim `corpus` is not here: it begins as the empty folder `.kfgit/pvcs/corpus`",
         "ephemeral volumes are folders: size, access modes and storage class have no effect",
+        "`/data` cannot be mounted for a process of this machine, which finds it at `$KFGIT_MOUNTS/data`",
+        "`/data/raw` cannot be mounted for a process of this machine, which finds it at `$KFGIT_MOUNTS/data/raw`",
         "`/e` cannot be mounted for a process of this machine, which finds it at `$KFGIT_MOUNTS/e`",
         "`/dev/shm` is this machine's own",
         "`/certs` cannot be mounted for a process of this machine, which finds it at `$KFGIT_MOUNTS/certs`",
     )
+
+
+@pytest.mark.skipif(
+    not shown_to_processes(SEES, ["/data"]), reason="Linux lets this user make no mount namespaces"
+)
+def test_an_attempt_with_a_claim_can_be_run_again_by_hand(
+    place: AttemptPlace, settings: WorkerSettings
+) -> None:
+    platform = {"pvcMount": [named("pvcName", "corpus", "/kfgit-data")]}
+    run(shell("echo again >> /kfgit-data/file", platform=platform), place, replace(settings, namespaces=None))
+    for _ in range(2):
+        subprocess.run(["sh", str(place.folder / "repro.sh")], check=True, timeout=60)
+    assert (settings.claims / "corpus/file").read_text() == "again\n" * 3

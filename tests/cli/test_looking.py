@@ -287,6 +287,15 @@ def test_init(kfgit: Kfgit, tmp_path: Path, template: str) -> None:
     assert "nothing was written" in again.err
 
 
+def test_init_leaves_the_settings_of_an_editor_alone(kfgit: Kfgit, tmp_path: Path) -> None:
+    theirs = tmp_path / "demo" / ".vscode" / "settings.json"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("{}")
+    told = kfgit("init", "demo")
+    assert (told.code, theirs.read_text()) == (0, "{}")
+    assert 'settings.json needs: "yaml.schemas"' in told.err
+
+
 def test_init_here_runs(kfgit: Kfgit, tmp_path: Path) -> None:
     (tmp_path / "My Project").mkdir()
     (tmp_path / "My Project" / ".gitignore").write_text("mine\n")

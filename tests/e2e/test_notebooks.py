@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ tasks:
 
 
 def notebook(*cells: str, tagged: str = "") -> str:
-    made = [{"cell_type": "markdown", "metadata": {}, "source": ["# Numbers\n"]}]
+    made: list[dict[str, Any]] = [{"cell_type": "markdown", "metadata": {}, "source": ["# Numbers\n"]}]
     for text in (tagged, *cells):
         tags = {"tags": ["parameters"]} if text and text == tagged else {}
         made.append(
@@ -45,7 +46,7 @@ def notebook(*cells: str, tagged: str = "") -> str:
                 "metadata": tags,
                 "outputs": [],
                 "source": text.splitlines(keepends=True),
-            }  # type: ignore[arg-type]
+            }
         )
     metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     return json.dumps({"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}, indent=1)

@@ -36,6 +36,7 @@ def test_nothing_in_the_examples_is_underlined(editor: Editor, project: Path) ->
     assert wrong(editor.problems({**texts, **by_settings})) == {}
 
 
+@pytest.mark.usefixtures("editor")  # which skips where there is no server
 def test_nothing_in_the_repository_is_underlined() -> None:
     """There a comment in each document leads to `schemas/`."""
     folders = ("components", "pipelines", "environments")
@@ -69,6 +70,8 @@ def test_a_template_may_stand_for_any_value(editor: Editor) -> None:
     texts["pipelines/templated/more.yaml"] = (
         TASK + '      cache: "{{ vars.c }}"\n      retry: {max: "{{ vars.n }}", factor: "{{ vars.f }}"}\n'
     )
+    for key in ("retry", "inputs", "env", "resources", "kubernetes"):
+        texts[f"pipelines/templated/{key}.yaml"] = TASK + f'      {key}: "{{{{ vars.{key} }}}}"\n'
     assert wrong(editor.problems(texts)) == {}
 
 

@@ -41,6 +41,28 @@ def alternatives(part: Any, above: str = "") -> Iterator[str]:
             yield from alternatives(item, f"{above}/{key}" if key != "properties" else "/properties")
 
 
+def test_a_template_may_stand_for_a_number_a_boolean_and_a_word() -> None:
+    for path in FILES:
+        assert [*unguarded(json.loads(path.read_text()))] == []
+    assert [*unguarded({"properties": {"a": {"type": "integer"}}})] == ["/properties/a"]
+
+
+def unguarded(part: Any, above: str = "") -> Iterator[str]:
+    """Where such a value is asked for without an `if` that lets templates pass. A document's kind is never one."""
+    if not isinstance(part, dict):
+        return
+    named = above.endswith(("/properties", "/$defs"))
+    typed = not named and (
+        part.get("type") in ("integer", "number", "boolean") or isinstance(part.get("enum"), list)
+    )
+    if typed and above != "/properties/kind":
+        yield above
+    guard = isinstance(part.get("if"), dict) and str(part["if"].get("$ref")).endswith("#/$defs/template")
+    for key, item in part.items():
+        if named or key not in {"if", "examples", "default", "allOf", *(["else"] if guard else [])}:
+            yield from unguarded(item, f"{above}/{key}")
+
+
 def test_no_field_is_completed_with_an_object_of_javascript() -> None:
     """Where a list of maps is the only value to offer, yaml-language-server writes `[object Object]` beside the key."""
     for path in FILES:

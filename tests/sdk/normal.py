@@ -94,7 +94,7 @@ def _carried_out(executor: Json) -> Json:
 
 
 def _without_runner(program: str) -> str:
-    """The program of a notebook component with the notebook itself, without what runs it, which is each compiler's own."""
+    """The program of a notebook component with the notebook itself; what runs it is each compiler's own."""
     packed = _ARCHIVE.search(program)
     if packed is None:
         return program

@@ -72,10 +72,9 @@ def test_real_packages_are_drawn(tmp_path: Path) -> None:
         project(tmp_path, {f"p{number}": path.read_bytes() for number, path in enumerate(FILES)})
     )
     for checked in driver.check(repository, "local").value.project.pipelines.values():
-        graph = graph_of(checked)
-        assert {node.id for node in graph.root.children} == set(
-            checked.pipeline.package.spec["root"]["dag"]["tasks"]
-        )  # type: ignore[union-attr]
+        graph, package = graph_of(checked), checked.pipeline.package
+        assert package is not None
+        assert {node.id for node in graph.root.children} == set(package.spec["root"]["dag"]["tasks"])
         for draw in (pictures.text, pictures.svg, pictures.mermaid, pictures.dot):
             assert all(node.label in draw(graph) for node in graph.root.children if len(node.label) < 20)
 

@@ -10,7 +10,10 @@ wanted, and nothing less.
 from __future__ import annotations
 
 import ast
+import base64
+import json
 import os
+import random
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -165,6 +168,13 @@ def content(text: bytes) -> Callable[[Path], None]:
     return put
 
 
+def many_environments(root: Path) -> None:
+    (root / "environments").mkdir(exist_ok=True)
+    for number in range(101):
+        head = f"apiVersion: kfgit.dev/v1\nkind: Environment\nmetadata: {{name: e{number:03}}}\n"
+        (root / f"environments/e{number:03}.yaml").write_text(f"{head}spec: {{mode: production}}\n")
+
+
 def long_script(root: Path) -> None:
     (root / "components").mkdir(exist_ok=True)
     head = "apiVersion: kfgit.dev/v1\nkind: Component\nmetadata: {name: c}\n"
@@ -179,6 +189,20 @@ def long_python(root: Path) -> None:
     (root / "components/c.yaml").write_text(f"{head}spec:\n  python: {{file: c.py, function: f}}\n")
 
 
+def large_notebook(root: Path) -> None:
+    (root / "components").mkdir(exist_ok=True)
+    picture = base64.b64encode(random.Random(1).randbytes(150_000)).decode()
+    cell = {
+        "cell_type": "code",
+        "metadata": {},
+        "outputs": [{"data": {"image/png": picture}}],
+        "source": ["x = 1"],
+    }
+    (root / "components/c.ipynb").write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4}))
+    head = "apiVersion: kfgit.dev/v1\nkind: Component\nmetadata: {name: c}\n"
+    (root / "components/c.yaml").write_text(f"{head}spec:\n  notebook: {{file: c.ipynb}}\n")
+
+
 # What no text file can hold: the code, what makes it so, and where it is told.
 MADE: list[tuple[str, Callable[[Path], None], str]] = [
     ("yaml-encoding", content(b"a: b\nc: \xe9t\xe9\n"), "pipelines/x.yaml:2:4"),
@@ -186,8 +210,10 @@ MADE: list[tuple[str, Callable[[Path], None], str]] = [
     ("yaml-too-deep", content(b"a: " + b"[" * 200 + b"]" * 200), "pipelines/x.yaml:1:103"),
     ("yaml-too-large", content(b"a: " + b"x" * 3_000_000), "pipelines/x.yaml:1:1"),
     ("yaml-too-large", content(b"a: [" + b"1," * 150_000 + b"]"), "pipelines/x.yaml:1:200001"),
+    ("too-many-environments", many_environments, "environments/e100.yaml:3:18"),
     ("argument-too-long", long_script, "components/c.yaml:7:13"),
     ("python-too-large", long_python, "components/c.yaml:5:34"),
+    ("notebook-too-large", large_notebook, "components/c.yaml:5:20"),
     ("unreadable-file", unreadable, "pipelines/pipe.yaml:1:1"),
     ("symlink", linked_folder, "pipelines/shared:1:1"),
     ("path-outside", linked_out, "pipelines/out.yaml:1:1"),
@@ -222,7 +248,7 @@ def used_in(path: Path) -> Iterator[str]:
 TELLERS = set("Diagnostic fault warn error diagnostic _tell _fault Problem TemplateFault".split())
 FRONT_END = (
     "document", "overlay", "resolve", "graph", "packages", "schema", "lightweight", "template", "references", "shell",
-    "policies", "driver", "project", "diagnostics",
+    "policies", "driver", "project", "diagnostics", "notebook",
 )  # fmt: skip
 
 

@@ -156,7 +156,7 @@ OTHER = """  inputs: {b: {type: int}}
         ("  notebook: {file: x.ipynb, packages: [pandas]}\n", "notebook-packages", "`nbclient` is not among them"),
         ("  inputs: {class: {type: int}}\n  notebook: {file: x.ipynb}\n", "bad-name", "`class` cannot be a variable"),
         ("  inputs: {dsl: {type: int}}\n  notebook: {file: x.ipynb}\n", "bad-name", "`dsl` cannot be a variable"),
-        ("  inputs: {a: {type: int}}\n  outputs: {a: {type: int}}\n  notebook: {file: x.ipynb}\n", "bad-name", "output"),
+        ("  inputs: {a: {type: int}}\n  outputs: {a: {type: int}}\n  notebook: {file: x.ipynb}\n", "bad-name", "`a`"),
         (OTHER, "signature-mismatch", "`a` of `f` is not declared"),
         ("  notebook: {file: x.ipynb, kernel: r}\n", "unknown-key", "unknown key `kernel`"),
         ("  notebook: {file: x.ipynb, python: {function: f}}\n", "missing-key", "exactly one of"),

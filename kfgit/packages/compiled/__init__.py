@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from kfgit.diagnostics import Checked
-from kfgit.document import Mapping, plain
-from kfgit.packages.compiled.documents import documents, is_package
+from kfgit.diagnostics import MAX_PER_FILE, Checked, Related
+from kfgit.document import Mapping, Scalar, plain
+from kfgit.packages.compiled.documents import Written, documents, is_package
 from kfgit.packages.compiled.executors import check_executors, check_platform, kind_of_executor
 from kfgit.packages.compiled.interface import Artifact, Port, inputs_of, outputs_of
 from kfgit.packages.compiled.links import ROOT, Links, Size
@@ -60,12 +60,35 @@ class Compiled:
     @property
     def display_name(self) -> str | None:
         """What the pipeline is called for people, where its author said so."""
-        return (self.spec.get("pipelineInfo") or {}).get("displayName") or None
+        return _text(self.spec, "displayName") or None
 
     @property
     def description(self) -> str:
         """What the author says of the pipeline."""
-        return (self.spec.get("pipelineInfo") or {}).get("description") or ""
+        return _text(self.spec, "description")
+
+
+def _text(spec: MappingOf[str, Any], key: str) -> str:
+    """A text of `pipelineInfo`; empty where there is none, or something else."""
+    info = spec.get("pipelineInfo")
+    found = info.get(key) if isinstance(info, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+class _Enough(Exception):
+    """So much is wrong that nobody reads on; never leaves this module."""
+
+
+class _Bounded(Faults):
+    """Stops the checks of a file where no more of its mistakes would be told."""
+
+    def error(
+        self, code: str, message: str, span: Span, help_: str | None = None, *related: Related
+    ) -> Scalar:
+        """Tells an error, unless there are too many."""
+        if len(self.found) > MAX_PER_FILE:
+            raise _Enough
+        return super().error(code, message, span, help_, *related)
 
 
 @lru_cache(maxsize=256)
@@ -74,9 +97,17 @@ def read(source: SourceFile) -> Checked[Compiled | None]:
     found = documents(source)
     if found.value is None:
         return Checked(None, found.diagnostics)
-    faults = Faults()
+    faults = _Bounded()
     faults.found += found.diagnostics
-    spec, platform = found.value
+    try:
+        value = _read(faults, source.path, found.value)
+    except _Enough:
+        value = None
+    return Checked(value, tuple(faults.found))
+
+
+def _read(faults: Faults, path: str, written: Written) -> Compiled | None:
+    spec, platform = written
     check(faults, spec, "PipelineSpec", "the pipeline")
     if platform is not None:
         check(faults, platform, "PlatformSpec", "the platform")
@@ -84,30 +115,27 @@ def read(source: SourceFile) -> Checked[Compiled | None]:
     _version(faults, spec)
     root = spec.get(ROOT)
     if not isinstance(root, Mapping):
-        return Checked(None, tuple(faults.found))
+        return None
     if "executorLabel" in root.entries:
         span = root.entries["executorLabel"].key_span
-        faults.error(
-            "missing-key", "the root of a package has a `dag`", span, "compile a pipeline that runs it"
-        )
+        help_ = "compile a pipeline that runs it"
+        faults.error("missing-key", "the root of a package has a `dag`", span, help_)
     links = Links(faults, spec)
     size = links.check()
     images = tuple(check_executors(faults, spec, links.reached))
     conditions = tuple(_conditions(faults, spec, links.reached))
-    inputs, outputs = inputs_of(faults, root), outputs_of(root)
-    value = Compiled(
-        source.path,
+    return Compiled(
+        path,
         plain(spec),
         plain(platform) if platform is not None else None,
-        inputs,
-        outputs,
+        inputs_of(faults, root),
+        outputs_of(root),
         images,
         conditions,
         tuple(name for name in links.reached if name != ROOT),
         size,
         spec.span,
     )
-    return Checked(value, tuple(faults.found))
 
 
 def _version(faults: Faults, spec: Mapping) -> None:

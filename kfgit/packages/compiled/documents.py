@@ -16,6 +16,8 @@ from kfgit.packages.faults import Faults
 from kfgit.source import SourceFile, Span, whole_file
 
 _WRAPPER = "pipelines.kubeflow.org/v2beta1"
+# Without one of these no number of YAML 1.2 is a text of YAML 1.1.
+_SUSPECT = re.compile(rb"[0-9][eE][-+]?[0-9]|(?<![\w.])0[o0-9]|[-+]\.[0-9]")
 # PyYAML 6 (resolver.py): what it takes for a number of YAML 1.1.
 _INT = re.compile(r"[-+]?(0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*(:[0-5]?[0-9])+)\Z")
 _FLOAT = re.compile(
@@ -49,12 +51,15 @@ def documents(source: SourceFile) -> Checked[Written | None]:
     faults.found += [fault for fault in parsed.diagnostics if fault.code != "yaml-1.1"]
     if faults.fatal:
         return Checked(None, tuple(faults.found))
-    lines = source.content.decode("utf-8-sig", "replace").splitlines()
-    found = _sorted(faults, [as_text(document, lines) for document in parsed.value], source.path)
+    read = parsed.value
+    if _SUSPECT.search(source.content):
+        lines = source.content.decode("utf-8-sig", "replace").splitlines()
+        read = tuple(as_text(document, lines) for document in read)
+    found = _sorted(faults, read, source.path)
     return Checked(found, tuple(faults.found))
 
 
-def _sorted(faults: Faults, documents: list[Document], path: str) -> Written | None:
+def _sorted(faults: Faults, documents: tuple[Document, ...], path: str) -> Written | None:
     roots = [document.root for document in documents if not _is_empty(document.root)]
     if not roots:
         _refuse(faults, whole_file(path), "the file is empty")

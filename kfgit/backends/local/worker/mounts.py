@@ -1,15 +1,21 @@
 """The volumes of an attempt: claims, files of secrets and config maps, and folders that end with it.
 
-A container gets each at its path. A process of this machine cannot: its root is everybody's. For it they lie below one
-folder under the same paths, and the variable `KFGIT_MOUNTS` names that folder, so that `"${KFGIT_MOUNTS:-}/data"` is
-right everywhere. Whatever is no claim is removed when the attempt has ended.
+A container gets each at its path, and so does a process where Linux lets it have a mount namespace (`namespace`). Where
+not, a process's root is everybody's: they lie below one folder under the same paths, and the variable `KFGIT_MOUNTS`
+names that folder, so that `"${KFGIT_MOUNTS:-}/data"` is right everywhere. Whatever is no claim is removed when the
+attempt has ended.
 """
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 import posixpath
 import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +25,7 @@ from typing import Any
 from kfgit.backends.local.containers import Mount
 from kfgit.backends.local.launcher import TaskFailure
 from kfgit.backends.local.protocol import Execute
+from kfgit.backends.local.worker import namespace
 from kfgit.backends.local.worker.env_files import env_file
 from kfgit.backends.local.worker.settings import Attempt, WorkerSettings
 from kfgit.backends.local.worker.variables import (
@@ -46,8 +53,19 @@ class Mounts:
         """The variables, whose secrets are not the only ones to mask."""
         return replace(variables, secrets=(*variables.secrets, *self.secrets))
 
-    def for_process(self) -> dict[str, str]:
-        """Puts claims beside the other volumes, and says with which variable a process finds all of them."""
+    def for_process(self, settings: WorkerSettings) -> tuple[tuple[str, ...], dict[str, str]]:
+        """What stands before a process's program so that it sees them, and variables that say where they are."""
+        if not self.found:
+            return (), {}
+        if shown_to_processes(settings, [mount.target for mount in self.found]):
+            volumes = {m.target: None if m.memory else str(m.source) for m in self.found}
+            spec = json.dumps({"stage": str(self.folder / ".stage"), "volumes": volumes})
+            return (str(settings.python), "-I", "-S", namespace.__file__, spec), {}
+        self._beside()
+        return (), {VARIABLE: str(self.folder)}
+
+    def _beside(self) -> None:
+        """Puts claims beside the other volumes."""
         for mount in self.found:
             place = _below(self.folder, mount.target)
             if place == mount.source:
@@ -57,7 +75,27 @@ class Mounts:
                 raise TaskFailure(message)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(mount.source, target_is_directory=True)
-        return {VARIABLE: str(self.folder)} if self.found else {}
+
+
+def shown_to_processes(settings: WorkerSettings, paths: list[str]) -> bool:
+    """Whether processes of this machine can see volumes at these paths."""
+    allowed = settings.namespaces if settings.namespaces is not None else _can_make_namespaces()
+    return allowed and namespace.possible(paths)
+
+
+@functools.cache
+def _can_make_namespaces() -> bool:
+    """Tried once: whether Linux lets this user depends on too much (sandboxes, AppArmor, sysctls)."""
+    with tempfile.TemporaryDirectory() as folder:
+        spec = json.dumps({"stage": f"{folder}/stage", "volumes": {f"{folder}/in/it": f"{folder}/volume"}})
+        argv = [sys.executable, "-I", "-S", namespace.__file__, spec, "true"]
+        try:
+            done = subprocess.run(
+                argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=10, check=False
+            )
+        except (OSError, subprocess.SubprocessError):
+            return False
+    return done.returncode == 0
 
 
 @contextmanager

@@ -12,49 +12,46 @@ import ctypes
 import json
 import os
 import sys
+from pathlib import Path
 
 _NEW_MOUNTS, _NEW_USER = 0x00020000, 0x10000000
-_BIND, _RECURSIVE, _PRIVATE = 4096, 16384, 1 << 18
+_BIND, _PRIVATE = 4096 | 16384, (1 << 18) | 16384  # both for all that is mounted below
 # A folder with more entries is not covered: each would be a mount.
-MOST_ENTRIES = 500
-
-
-def nearest(path: str) -> str:
-    """The folder that must be covered to show `path`; the path itself where it is a folder already."""
-    while not os.path.isdir(path):
-        path = os.path.dirname(path)
-    return path
+_MOST_ENTRIES = 500
 
 
 def possible(paths: list[str]) -> bool:
     """Whether all of these could be shown on this machine, as far as their folders go."""
-    covered = {nearest(path) for path in paths if not os.path.isdir(path)}
+    covered = {_nearest(Path(path)) for path in paths if not Path(path).is_dir()}
     try:
-        return all(len(os.listdir(folder)) <= MOST_ENTRIES for folder in covered)
+        return all(sum(1 for _ in folder.iterdir()) <= _MOST_ENTRIES for folder in covered)
     except OSError:
         return False
 
 
+def _nearest(path: Path) -> Path:
+    return path if path.is_dir() else _nearest(path.parent)
+
+
 def _main(spec: str, program: list[str]) -> None:
-    """`spec` is JSON: a `stage`, which is an empty folder to work in, and `volumes`, folders by their paths."""
+    """`spec` is JSON: a `stage` to work in, and `volumes`, folders by their paths, null for memory."""
     told = json.loads(spec)
-    volumes: dict[str, str] = told["volumes"]
-    here = os.getcwd()
+    volumes: dict[str, str | None] = told["volumes"]
+    here = Path.cwd()
     _enter()
     root = ""
-    missing = [path for path in volumes if not os.path.isdir(path)]
-    covered = sorted({nearest(path) for path in missing}, key=lambda folder: -len(folder))
+    missing = [Path(path) for path in volumes if not Path(path).is_dir()]
+    covered = sorted({_nearest(path) for path in missing}, key=lambda folder: -len(str(folder)))
     for number, folder in enumerate(covered):
-        cover = os.path.join(told["stage"], str(number))
-        _cover(folder, cover, [path for path in missing if nearest(path) == folder])
-        if folder == "/":
-            root = cover
+        cover = Path(told["stage"], str(number))
+        _cover(folder, cover, [path for path in missing if _nearest(path) == folder])
+        if folder == Path("/"):
+            root = str(cover)
         else:
-            _mount(cover, folder, _BIND | _RECURSIVE)
+            _mount(str(cover), str(folder), _BIND)
     for path in sorted(volumes, key=lambda path: path.count("/")):
-        os.makedirs(volumes[path], exist_ok=True)
-        os.makedirs(root + path, exist_ok=True)
-        _mount(volumes[path], root + path, _BIND | _RECURSIVE)
+        Path(root + path).mkdir(parents=True, exist_ok=True)
+        _volume(volumes[path], root + path)
     if root:
         os.chroot(root)
     os.chdir(here)
@@ -65,36 +62,44 @@ def _enter() -> None:
     user, group = os.geteuid(), os.getegid()
     if user != 0 or _libc.unshare(_NEW_MOUNTS) != 0:
         _check(_libc.unshare(_NEW_MOUNTS | _NEW_USER), "a namespace cannot be made")
-        for name, text in (
-            ("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")
-        ):  # fmt: skip
-            with open(f"/proc/self/{name}", "w") as file:
-                file.write(text)
-    _mount("none", "/", _PRIVATE | _RECURSIVE)
+        for name, text in {
+            "setgroups": "deny", "uid_map": f"{user} {user} 1", "gid_map": f"{group} {group} 1"
+        }.items():  # fmt: skip
+            Path("/proc/self", name).write_text(text)
+    _mount("none", "/", _PRIVATE)
 
 
-def _cover(folder: str, cover: str, paths: list[str]) -> None:
-    os.makedirs(cover)
-    _mount("tmpfs", cover, 0, "tmpfs", "mode=755")
-    for name in os.listdir(folder):
-        source, target = os.path.join(folder, name), os.path.join(cover, name)
-        if os.path.islink(source):
-            os.symlink(os.readlink(source), target)
+def _cover(folder: Path, cover: Path, paths: list[Path]) -> None:
+    """Shows at `cover` what is in `folder`, and `paths` below it."""
+    cover.mkdir(parents=True, exist_ok=True)
+    _mount("tmpfs", str(cover), 0, "tmpfs", "mode=755")
+    for source in folder.iterdir():
+        target = cover / source.name
+        if source.is_symlink():
+            target.symlink_to(source.readlink())
             continue
-        if os.path.isdir(source):
-            os.mkdir(target)
+        if source.is_dir():
+            target.mkdir()
         else:
-            open(target, "x").close()
-        _mount(source, target, _BIND | _RECURSIVE)
+            target.touch()
+        _mount(str(source), str(target), _BIND)
     for path in paths:
-        os.makedirs(os.path.join(cover, os.path.relpath(path, folder)), exist_ok=True)
+        (cover / path.relative_to(folder)).mkdir(parents=True, exist_ok=True)
+
+
+def _volume(source: str | None, target: str) -> None:
+    if source is None:
+        _mount("tmpfs", target, 0, "tmpfs")
+        return
+    Path(source).mkdir(parents=True, exist_ok=True)
+    _mount(source, target, _BIND)
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def _mount(source: str, target: str, flags: int, kind: str = "none", data: str = "") -> None:
-    texts = [text.encode("utf-8", "surrogateescape") for text in (source, target, kind)]
+    texts = [os.fsencode(text) for text in (source, target, kind)]
     done = _libc.mount(*texts, ctypes.c_ulong(flags), data.encode())
     _check(done, f"{source} cannot be mounted at {target}")
 
@@ -105,4 +110,7 @@ def _check(result: int, what: str) -> None:
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], sys.argv[2:])
+    try:
+        _main(sys.argv[1], sys.argv[2:])
+    except OSError as fault:
+        sys.exit(f"the volumes of the task cannot be mounted: {fault}")

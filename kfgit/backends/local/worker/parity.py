@@ -10,7 +10,7 @@ from typing import Any
 from kfgit.backends.local import launcher
 from kfgit.backends.local.launcher import TaskFailure
 from kfgit.backends.local.protocol import Execute
-from kfgit.backends.local.worker.mounts import VARIABLE, mount_paths
+from kfgit.backends.local.worker.mounts import VARIABLE, mount_paths, shown_to_processes
 from kfgit.backends.local.worker.program import is_python, runs_kfp
 from kfgit.backends.local.worker.settings import WorkerSettings
 from kfgit.backends.local.worker.volumes import CREATE_IMAGE, VOLUME_IMAGES
@@ -31,7 +31,7 @@ _NO_EFFECT = {
 
 
 def parity(command: Execute, settings: WorkerSettings) -> tuple[str, ...]:
-    """What this task's settings mean on a cluster and not here, one sentence each. Pure; `settings` from `settle`."""
+    """What this task's settings mean on a cluster and not here, one sentence each; `settings` from `settle`."""
     image = str(command.executor.get("image", ""))
     if image in VOLUME_IMAGES:
         return tuple(_claim_notes(image, command.parameters))
@@ -46,7 +46,9 @@ def parity(command: Execute, settings: WorkerSettings) -> tuple[str, ...]:
     if not in_image and command.platform.get("imagePullPolicy"):
         notes.append("the image pull policy has no effect")
     notes += [text for key, text in _NO_EFFECT.items() if command.platform.get(key)]
-    notes += _volume_notes(command.platform, in_image=in_image)
+    paths = list(mount_paths(command.platform))
+    hidden = [] if in_image or not paths or shown_to_processes(settings, paths) else paths
+    notes += _volume_notes(command.platform, settings, hidden)
     notes += _resource_notes(command.executor.get("resources") or {})
     return (*notes, *_argument_notes(command))
 
@@ -84,15 +86,15 @@ def _claim_notes(image: str, given: Mapping[str, Any]) -> Iterator[str]:
         yield f"the {source.get('kind')} `{source.get('name')}` is not here: the claim begins empty"
 
 
-def _volume_notes(platform: Mapping[str, Any], *, in_image: bool) -> Iterator[str]:
-    for entry in platform.get("pvcMount") or ():
-        name = entry.get("pvcName")
-        yield f"the claim `{name}` is the folder `.kfgit/pvcs/{name}`, which is made empty where it does not exist"
+def _volume_notes(platform: Mapping[str, Any], settings: WorkerSettings, hidden: list[str]) -> Iterator[str]:
+    for name in dict.fromkeys(str(entry.get("pvcName") or "") for entry in platform.get("pvcMount") or ()):
+        if not (settings.claims / name).is_dir():
+            yield f"the claim `{name}` is not here: it begins as the empty folder `.kfgit/pvcs/{name}`"
     if platform.get("genericEphemeralVolume"):
         yield "ephemeral volumes are folders: size, access modes and storage class have no effect"
     if any(entry.get("sizeLimit") for entry in platform.get("emptyDirMounts") or ()):
         yield "the size limits of empty folders have no effect"
-    for path in mount_paths(platform) if not in_image else ():
+    for path in hidden:
         if path == _SHARED_MEMORY:
             yield f"`{path}` is this machine's own"
         else:

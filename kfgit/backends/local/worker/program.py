@@ -57,9 +57,10 @@ def decide(
         venv = environments.environment(installs, workshop, hooks.say, hooks.stop)
         path = f"{venv / 'bin'}{os.pathsep}{host['PATH']}"
         host |= {"VIRTUAL_ENV": str(venv), "PATH": path}
-    env = {**host, **mounts.for_process(), **variables.values}
+    before, told = mounts.for_process(settings)
+    env = {**host, **told, **variables.values}
     _must_be_there(argv[0], env, work, command)
-    return Program(argv, env, work)
+    return Program((*before, *argv), env, work)
 
 
 def is_python(argv: tuple[str, ...]) -> bool:

@@ -27,7 +27,8 @@ class WorkerSettings:
 
     `secrets` and `configmaps` are the folders with a NAME.env for each, `environments` the cache of virtual
     environments. `path` stands in for PATH, for tasks and for finding tools. `workspace` is the folder that the tasks
-    of the run share, if it has one. `settle` fills in the last two.
+    of the run share, if it has one. `namespaces` says whether processes may have volumes at their paths; None is tried
+    out. `settle` fills in the last two.
     """
 
     secrets: Path
@@ -40,6 +41,7 @@ class WorkerSettings:
     path: str | None = None
     python: Path = Path(sys.executable)
     workspace: Path | None = None
+    namespaces: bool | None = None
     engine: containers.Engine | None = None
     settled: bool = False
 

@@ -1,0 +1,147 @@
+"""Everything that kfgit does to a repository without a target, in this process, and what must hold of any."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kfgit import driver, formatting
+from kfgit.diagnostics import Diagnostic, has_errors
+from kfgit.formatting import Shapes
+from kfgit.render import diagnostics as shown, documents, graph
+from kfgit.render.graph.from_pipeline import graph_of
+from kfgit.render.style import Style
+from kfgit.source import SourceFile, Span, lines
+
+SECONDS = 20
+# What Python and kfgit read of their own.
+_OWN = tuple(
+    {os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, *map(str, Path(__file__).parents[2:3]))}
+)
+_ZONES = ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo")
+
+
+class Hang(Exception):
+    """An input takes longer than any machine explains."""
+
+
+class Escape(Exception):
+    """Something else was opened than the repository's files, or more than read, or a program was started."""
+
+
+def examine(root: Path, files: Mapping[str, bytes]) -> tuple[Diagnostic, ...]:
+    """Writes the files, asks for everything, and returns what was told of them; raises what must not be."""
+    for path, content in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content)
+    with _at_most(SECONDS), _watched(root):
+        repository = driver.load(root)
+        told = driver.validate(repository, repository.environments)
+        for name in repository.environments:
+            _environment(repository, name)
+        shapes = Shapes(driver.schemas())
+        for path, content in files.items():
+            if path.endswith(".yaml"):
+                formatting.form(SourceFile(path, content), shapes)
+    _is_well_told(told, files)
+    left = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    assert left == set(files), f"files were written or removed: {left ^ set(files)}"
+    return told
+
+
+def _environment(repository: driver.Repository, name: str) -> None:
+    checked = driver.check(repository, name)
+    for found in checked.value.view.documents:
+        documents.yaml(found.node, Style(), explain=True).encode()
+    for pipeline in checked.value.project.pipelines.values():
+        drawn = graph_of(pipeline)
+        for text in (graph.svg(drawn), graph.mermaid(drawn), graph.dot(drawn), graph.text(drawn, 100)):
+            text.encode()
+    for package in driver.compile_all(checked.value).values():
+        package.to_yaml().encode()
+    if not has_errors((*repository.diagnostics, *checked.diagnostics)):
+        driver.resources(checked.value)
+
+
+def _is_well_told(told: Sequence[Diagnostic], files: Mapping[str, bytes]) -> None:
+    assert [d.span for d in told] == sorted(d.span for d in told), "not in order"
+    texts = {path: lines(content) for path, content in files.items()}
+    for one in told:
+        _is_inside(one.span, texts, one)
+        for related in one.related:
+            _is_inside(related.span, texts, one)
+        assert one.message, one
+    human = shown.human(told, files, Style())
+    github = shown.github(told)
+    for text in (human, github):
+        text.encode()
+        assert not any(ord(char) < 32 and char != "\n" for char in text), repr(text)
+    assert github.count("\n") == len(told), "an annotation of more than one line"
+    for value in (shown.as_json(told, 1), shown.sarif(told, "0")):
+        assert json.loads(json.dumps(value, allow_nan=False)) == value
+
+
+def _is_inside(span: Span, texts: Mapping[str, Sequence[str]], one: Diagnostic) -> None:
+    assert (span.line, span.column) <= (span.end_line, span.end_column), one
+    assert span.line >= 1, one
+    assert span.column >= 1, one
+    text = texts.get(span.file)
+    if text is None:
+        return
+    assert span.end_line <= len(text) + 1, one
+    if not span.file.endswith(".j2"):  # there columns are those of what the template made
+        assert span.line == len(text) + 1 or span.column <= len(text[span.line - 1]) + 2, one
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Ends what hangs."""
+
+    def ring(_number: int, _frame: Any) -> None:
+        raise Hang
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+_watching: list[str] = []
+_hooked: list[bool] = []
+
+
+@contextmanager
+def _watched(root: Path) -> Iterator[None]:
+    """Raises `Escape` where anything but the repository and Python's own files is opened (PEP 578)."""
+    if not _hooked:
+        sys.addaudithook(_audit)  # for good, so it asks whether anybody watches
+        _hooked.append(True)
+    _watching.append(os.path.realpath(root))
+    try:
+        yield
+    finally:
+        _watching.pop()
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if not _watching:
+        return
+    if event in {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect", "os.remove"}:
+        raise Escape(f"{event} {arguments}")
+    if event == "open" and isinstance(arguments[0], str | bytes):
+        path = os.path.realpath(os.fsdecode(arguments[0]))
+        writes = (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        inside = path.startswith(_watching[-1])
+        if writes and (inside or path.endswith(".yaml")):
+            raise Escape(f"writes {path}")
+        if not inside and not path.startswith((*_OWN, *_ZONES)):
+            raise Escape(f"opens {path}")
