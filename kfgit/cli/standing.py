@@ -95,7 +95,7 @@ def _spans(node: Node) -> Iterator[Span]:
                 yield entry.key_span
                 yield from _spans(entry.node)
         case Scalar():
-            yield from (origin.span for origin in node.origins)
+            yield from (origin.span for origin in node.origins if origin.span is not None)
 
 
 def _lines(span: Span) -> range:

@@ -11,10 +11,10 @@ Value: TypeAlias = str | int | float | bool | None
 
 
 class Origin(NamedTuple):
-    """Something a value was computed from: a variable, a template, a patch, and where it stands."""
+    """Something a value was computed from: a variable, a template, and where it stands; None where no file says it."""
 
     what: str
-    span: Span
+    span: Span | None
 
 
 class Scalar(NamedTuple):

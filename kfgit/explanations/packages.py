@@ -30,8 +30,8 @@ ENTRIES = {
     ),
     "notebook-too-large": Explanation(
         "a notebook that is too large to be passed on",
-        "KFP passes the notebook, packed, inside the text of a program, and Linux passes no argument of more than "
-        "128 KiB where pages have 4 KiB. Most of a large notebook are the outputs of its cells.",
+        "KFP passes the notebook, packed, inside the text of a program, and Linux passes at most 131,071 bytes in one "
+        "argument, so a container with a larger one cannot start. The most of it are the outputs of its cells.",
         wrong="notebook: {file: report.ipynb}   # saved with all of its plots",
         right="notebook: {file: report.ipynb}   # saved after `Clear All Outputs`",
     ),

@@ -41,8 +41,12 @@ class Checker:
             return True
         if (kind, name.text) not in self.project.faulty and ("*", name.text) not in self.project.faulty:
             what = kind.lower()
-            known = did_you_mean(name.text, names, what=f"{what}s")
-            self.fault(f"unknown-{what}", f"there is no {what} `{name.text}`", name.span, known)
+            help_ = did_you_mean(name.text, names, what=f"{what}s")
+            if kind == "Component" and name.text in self.project.pipelines:
+                help_ = f"`{name.text}` is a pipeline: write `pipeline: {name.text}`"
+            elif kind == "Pipeline" and name.text in self.project.components:
+                help_ = f"`{name.text}` is a component, and runs as a task of a pipeline: `component: {name.text}`"
+            self.fault(f"unknown-{what}", f"there is no {what} `{name.text}`", name.span, help_)
         return False
 
     def bound(self, scope: Scope, ref: Ref, span: Span) -> Bound | None:

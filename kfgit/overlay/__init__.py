@@ -53,17 +53,17 @@ def view(
     documents = tuple(documents)
     if templates:
         homes = {(d.kind, d.name): d for d in documents if d.kind in {"Environment", "Project"}}
-        generated = generate(templates, scope_of(homes, environment, git)[0])
+        generated = generate(templates, *scope_of(homes, environment, git))
         faults += generated.diagnostics
         documents = (*documents, *generated.value)
     base = _unique((d for d in documents if d.environment is None), faults)
     own = _unique((d for d in documents if d.environment == environment), faults)
     merged, additions = _merge_overlays(base, own, faults)
     patched = apply_patches(merged, environment, faults)
-    scope, spans = scope_of(patched, environment, git)
-    faults += template_variables(spans["vars"])
+    scope, sources = scope_of(patched, environment, git)
+    faults += template_variables(sources.roots["vars"])
     work = template.Work()
-    shown = tuple(rendered(document, scope, spans, faults, work) for document in patched.values())
+    shown = tuple(rendered(document, scope, sources, faults, work) for document in patched.values())
     return Checked(View(environment, shown, additions), tuple(faults))
 
 

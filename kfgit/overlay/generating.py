@@ -6,7 +6,7 @@ the template's line stands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping as MappingOf
+from collections.abc import Iterable, Iterator, Mapping as MappingOf
 from dataclasses import replace
 from typing import Any
 
@@ -14,17 +14,20 @@ from kfgit import document, template
 from kfgit.diagnostics import Checked, Diagnostic
 from kfgit.document import Document, Entry, Mapping, Node, Scalar, Sequence
 from kfgit.overlay.located import Located, locate
+from kfgit.overlay.provenance import Sources
 from kfgit.source import SourceFile, Span
 
 SUFFIX = ".yaml.j2"
 
 
-def generate(templates: Iterable[SourceFile], scope: MappingOf[str, Any]) -> Checked[tuple[Located, ...]]:
-    """The documents that the templates give in one environment; `scope` is what they see."""
+def generate(
+    templates: Iterable[SourceFile], scope: MappingOf[str, Any], sources: Sources
+) -> Checked[tuple[Located, ...]]:
+    """The documents that the templates give in one environment, which see `scope`; `sources` is behind it."""
     found: list[Located] = []
     faults: list[Diagnostic] = []
     for source in templates:
-        documents = _documents(source, scope, faults)
+        documents = _documents(source, scope, sources, faults)
         located = locate(documents)
         faults += located.diagnostics
         found += located.value
@@ -37,7 +40,9 @@ def generate(templates: Iterable[SourceFile], scope: MappingOf[str, Any]) -> Che
     return Checked(tuple(one for one in found if one.kind not in {"Environment", "Project"}), tuple(faults))
 
 
-def _documents(source: SourceFile, scope: MappingOf[str, Any], faults: list[Diagnostic]) -> list[Document]:
+def _documents(
+    source: SourceFile, scope: MappingOf[str, Any], sources: Sources, faults: list[Diagnostic]
+) -> list[Document]:
     try:
         text = source.content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError:
@@ -51,7 +56,7 @@ def _documents(source: SourceFile, scope: MappingOf[str, Any], faults: list[Diag
         return []
     parsed = document.parse(SourceFile(source.path, made.text.encode("utf-8", "replace")))
     faults += (_moved_fault(fault, made.lines) for fault in parsed.diagnostics)
-    return [Document(one.file, one.index, _moved(one.root, made.lines)) for one in parsed.value]
+    return [Document(one.file, one.index, _moved(one.root, made, sources)) for one in parsed.value]
 
 
 def _moved_fault(fault: Diagnostic, lines: tuple[int, ...]) -> Diagnostic:
@@ -66,14 +71,26 @@ def _there(span: Span, lines: tuple[int, ...]) -> Span:
     return Span(span.file, start, span.column, max(start, end), span.end_column)
 
 
-def _moved(node: Node, lines: tuple[int, ...]) -> Node:
+def _moved(node: Node, made: template.Generated, sources: Sources) -> Node:
+    span = _there(node.span, made.lines)
     match node:
         case Scalar():
-            return node._replace(span=_there(node.span, lines))
+            used = _used(node.span, made)
+            return node._replace(span=span, origins=(*node.origins, *sources.origins(used)))
         case Sequence():
-            return Sequence(tuple(_moved(item, lines) for item in node.items), _there(node.span, lines))
+            return Sequence(tuple(_moved(item, made, sources) for item in node.items), span)
         case Mapping():
             entries = {
-                k: Entry(_there(e.key_span, lines), _moved(e.node, lines)) for k, e in node.entries.items()
+                k: Entry(_there(e.key_span, made.lines), _moved(e.node, made, sources))
+                for k, e in node.entries.items()
             }
-            return Mapping(entries, _there(node.span, lines))
+            return Mapping(entries, span)
+
+
+def _used(span: Span, made: template.Generated) -> Iterator[str]:
+    """The variables that the template put into a stretch of what it made."""
+    for line in range(span.line, span.end_line + 1):
+        first = span.column if line == span.line else 1
+        for filled in made.filled.get(line, ()):
+            if filled.column < (span.end_column if line == span.end_line else filled.column + 1):
+                yield from filled.used if filled.end_column > first else ()

@@ -12,13 +12,14 @@ from kfgit.document import Entry, Mapping, Node, Origin, Scalar, Sequence, at, f
 from kfgit.overlay.located import Located
 from kfgit.overlay.merge import merge
 from kfgit.overlay.patches import with_entry
+from kfgit.overlay.provenance import Sources
 from kfgit.source import Span
 
 
 def scope_of(
     documents: MappingOf[tuple[str, str], Located], environment: str, git: MappingOf[str, Any]
-) -> tuple[dict[str, Any], dict[str, Node]]:
-    """What templates see, and the nodes of the variables, for their provenance."""
+) -> tuple[dict[str, Any], Sources]:
+    """What templates see, and the nodes behind it, for their provenance."""
     project = next((d for (kind, _), d in documents.items() if kind == "Project"), None)
     home = documents.get(("Environment", environment))
     common = at(project.node, ("spec", "vars")) if project is not None else None
@@ -33,7 +34,7 @@ def scope_of(
         "git": {"sha": None, "branch": None, "tag": None, **git},
         "project": {"name": project.name if project is not None else None},
     }
-    return scope, {"vars": variables}
+    return scope, Sources(variables, home, project)
 
 
 def template_variables(node: Node) -> Iterator[Diagnostic]:
@@ -73,14 +74,14 @@ def _about(home: Located | None, environment: str) -> dict[str, Any]:
 def rendered(
     document: Located,
     scope: MappingOf[str, Any],
-    spans: MappingOf[str, Node],
+    sources: Sources,
     faults: list[Diagnostic],
     work: template.Work,
 ) -> Located:
     """The document with its templates rendered; the same object where there are none."""
     if document.kind == "Project":
         return document
-    renderer = _Renderer(scope, spans, faults, work)
+    renderer = _Renderer(scope, sources, faults, work)
     render = renderer.environment if document.kind == "Environment" else renderer.node
     node = render(document.node)
     if node is document.node or not isinstance(node, Mapping):
@@ -94,11 +95,11 @@ class _Renderer:
     def __init__(
         self,
         scope: MappingOf[str, Any],
-        spans: MappingOf[str, Node],
+        sources: Sources,
         faults: list[Diagnostic],
         work: template.Work,
     ) -> None:
-        self._scope, self._spans, self._faults, self._work = scope, spans, faults, work
+        self._scope, self._sources, self._faults, self._work = scope, sources, faults, work
 
     def environment(self, node: Mapping) -> Node:
         """An Environment may use the variables, but they themselves and its patches are plain."""
@@ -143,15 +144,25 @@ class _Renderer:
         if isinstance(result, template.TemplateFault):
             self._faults.append(Diagnostic(result.code, result.message, node.span, template.remedy(result)))
             return failed(node.span, "a template that failed")
-        origins = tuple(self._origin(path, node.span) for path in result.used)
-        return _lifted(result.value, node.span, origins)
+        handed_on = self._sources.whole(result.used, result.value)
+        if handed_on is not None:
+            return _handed_on(*handed_on, node.span)
+        return _lifted(result.value, node.span, self._sources.origins(result.used))
 
-    def _origin(self, path: str, template_span: Span) -> Origin:
-        root, *steps = path.split(".")
-        found = self._spans.get(root)
-        for step in steps:
-            found = found.get(step) if isinstance(found, Mapping) else None
-        return Origin(path, found.span if found is not None and steps else template_span)
+
+def _handed_on(name: str, node: Node, span: Span) -> Node:
+    """A variable's map or list where a template put it: each value in it knows its own place."""
+    match node:
+        case Scalar():
+            return Scalar(node.value, span, plain=False, origins=(Origin(name, node.span),))
+        case Sequence():
+            items = enumerate(node.items)
+            return Sequence(tuple(_handed_on(f"{name}.{i}", item, span) for i, item in items), span)
+        case Mapping():
+            entries = node.entries.items()
+            return Mapping(
+                {k: Entry(span, _handed_on(f"{name}.{k}", e.node, span)) for k, e in entries}, span
+            )
 
 
 def _lifted(value: Any, span: Span, origins: tuple[Origin, ...]) -> Node:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 
 from kfgit.diagnostics import Checked
-from kfgit.document import Document, Entry, Mapping, Node, Scalar, at
+from kfgit.document import Document, Entry, Mapping, Node, Origin, Scalar, at
 from kfgit.packages.arguments import CommandLine
 from kfgit.packages.faults import Faults, is_empty, mark
 from kfgit.packages.ports import inputs_of, outputs_of, uses_of, written
@@ -25,6 +25,7 @@ __all__ = ["is_v1_component", "v1_component"]
 _API_VERSION = "kfgit.dev/v1"
 _ROOT_KEYS = ("name", "description", "metadata", "inputs", "outputs", "implementation", "version")
 _CONTAINER_KEYS = ("image", "command", "args", "env", "fileOutputs")
+_MADE = (Origin("a v1 component", None),)
 # Kubernetes' rules for labels, as schemas/common.schema.json has them; patches and policies select by labels.
 _LABEL = re.compile(
     r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z"
@@ -52,8 +53,8 @@ def v1_component(document: Document) -> Checked[Mapping]:
     spec = _spec(faults, root)
     made = mapping(
         root.span,
-        apiVersion=Scalar(_API_VERSION, root.span),
-        kind=Scalar("Component", root.span),
+        apiVersion=Scalar(_API_VERSION, root.span, origins=_MADE),
+        kind=Scalar("Component", root.span, origins=_MADE),
         metadata=_metadata(faults, root, document.file),
         spec=spec,
     )

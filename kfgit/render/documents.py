@@ -96,11 +96,15 @@ def _origin(node: Node, *, explain: bool) -> str:
     if not explain:
         return ""
     origins = node.origins if isinstance(node, Scalar) else ()
-    return " ← ".join([_place(node.span), *(f"{o.what} {_place(o.span)}" for o in origins)])
+    return " ← ".join([_place(node.span), *(f"{o.what} {_place(o.span)}".rstrip() for o in origins)])
 
 
-def _place(span: Span) -> str:
-    return f"{span.file}:{span.line}"
+def _place(span: Span | None) -> str:
+    return f"{span.file}:{span.line}" if span is not None else ""
+
+
+def _place_of(span: Span | None) -> dict[str, str | int | None]:
+    return {"file": span.file if span else None, "line": span.line if span else None}
 
 
 def origins(node: Node, path: str = "") -> Iterator[dict[str, object]]:
@@ -116,7 +120,6 @@ def origins(node: Node, path: str = "") -> Iterator[dict[str, object]]:
             via = node.origins if isinstance(node, Scalar) else ()
             yield {
                 "path": path,
-                "file": node.span.file,
-                "line": node.span.line,
-                "via": [{"what": o.what, "file": o.span.file, "line": o.span.line} for o in via],
+                **_place_of(node.span),
+                "via": [{"what": o.what, **_place_of(o.span)} for o in via],
             }

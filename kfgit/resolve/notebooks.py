@@ -99,7 +99,7 @@ def _with_notebook(reader: Reader, made: Python, settings: Mapping, found: Noteb
     if len(helper.encode()) + len(result.source.encode()) > LONGEST_ARGUMENT - _AROUND:
         message = f"`{found.name}` is too large: Linux passes no program of more than 128 KiB as one argument"
         help_ = "clear the outputs of its cells, and keep data in files of their own"
-        reader.warn("notebook-too-large", message, settings.entries["file"].node.span, help_)
+        reader.fault("notebook-too-large", message, settings.entries["file"].node.span, help_)
     return result
 
 

@@ -78,7 +78,7 @@ class PipelineReader:
             reader.texts(metadata.get("labels")) if "labels" in metadata.entries else {},
             whole=not reader.broken,
             unclear=UNCLEAR
-            if "package" in spec.entries
+            if "package" in spec.entries or "spec" not in document.entries
             else reader.unclear(document.get("spec"), "inputs", "outputs", "tasks"),
             labels_span=_labels_span(document),
             run_policy=policy,

@@ -65,5 +65,7 @@ class Case(NamedTuple):
         """A diagnostic at the value, with the places that a template took it from."""
         node = self.node()
         origins = node.origins if isinstance(node, Scalar) else ()
-        related = tuple(Related(f"the value comes from `{origin.what}`", origin.span) for origin in origins)
+        related = tuple(
+            Related(f"the value comes from `{origin.what}`", origin.span) for origin in origins if origin.span
+        )
         return Diagnostic(code, message, node.span, help_, related=related)

@@ -23,7 +23,7 @@ def _tell_type(case: Case) -> Diagnostic:
 
 def _type_help(case: Case, types: list[str]) -> str:
     node = case.node()
-    if isinstance(node, Scalar) and node.origins:
+    if isinstance(node, Scalar) and node.origins and not node.span.file.endswith(".j2"):
         return "a scalar that is exactly one `{{ … }}` has the type of its value, anything else is a string"
     if case.value is None:
         return "write a value, or remove the key"

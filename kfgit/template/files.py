@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kfgit.template.faults import Fault, TemplateFault, sentence
 from kfgit.template.grammar import FILE_COMMENT, FILE_NODES, check, held_back, restored
 from kfgit.template.sandbox import sandbox
+from kfgit.template.using import used_by
 from kfgit.template.weighing import WEIGHED, weigh
 from kfgit.template.work import Work
 
@@ -17,18 +18,28 @@ if TYPE_CHECKING:
     from jinja2 import nodes
 
 
+class Filled(NamedTuple):
+    """What an expression put into a line: its columns, counted from 1, the end exclusive, and the variables in it."""
+
+    column: int
+    end_column: int
+    used: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """What a whole file of a template gives, and for each of its lines the line of the template it comes from."""
+    """What a whole file of a template gives: for each of its lines the template's, and by line what was filled in."""
 
     text: str
     lines: tuple[int, ...]
+    filled: Mapping[int, tuple[Filled, ...]]
 
 
 MAX_GENERATED = 2_000_000
 MAX_LINES = 50_000
 _MAX_STEPS = 100_000
-_MARK = re.compile("\ue002([0-9]+)\ue003")
+# A line of the template begins; an expression begins; it ends.
+_MARK = re.compile("\ue002([0-9]+)\ue003|\ue006([0-9]+)\ue007|(\ue008)")
 
 
 def generate(text: str, scope: Mapping[str, Any]) -> Generated | tuple[TemplateFault, int]:
@@ -50,7 +61,7 @@ def generate(text: str, scope: Mapping[str, Any]) -> Generated | tuple[TemplateF
     try:
         tree = environment.parse(held_back(text, hold))
         list(check(tree, FILE_NODES))
-        parts = _instrument(tree)
+        parts, used = _instrument(tree)
         weigh(tree)
         pieces = _run(environment.from_string(tree), scope, work, parts)
     except Fault as fault:
@@ -64,13 +75,17 @@ def generate(text: str, scope: Mapping[str, Any]) -> Generated | tuple[TemplateF
             "template-failed", f"the template cannot be rendered: {sentence(str(fault))}"
         ), _line_of(fault)
     whole = restored("".join(pieces), held)
-    return _lined(whole)
+    return _lined(whole, used)
 
 
-def _instrument(tree: nodes.Node) -> int:
-    """Marks where the template's lines begin, and counts the steps of its loops; returns how many parts it has."""
+def _instrument(tree: nodes.Template) -> tuple[int, tuple[tuple[str, ...], ...]]:
+    """Marks where the template's lines and expressions begin, and counts the steps of its loops.
+
+    Returns how many parts it has, and the variables of each expression.
+    """
     from jinja2 import nodes as kinds  # noqa: PLC0415 - see render
 
+    used = used_by(tree)
     for node in tree.find_all(kinds.TemplateData):
         parts = node.data.split("\n")
         node.data = parts[0] + "".join(
@@ -80,7 +95,19 @@ def _instrument(tree: nodes.Node) -> int:
         loop.iter = kinds.Call(
             kinds.Name("__counted__", "load"), [loop.iter], [], None, None, lineno=loop.lineno
         )
-    return sum(1 for _ in tree.find_all(kinds.Node))
+    parts = sum(1 for _ in tree.find_all(kinds.Node))
+    number = 0
+    for output in tree.find_all(kinds.Output):
+        marked: list[nodes.Expr] = []
+        for node in output.nodes:
+            if isinstance(node, kinds.TemplateData):
+                marked.append(node)
+                continue
+            begin, end = f"\ue006{number}\ue007", "\ue008"
+            marked += [kinds.TemplateData(begin), node, kinds.TemplateData(end)]
+            number += 1
+        output.nodes = marked
+    return parts, used
 
 
 def _run(compiled: Any, scope: Mapping[str, Any], work: Work, parts: int) -> list[str]:
@@ -130,11 +157,30 @@ def _line_of(fault: BaseException) -> int:
     return line
 
 
-def _lined(text: str) -> Generated:
-    lines, current, shown = [], 1, []
-    for line in text.split("\n"):
-        marks = _MARK.findall(line)
-        current = int(marks[-1]) if marks else current
+def _lined(text: str, used: Sequence[tuple[str, ...]]) -> Generated:
+    """The text without the marks, and what they said."""
+    current = 1
+    inside: tuple[str, ...] | None = None
+    lines: list[int] = []
+    shown: list[str] = []
+    filled: dict[int, tuple[Filled, ...]] = {}
+    for marked in text.split("\n"):
+        line, end, begin, found = "", 0, 1, []
+        for mark in _MARK.finditer(marked):
+            line += marked[end : mark.start()]
+            end = mark.end()
+            if mark[1]:
+                current = int(mark[1])
+            elif mark[2]:
+                inside, begin = used[int(mark[2])], len(line) + 1
+            elif inside is not None:
+                found.append(Filled(begin, len(line) + 1, inside))
+                inside = None
+        line += marked[end:]
+        if inside is not None:
+            found.append(Filled(begin, len(line) + 1, inside))
+        shown.append(line)
         lines.append(current)
-        shown.append(_MARK.sub("", line))
-    return Generated("\n".join(shown), tuple(lines))
+        if found:
+            filled[len(shown)] = tuple(found)
+    return Generated("\n".join(shown), tuple(lines), filled)

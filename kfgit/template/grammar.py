@@ -79,7 +79,7 @@ def _judged(node: nodes.Node, name: str, allowed: frozenset[str]) -> tuple[str |
     if name not in allowed:
         raise Fault(_not_allowed(name))
     below = _checked(node, name, allowed)
-    path = _path(node)
+    path = path_of(node)
     if path is not None:
         _check_name(path.partition(".")[0])
     return path, below
@@ -152,15 +152,16 @@ def _not_allowed(name: str) -> TemplateFault:
     return TemplateFault("template-not-allowed", f"`{what}` is not allowed in a value", help_)
 
 
-def _path(node: nodes.Node) -> str | None:
+def path_of(node: nodes.Node) -> str | None:
+    """The dotted path of a variable, such as `vars.images.0`; None for what is no plain path."""
     from jinja2 import nodes as kinds  # noqa: PLC0415 - see render
 
     steps: list[str] = []
     while isinstance(node, kinds.Getattr | kinds.Getitem):
         if isinstance(node, kinds.Getattr):
             steps.append(node.attr)
-        elif isinstance(node.arg, kinds.Const) and isinstance(node.arg.value, str):
-            steps.append(node.arg.value)
+        elif isinstance(node.arg, kinds.Const) and isinstance(node.arg.value, str | int):
+            steps.append(str(node.arg.value))
         else:
             return None
         node = node.node

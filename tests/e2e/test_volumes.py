@@ -46,15 +46,17 @@ def test_a_run_makes_uses_and_deletes_its_volume(project: Project) -> None:
     project.pipeline("volumes", PIPELINE)
     project.secret("other", "token=s3cr3t-value\n")
     project.secret("settings", "level=debug\n", "configmaps")
-    for _ in range(2):
-        run = project.run("volumes", "-p", "secret=other", "--no-cache")
+    runs = [project.run("volumes", "-p", "secret=other", "--no-cache") for _ in range(2)]
+    for run in runs:
         assert set(run.states.values()) == {"SUCCEEDED"}
         assert run.out("read", "text") == "s3cr3t-value debug\n"
         assert run.out("volume", "name").endswith("-scratch")
     claims = project.root / ".kfgit/pvcs"
     assert [path.name for path in claims.iterdir()] == ["corpus"]
     assert (claims / "corpus/level").read_text() == "debug"
-    notes = run.document["notes"]
+    notes = runs[0].document["notes"]
+    begun = "the claim `corpus` is not here: it begins as the empty folder `.kfgit/pvcs/corpus`"
+    assert [begun in run.document["notes"] for run in runs] == [True, False]
     assert (
         "a claim is a folder below `.kfgit/pvcs`: size, access modes and storage class have no effect"
         in notes

@@ -40,7 +40,7 @@ def examine(root: Path, files: Mapping[str, bytes]) -> tuple[Diagnostic, ...]:
     for path, content in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(content)
-    with _at_most(SECONDS), _watched(root):
+    with _at_most(SECONDS), watched(root):
         repository = driver.load(root)
         told = driver.validate(repository, repository.environments)
         for name in repository.environments:
@@ -63,9 +63,9 @@ def _environment(repository: driver.Repository, name: str) -> None:
         drawn = graph_of(pipeline)
         for text in (graph.svg(drawn), graph.mermaid(drawn), graph.dot(drawn), graph.text(drawn, 100)):
             text.encode()
-    for package in driver.compile_all(checked.value).values():
-        package.to_yaml().encode()
     if not has_errors((*repository.diagnostics, *checked.diagnostics)):
+        for package in driver.compile_all(checked.value).values():
+            package.to_yaml().encode()
         driver.resources(checked.value)
 
 
@@ -120,7 +120,7 @@ _hooked: list[bool] = []
 
 
 @contextmanager
-def _watched(root: Path) -> Iterator[None]:
+def watched(root: Path) -> Iterator[None]:
     """Raises `Escape` where anything but the repository and Python's own files is opened (PEP 578)."""
     if not _hooked:
         sys.addaudithook(_audit)  # for good, so it asks whether anybody watches

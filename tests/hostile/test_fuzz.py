@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from tests.hostile.examining import Escape, examine
+from tests.hostile.examining import Escape, examine, watched
 from tests.hostile.mutation import PROJECT, repository
 
 
@@ -28,8 +28,9 @@ def test_any_bytes_are_told(content: bytes, name: str) -> None:
         examine(Path(folder), {"kfgit.yaml": PROJECT.encode(), f"pipelines/{name}": content})
 
 
-def test_an_escape_would_be_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_escape_would_be_noticed(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
     (tmp_path / "outside").write_text("x")
-    monkeypatch.setattr("kfgit.driver.load", lambda _root: (tmp_path / "outside").read_text())
-    with pytest.raises(Escape):
-        examine(tmp_path / "project", {"kfgit.yaml": PROJECT.encode()})
+    for escape in ((tmp_path / "outside").read_text, lambda: (tmp_path / "project/new").write_text("x")):
+        with watched(tmp_path / "project"), pytest.raises(Escape):
+            escape()

@@ -13,6 +13,7 @@ same name kfgit compiles; both take python components from the `.py`. They are c
 - an output of a guarded task may be read outside its guard, and one of what an exit task follows by the pipeline;
 - `cache: false` of a nested pipeline holds for the tasks in it; the SDK writes it where it has no effect;
 - descriptions in a v1 component stay; the SDK drops them;
+- the text that runs a notebook is kfgit's own, names the cell that fails, and packs the notebook without a time;
 - an artifact type may be in any namespace, and a given list or map may hold null, which the SDK refuses.
 
 And where SDK 2.17.0 compiles something wrong or not at all, which `tests/cases/compile` shows of kfgit alone:
@@ -21,7 +22,8 @@ And where SDK 2.17.0 compiles something wrong or not at all, which `tests/cases/
 - the items of two loops over the same list, one in the other, get one name, and a list in an item is lost two loops in;
 - what follows an `If` and `Elif` without an `Else` lands inside their group;
 - all fields of a literal item take the type of the first, and a condition on one and a use of another do not compile;
-- executors of a nested pipeline that uses a component twice overwrite each other where the outer one uses it, too.
+- executors of a nested pipeline that uses a component twice overwrite each other where the outer one uses it, too;
+- what Kubernetes adds to an executor of a nested pipeline goes to the outer one with its name as well.
 """
 
 from __future__ import annotations

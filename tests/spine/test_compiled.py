@@ -216,6 +216,32 @@ def test_a_package_that_doubles_is_refused_before_it_is_laid_out() -> None:
     assert [fault.code for fault in faults] == ["pipeline-too-large"]
 
 
+def test_policies_look_into_packages(tmp_path: Path) -> None:
+    root = project(tmp_path, {"inner": INNER.read_bytes()})
+    (root / "environments").mkdir()
+    (root / "environments" / "prod.yaml").write_text(
+        "apiVersion: kfgit.dev/v1\nkind: Environment\nmetadata: {name: prod}\nspec:\n"
+        "  policies: {allowedRegistries: [ghcr.io/acme], requiredLabels: [team]}\n"
+    )
+    told = driver.validate(driver.load(root), ("prod",))
+    assert {(fault.code, fault.span.file) for fault in told} == {
+        ("policy-allowed-registries", "inner.yaml"),
+        ("policy-required-labels", "pipelines/inner.yaml"),
+    }
+    assert len(told) == 4  # three images, one label
+
+
+def test_a_package_outside_through_a_link_is_not_read(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    project(root, {"inner": b""})
+    (tmp_path / "elsewhere.yaml").write_bytes(INNER.read_bytes())
+    (root / "inner.yaml").unlink()
+    (root / "inner.yaml").symlink_to(tmp_path / "elsewhere.yaml")
+    (fault,) = driver.validate(driver.load(root), ("local",))
+    assert (fault.code, fault.span.file) == ("path-outside", "pipelines/inner.yaml")
+
+
 def holders(value: Any) -> Iterator[Any]:
     if isinstance(value, dict | list) and value:
         yield value

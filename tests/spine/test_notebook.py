@@ -184,7 +184,7 @@ def test_one_that_linux_cannot_pass_on_is_told(tmp_path: Path) -> None:
     noise = base64.b64encode(random.Random(1).randbytes(150_000)).decode()
     content = written(cell(["x = 1\n"], outputs=[{"data": {"image/png": noise}}]))
     (found,) = faults(tmp_path, "  notebook: {file: x.ipynb}\n", content)
-    assert (found.code, found.severity) == ("notebook-too-large", "warning")
+    assert (found.code, found.severity) == ("notebook-too-large", "error")
 
 
 def test_equal_notebooks_give_equal_packages(tmp_path: Path) -> None:

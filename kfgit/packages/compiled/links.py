@@ -32,7 +32,7 @@ class Size(NamedTuple):
     levels: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Links:
     """Walks through a package from its root. `reached` are the components on the way, by name."""
 

@@ -1,0 +1,125 @@
+"""What is applied beside pipelines, and the repository as one environment has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from kfgit.model.components import Component
+from kfgit.model.names import CLEAR, Name, Unclear
+from kfgit.model.pipelines import Pipeline
+from kfgit.model.settings import Placement, Resources
+from kfgit.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a pipeline runs by itself. `every` is in seconds.
+
+    `input_spans` are the places of the values, `input_keys` of their names, `input_items` of what lists hold,
+    `inputs_span` of what holds them all.
+    """
+
+    name: str
+    pipeline: Name
+    span: Span
+    inputs: Mapping[str, Any]
+    input_spans: Mapping[str, Span]
+    version: str = "latest"
+    experiment: str | None = None
+    cron: str | None = None
+    every: int | None = None
+    timezone: str = "UTC"
+    start: str | None = None
+    end: str | None = None
+    catchup: bool = False
+    max_concurrency: int = 1
+    enabled: bool = True
+    service_account: str | None = None
+    pipeline_root: str | None = None
+    external_name: str | None = None
+    cron_span: Span | None = None
+    unclear: Unclear = CLEAR
+    input_keys: Mapping[str, Span] = field(default_factory=dict)
+    inputs_span: Span | None = None
+    input_items: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A folder of runs on the server."""
+
+    name: str
+    span: Span
+    description: str = ""
+    external_name: str | None = None
+
+
+Trigger = Literal["manual", "once", "onChange", "onApply"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that the repository asks for. `wait_timeout` is in seconds."""
+
+    name: str
+    pipeline: Name
+    span: Span
+    inputs: Mapping[str, Any]
+    input_spans: Mapping[str, Span]
+    trigger: Trigger = "manual"
+    experiment: str | None = None
+    wait: bool = False
+    wait_timeout: int | None = None
+    unclear: Unclear = CLEAR
+    input_keys: Mapping[str, Span] = field(default_factory=dict)
+    inputs_span: Span | None = None
+    input_items: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A ResourceProfile with its ancestors folded in.
+
+    `cluster_only` are settings that a KFP task cannot have, `own` the amounts (`limits.cpu`) that it says itself.
+    """
+
+    name: str
+    span: Span
+    resources: Resources
+    placement: Placement
+    cluster_only: tuple[Name, ...] = ()
+    own: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where the repository is applied, and how."""
+
+    name: str
+    span: Span
+    mode: Literal["production", "development"] = "production"
+    prefix: str = ""
+    target: Literal["local", "cluster"] = "local"
+    executor: str = "auto"
+    profiles: Mapping[str, Name] = field(default_factory=dict)
+    prune: Mapping[str, str] = field(default_factory=dict)
+    protect: tuple[str, ...] = ()
+    policies: Mapping[str, Any] = field(default_factory=dict)
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A repository as one environment sees it. `faulty` names documents that were told to be broken."""
+
+    name: str
+    environment: Environment
+    components: Mapping[str, Component] = field(default_factory=dict)
+    pipelines: Mapping[str, Pipeline] = field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    experiments: Mapping[str, Experiment] = field(default_factory=dict)
+    runs: Mapping[str, Run] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    faulty: frozenset[tuple[str, str]] = frozenset()
