@@ -7,90 +7,35 @@ Each stage returns its result with everything it found wrong; a fault never keep
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from kfgit import document, graph, overlay, policies, project, resolve, schema
+from kfgit import document, graph, overlay, policies, resolve, schema, verdicts
 from kfgit.diagnostics import Checked, Diagnostic, bounded_help, did_you_mean, has_errors, ordered
-from kfgit.document import Document, Mapping as MappingNode, Scalar, Sequence, at, plain
+from kfgit.document import Mapping as MappingNode, Scalar, Sequence
 from kfgit.graph import CheckedProject
 from kfgit.overlay import Located, View
-from kfgit.source import SourceFile, Span, whole_file
+from kfgit.reading import LOCAL, Forms, Repository, load, schemas, sources_of, wants_git
+from kfgit.source import Span
 
 if TYPE_CHECKING:
     from kfgit.ir import Package, Resource
-from kfgit.packages import compiled
 
-LOCAL = "local"
-MAX_ENVIRONMENTS = 100
-
-# A document's node, kept so that its id stays its own, and the schema's word on it.
-Forms: TypeAlias = dict[int, tuple[MappingNode, tuple[Diagnostic, ...]]]
-_OPENS = re.compile(rb"\{[{%]")
-_GIT = re.compile(rb"\bgit\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Repository:
-    """Everything that was read, before any environment looks at it."""
-
-    root: Path
-    files: Mapping[str, bytes]
-    documents: tuple[Located, ...]
-    diagnostics: tuple[Diagnostic, ...]
-    broken: frozenset[tuple[str, str]]
-    templates: tuple[SourceFile, ...] = ()
-    # What the schemas say of documents, so that each is asked about once; it follows from the documents alone.
-    forms: Forms = field(default_factory=dict, repr=False, compare=False)
-    tree: project.Tree = field(default_factory=lambda: project.Tree(Path(), ()), repr=False, compare=False)
-    sources: tuple[str, ...] | None = None
-    # Files that documents name, each read once.
-    others: dict[str, project.Content | Diagnostic] = field(default_factory=dict, repr=False, compare=False)
-
-    @property
-    def project(self) -> Located | None:
-        """The document of `kfgit.yaml`."""
-        return next((d for d in self.documents if d.kind == "Project"), None)
-
-    @property
-    def name(self) -> str:
-        """The project's name; that of its folder where none is written."""
-        return self.project.name if self.project is not None else self.root.name
-
-    @property
-    def environments(self) -> tuple[str, ...]:
-        """The environments somebody wrote, in the project's order; `local` alone where nobody did."""
-        written = {d.name for d in self.documents if d.kind == "Environment"}
-        order = [name for name in self._listed("environments") if name in written]
-        return tuple(dict.fromkeys([*order, *sorted(written)]))[:MAX_ENVIRONMENTS] or (LOCAL,)
-
-    @property
-    def default_environment(self) -> str:
-        """`spec.defaultEnvironment`, else `local`."""
-        found = at(self.project.node, ("spec", "defaultEnvironment")) if self.project is not None else None
-        return str(found.value) if isinstance(found, Scalar) and isinstance(found.value, str) else LOCAL
-
-    def _listed(self, key: str) -> list[str]:
-        found = at(self.project.node, ("spec", key)) if self.project is not None else None
-        return [str(plain(item)) for item in found.items] if isinstance(found, Sequence) else []
-
-    @property
-    def git(self) -> Mapping[str, Any]:
-        """The commit that is checked out, asked for only where a template may want it."""
-        if not any(wants_git(content) for content in self.files.values()):
-            return {}
-        return project.git_state(self.root)
-
-    def content(self, path: str) -> bytes | Diagnostic:
-        """A file that a document names, or why it cannot be read."""
-        if path not in self.others:
-            self.others[path] = project.content(self.root, path)
-        found = self.others[path]
-        return found.bytes if isinstance(found, project.Content) else found
+__all__ = [
+    "LOCAL",
+    "Checkout",
+    "Repository",
+    "check",
+    "compile_all",
+    "load",
+    "resources",
+    "schemas",
+    "sources_of",
+    "validate",
+    "violations",
+    "wants_git",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,179 +47,12 @@ class Checkout:
     project: CheckedProject
 
 
-@lru_cache(maxsize=1)
-def schemas() -> schema.Schemas:
-    """Kfgit's own schemas."""
-    return schema.Schemas.load(project.schema_files())
-
-
-@bounded_help()
-def load(root: Path, only: Collection[str] | None = None) -> Repository:
-    """Reads and parses a project, or `only` some of its files, and finds out which document is what."""
-    sources = sources_of(root)
-    tree = project.read(root, sources, only)
-    documents: list[Document] = []
-    faults = list(tree.diagnostics)
-    broken: set[tuple[str, str]] = set()
-    templates = tuple(file for file in tree.files if file.path.endswith(overlay.TEMPLATE_SUFFIX))
-    for file in tree.files:
-        if file.path.endswith(overlay.TEMPLATE_SUFFIX):
-            continue  # made anew for each environment
-        parsed = document.parse(file)
-        documents += parsed.value
-        faults += _without_packages(parsed)
-        if not parsed.ok:
-            broken |= {("*", name) for name in _names_in(file.content)}
-    located = overlay.locate(documents)
-    faults += located.diagnostics
-    broken |= {(found.kind, found.name) for found in located.value if found.unsound}
-    broken |= {("*", name) for name in map(_home_of, located.diagnostics) if name is not None}
-    repository = Repository(
-        root,
-        {f.path: f.content for f in tree.files},
-        located.value,
-        tuple(faults),
-        frozenset(broken),
-        templates,
-        tree=tree,
-        sources=sources,
-    )
-    faults += [*_project_faults(repository), *_homeless(repository), *_too_many(located.value)]
-    return replace(repository, diagnostics=ordered(faults))
-
-
-def _without_packages(parsed: Checked[tuple[Document, ...]]) -> Iterator[Diagnostic]:
-    """What YAML 1.1 and 1.2 read differently is no surprise in what KFP's compiler wrote: `packages` knows it."""
-    written_by_kfp = all(compiled.is_package(found.root) for found in parsed.value)
-    return (fault for fault in parsed.diagnostics if not written_by_kfp or fault.code != "yaml-1.1")
-
-
-def _home_of(fault: Diagnostic) -> str | None:
-    """The environment in whose folder a document is that may be its own, but has a faulty head."""
-    folder, _, rest = fault.span.file.partition("/")
-    return re.split(r"[./]", rest)[0] if folder == "environments" and fault.severity == "error" else None
-
-
-def wants_git(content: bytes) -> bool:
-    """Whether a template may ask for the commit; `git.` in a comment or a URL does not. Each byte is looked at once."""
-    if b"git" not in content:
-        return False
-    opened = (piece[found.start() :] for piece in content.split(b"}") if (found := _OPENS.search(piece)))
-    return any(_GIT.search(piece) for piece in opened)
-
-
-def sources_of(root: Path) -> tuple[str, ...] | None:
-    """The folders of a project's YAML, as `kfgit.yaml` names them; None where it does not."""
-    first = project.read(root, ())
-    return _sources(first.files[0].content) if first.files else None
-
-
-def _sources(content: bytes) -> tuple[str, ...] | None:
-    parsed = document.parse(SourceFile(project.PROJECT_FILE, content)).value
-    found = at(parsed[0].root, ("spec", "sources")) if parsed else None
-    return tuple(str(plain(item)) for item in found.items) if isinstance(found, Sequence) else None
-
-
-def _too_many(found: Iterable[Located]) -> Iterator[Diagnostic]:
-    """Every environment is checked, so there may not be any number of them."""
-    homes = sorted((d for d in found if d.kind == "Environment"), key=lambda d: d.name)
-    if len(homes) > MAX_ENVIRONMENTS:
-        message = f"more than {MAX_ENVIRONMENTS} environments; the others are not checked"
-        place = homes[MAX_ENVIRONMENTS].name_span
-        yield Diagnostic("too-many-environments", message, place, "make a second project")
-
-
-def _names_in(content: bytes) -> Iterable[str]:
-    """The names a broken file may define: nobody shall complain that they are missing."""
-    return (name.decode() for name in re.findall(rb"\bname:\s*[\"']?([a-z0-9][-a-z0-9]*)", content))
-
-
-def _project_faults(repository: Repository) -> list[Diagnostic]:
-    """What is wrong with the Project itself; everything else is looked at per environment."""
-    found = repository.project
-    if found is None:
-        if project.PROJECT_FILE in repository.files and not has_errors(repository.diagnostics):
-            help_ = "begin it with `apiVersion: kfgit.dev/v1`, `kind: Project` and `metadata: {name: …}`"
-            return [
-                Diagnostic(
-                    "missing-project",
-                    "`kfgit.yaml` holds no Project",
-                    whole_file(project.PROJECT_FILE),
-                    help_,
-                )
-            ]
-        return []
-    faults = _without_heads(schema.validate(found.node, "Project", schemas()), repository.diagnostics)
-    faults += _source_faults(found, repository.root)
-    written = {d.name for d in repository.documents if d.kind == "Environment"} | {LOCAL}
-    listed = at(found.node, ("spec", "environments"))
-    names = (
-        [item for item in listed.items if isinstance(item, Scalar)] if isinstance(listed, Sequence) else []
-    )
-    default = at(found.node, ("spec", "defaultEnvironment"))
-    for name in (*names, *([default] if isinstance(default, Scalar) else [])):
-        if str(name.value) not in written and ("*", str(name.value)) not in repository.broken:
-            message = f"there is no environment `{name.value}`"
-            faults.append(
-                Diagnostic(
-                    "unknown-environment",
-                    message,
-                    name.span,
-                    did_you_mean(str(name.value), written, what="environments"),
-                )
-            )
-    return [*faults, *_promotions(repository, written)]
-
-
-def _source_faults(found: Located, root: Path) -> Iterator[Diagnostic]:
-    """Sources that lead out of the repository, or nowhere."""
-    listed = at(found.node, ("spec", "sources"))
-    for item in listed.items if isinstance(listed, Sequence) else ():
-        if not isinstance(item, Scalar) or not isinstance(item.value, str):
-            continue
-        if project.is_outside(item.value):
-            message = f"the source `{item.value}` is outside the repository"
-            yield Diagnostic("path-outside", message, item.span, "name folders of the repository")
-        elif item.value not in project.DEFAULT_SOURCES and not project.has_folder(root, item.value):
-            message, usual = f"there is no folder `{item.value}` to read", project.DEFAULT_SOURCES
-            help_ = did_you_mean(item.value, usual, what="the usual sources")
-            yield Diagnostic("missing-source", message, item.span, help_, "warning")
-
-
-def _promotions(repository: Repository, written: set[str]) -> Iterator[Diagnostic]:
-    """Environments that take their commits from one that does not exist."""
-    for found in repository.documents:
-        source = at(found.node, ("spec", "git", "promotesFrom")) if found.kind == "Environment" else None
-        if not isinstance(source, Scalar) or not isinstance(source.value, str) or "{" in source.value:
-            continue
-        if source.value not in written and ("*", source.value) not in repository.broken:
-            message = f"there is no environment `{source.value}`"
-            help_ = did_you_mean(source.value, written, what="environments")
-            yield Diagnostic("unknown-environment", message, source.span, help_)
-
-
-def _homeless(repository: Repository) -> Iterator[Diagnostic]:
-    """Documents of environments that do not exist: nothing would ever look at them."""
-    environments = {d.environment for d in repository.documents if d.kind == "Environment"}
-    told: set[str] = set()
-    for found in repository.documents:
-        name = found.environment
-        if name in {None, LOCAL, *environments} or name in told or ("*", name) in repository.broken:
-            continue
-        told.add(str(name))
-        message = f"there is no Environment `{name}` for this document"
-        help_ = did_you_mean(str(name), sorted(str(e) for e in environments), what="environments")
-        yield Diagnostic(
-            "unknown-environment", message, found.name_span, f"add `environments/{name}.yaml`; {help_}"
-        )
-
-
 @bounded_help()
 def check(repository: Repository, environment: str) -> Checked[Checkout]:
     """One environment from its documents to checked pipelines."""
     viewed = overlay.view(repository.documents, environment, repository.git, repository.templates)
     form = [(found, _form(found, viewed.value, repository.forms)) for found in viewed.value.documents]
-    told = _without_heads(
+    told = verdicts.without_heads(
         (fault for _, faults in form for fault in faults), (*repository.diagnostics, *viewed.diagnostics)
     )
     broken = set(repository.broken) | {
@@ -293,34 +71,12 @@ def check(repository: Repository, environment: str) -> Checked[Checkout]:
         ),
     )
     checked = graph.check(model.value)
-    faults = _first_of_all(viewed.diagnostics, tuple(told), (*model.diagnostics, *checked.diagnostics))
-    return Checked(Checkout(environment, viewed.value, checked.value), ordered(_without_cascades(faults)))
-
-
-def _without_heads(form: Iterable[Diagnostic], before: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """What the schema says, but not again of names, kinds and versions that were told when documents were located."""
-    told = {fault.span for fault in before if fault.code in _HEAD}
-    return [fault for fault in form if fault.span not in told or not _is_about_head(fault)]
-
-
-_HEAD = frozenset({"bad-name", "missing-name", "wrong-api-version", "unknown-key"})
-
-
-def _is_about_head(fault: Diagnostic) -> bool:
-    return fault.code != "missing-key" or fault.message.startswith(
-        ("`apiVersion`", "`metadata`", "`name`", "`kind`")
+    faults = verdicts.first_of_all(
+        viewed.diagnostics, tuple(told), (*model.diagnostics, *checked.diagnostics)
     )
-
-
-def _first_of_all(
-    viewed: tuple[Diagnostic, ...], form: tuple[Diagnostic, ...], meaning: tuple[Diagnostic, ...]
-) -> Iterator[Diagnostic]:
-    """A value that one stage finds faulty is judged no further; a patch is judged by its form first."""
-    keys = {fault.span for fault in viewed if fault.code == "template-in-key"}
-    formless = {fault.span for fault in form if fault.severity == "error"}
-    yield from (fault for fault in viewed if fault.code != "patch-failed" or fault.span not in formless)
-    yield from (fault for fault in form if fault.span not in keys)
-    yield from (fault for fault in meaning if fault.span not in formless)
+    return Checked(
+        Checkout(environment, viewed.value, checked.value), ordered(verdicts.without_cascades(faults))
+    )
 
 
 # Keys without a meaning: what seems to be missing beside them may only be misspelt.
@@ -367,16 +123,6 @@ def _form(found: Located, view: View, known: Forms) -> tuple[Diagnostic, ...]:
     return told
 
 
-def _without_cascades(faults: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """What an error is told of needs no hint that it may be misread as well."""
-    found = list(faults)
-    errors = {fault.span for fault in found if fault.severity == "error"}
-    return [fault for fault in found if fault.code not in _HINTS or fault.span not in errors]
-
-
-_HINTS = frozenset({"yaml-1.1", "addition-near-base"})
-
-
 def violations(checkout: Checkout) -> tuple[Diagnostic, ...]:
     """What the environment's policies say: errors in validate, refusals in plan, apply and run."""
     return policies.check(checkout.project.project)
@@ -387,33 +133,13 @@ def validate(repository: Repository, environments: tuple[str, ...]) -> tuple[Dia
 
     A mistake that several environments share may read differently in each, since its values do.
     """
-    known = frozenset(repository.diagnostics)
-    seen: dict[tuple[str, str, Span], list[tuple[Diagnostic, set[str]]]] = {}
-    for environment in environments:
-        checked = check(repository, environment)
-        for fault in (*checked.diagnostics, *violations(checked.value)):
-            if fault in known:  # a package below the sources is read as YAML, too
-                continue
-            alike = seen.setdefault((fault.code, fault.severity, fault.span), [])
-            same = next((where for known, where in alike if known.message == fault.message), None)
-            other = next((where for _, where in alike if environment not in where), None)
-            if same is not None:
-                same.add(environment)
-            elif other is not None:
-                other.add(environment)
-            else:
-                alike.append((fault, {environment}))
+    found = {
+        environment: (*checked.diagnostics, *violations(checked.value))
+        for environment in environments
+        for checked in [check(repository, environment)]
+    }
     everywhere = set(environments) >= set(repository.environments)
-    told = [
-        fault.in_environment(
-            None
-            if everywhere and len(where) == len(set(environments))
-            else next(e for e in environments if e in where)
-        )
-        for alike in seen.values()
-        for fault, where in alike
-    ]
-    return ordered(_without_cascades([*repository.diagnostics, *told]))
+    return verdicts.in_all(repository.diagnostics, found, everywhere=everywhere)
 
 
 def compile_all(checkout: Checkout) -> Mapping[str, Package]:
