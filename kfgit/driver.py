@@ -7,13 +7,13 @@ Each stage returns its result with everything it found wrong; a fault never keep
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kfgit import document, graph, overlay, policies, resolve, schema, verdicts
+from kfgit import graph, overlay, policies, resolve, schema, verdicts
 from kfgit.diagnostics import Checked, Diagnostic, bounded_help, did_you_mean, has_errors, ordered
-from kfgit.document import Mapping as MappingNode, Scalar, Sequence
+from kfgit.document import scalars
 from kfgit.graph import CheckedProject
 from kfgit.overlay import Located, View
 from kfgit.reading import LOCAL, Forms, Repository, load, schemas, sources_of, wants_git
@@ -59,7 +59,7 @@ def check(repository: Repository, environment: str) -> Checked[Checkout]:
         (found.kind, found.name) for found, faults in form if found.unsound or has_errors(faults)
     }
     failed = {fault.span for fault in viewed.diagnostics if fault.severity == "error"}
-    broken |= {(d.kind, d.name) for d in repository.documents if any(_within(d, span) for span in failed)}
+    broken |= {(d.kind, d.name) for d in repository.documents if failed and _holds_one(d, failed)}
     model = resolve.resolve(
         viewed.value,
         repository.name,
@@ -83,19 +83,10 @@ def check(repository: Repository, environment: str) -> Checked[Checkout]:
 _STRAY = frozenset({"unknown-key", "exclusive-keys", "misplaced-key"})
 
 
-def _within(found: Located, span: Span) -> bool:
+def _holds_one(found: Located, failed: Collection[Span]) -> bool:
     """Whether a fault of a template belongs to a document: its values carry the template's place."""
-    return found.file == span.file and _holds(found.node, span)
-
-
-def _holds(node: document.Node, span: Span) -> bool:
-    match node:
-        case Scalar():
-            return node.span == span
-        case Sequence():
-            return any(_holds(item, span) for item in node.items)
-        case MappingNode():
-            return any(_holds(entry.node, span) for entry in node.entries.values())
+    here = {span for span in failed if span.file == found.file}
+    return bool(here) and any(leaf.span in here for leaf in scalars(found.node))
 
 
 def _form(found: Located, view: View, known: Forms) -> tuple[Diagnostic, ...]:

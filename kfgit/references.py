@@ -1,8 +1,8 @@
 """Runtime references `$( … )`: the notation for what is known only when a pipeline runs.
 
 The set of roots is closed. `scan` splits a text into literal parts and references; what each reference means is
-bound by `graph`. Text that goes to a shell is read with `shell=True` semantics by `scan_shell`: there an unknown
-root such as `$(date)` belongs to the shell.
+bound by `graph`. Text that goes to a shell is read by `scan_shell`: there an unknown root such as `$(date)` belongs
+to the shell.
 """
 
 from __future__ import annotations
@@ -115,6 +115,11 @@ _TOKEN = re.compile(r"\$\$\(|\$\(([^()$\n]*)\)|\$\(")
 _MAX_TOKENS = 2_000
 _MAX_FAULTS = 50
 _SPLIT = "put the text into a file of the image, or split it"
+
+
+def has_reference(text: str) -> bool:
+    """Whether a text asks for a value, where it must be one itself; `$$(` is that text and asks for nothing."""
+    return "$(" in text.replace("$$(", "")
 
 
 # The same short texts stand everywhere in a repository; long ones are not worth their memory.

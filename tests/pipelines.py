@@ -93,6 +93,28 @@ OUTER = _document("Pipeline", "outer", {
         ]},
     },
 })  # fmt: skip
+ENDED = _document("Pipeline", "ended", {
+    **INNER["spec"],
+    "onExit": {
+        "component": "status", "inputs": {"text": "$(inputs.text)", "status": "$(run.status)"}, "retry": {"max": 1},
+    },
+})  # fmt: skip
+ENDED_DEEP = _document("Pipeline", "ended-deep", {
+    "inputs": {"text": {"type": "string", "default": "d"}, "data": {"type": "Dataset", "optional": True}},
+    "outputs": {
+        "said": {"type": "string", "from": "$(tasks.ended.outputs.said)"},
+        "texts": {"type": "list<string>", "from": "$(tasks.each.one.outputs.said.*)"},
+    },
+    "tasks": {
+        "ended": {"pipeline": "ended", "inputs": {"text": "$(inputs.text)", "data": "$(inputs.data)"}},
+        "each": {
+            "forEach": ["a", "b"],
+            "tasks": {"one": {"pipeline": "ended", "inputs": {"text": "$(item)"}, "after": ["ended"]}},
+        },
+        "some": {"pipeline": "ended", "when": "$(tasks.ended.outputs.said) == 'a'"},
+    },
+    "onExit": {"pipeline": "ended", "inputs": {"text": "$(inputs.text)"}},
+})  # fmt: skip
 PROFILES = (
     _document("ResourceProfile", "small", {"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"cpu": 1}}),
     _document("ResourceProfile", "gpu", {
@@ -105,9 +127,11 @@ PROFILES = (
         "queue": {"localQueue": "team"}, "priority": {"class": "high"},
     }),
 )  # fmt: skip
-LIBRARY = (COMPONENT, PYTHON, COMMAND, STATUS, INNER, OUTER, *PROFILES)
+LIBRARY = (COMPONENT, PYTHON, COMMAND, STATUS, INNER, OUTER, ENDED, ENDED_DEEP, *PROFILES)
 
 COMPONENTS = ("c", "py", "command")
+# With the same interface; the last two have exit tasks.
+PIPELINES = ("inner", "outer", "ended", "ended-deep")
 OUTPUTS = {
     "said": "string", "count": "int", "data": "Dataset", "flag": "bool", "share": "float", "words": "list<string>",
     "table": "dict",
@@ -218,7 +242,7 @@ class Author:
             case "pipeline":
                 inputs = {"text": "z", **self.inputs(seen, ("text", "data"))}
                 task = {
-                    "pipeline": self.choose("inner", "outer"),
+                    "pipeline": self.choose(*PIPELINES),
                     "inputs": inputs,
                     **self.some(NESTED_TASK, 1),
                 }
@@ -370,7 +394,7 @@ class Author:
         return dict(self.choose(
             {"component": "c", "inputs": text, **settings},
             {"component": "status", "inputs": {**text, "status": "$(run.status)"}, **settings},
-            {"pipeline": "outer", "inputs": text},
+            {"pipeline": self.choose(*PIPELINES), "inputs": text},
         ))  # fmt: skip
 
     def pipeline(self) -> Json:

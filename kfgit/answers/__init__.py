@@ -41,7 +41,7 @@ def answer(memory: Memory) -> Answer | None:
 def by_two(root: Path, asked: tuple[str, ...], memory: Memory | None) -> Answer | None:
     """Checks everything in two processes, and remembers it; None where one is better, or has to say it."""
     from kfgit import driver, project  # noqa: PLC0415 - an answer of before does without
-    from kfgit.answers import halves  # noqa: PLC0415 - as above
+    from kfgit.answers import halves, slices  # noqa: PLC0415 - as above
 
     sources = driver.sources_of(root)
     tree = project.read(root, sources)
@@ -50,29 +50,33 @@ def by_two(root: Path, asked: tuple[str, ...], memory: Memory | None) -> Answer 
     if parts is None:
         return None
     links, (first, second) = parts
-    found = halves.together(lambda: _half(root, asked, first), lambda: _half(root, asked, second))
+    git = project.git_state(root) if any(map(driver.wants_git, files.values())) else None
+    found = halves.together(
+        lambda: _half(root, asked, first, files), lambda: _half(root, asked, second, files)
+    )
     whole = halves.merged(found) if found is not None else None
-    if whole is None:
+    if whole is None or not slices.foretold(links, whole.names):
         return None
     told = Answer(sum(map(len, whole.names.values())), whole.environments, ordered(whole.diagnostics))
-    if memory is not None:
-        git = project.git_state(root) if any(map(driver.wants_git, files.values())) else None
-        _keep(
-            memory,
-            told,
-            Inputs(tree.contents, whole.others, sources, (), git),
-            links._replace(names=whole.names),
-        )
+    if memory is not None and (git is None or git == project.git_state(root)):
+        inputs = Inputs(tree.contents, whole.others, sources, (), git)
+        exact = slices.linked(whole.names, whole.others, files)
+        _keep(memory, told, inputs, exact)
     return told
 
 
-def _half(root: Path, asked: tuple[str, ...], part: frozenset[str]) -> Half | None:
+def _half(
+    root: Path, asked: tuple[str, ...], part: tuple[str, ...], files: Mapping[str, bytes]
+) -> Half | None:
+    """What there is to say of a part; None if it is not what was read before, or the environments are not there."""
     from kfgit import driver  # noqa: PLC0415 - an answer of before does without
     from kfgit.answers.halves import Half  # noqa: PLC0415 - as above
 
     repository = driver.load(root, part)
     environments = asked or repository.environments
     if not {*repository.environments, driver.LOCAL}.issuperset(environments):
+        return None
+    if repository.files != {path: files[path] for path in part}:
         return None
     found = driver.validate(repository, environments)
     return Half(found, _names(repository), repository.others, environments)
@@ -83,8 +87,9 @@ def fresh(repository: Repository, environments: tuple[str, ...], memory: Memory 
     from kfgit import driver  # noqa: PLC0415 - an answer of before does without
     from kfgit.answers import slices  # noqa: PLC0415 - as above
 
+    git = repository.git
     told = Answer(len(repository.documents), environments, driver.validate(repository, environments))
-    if memory is not None:
+    if memory is not None and repository.git == git:
         inputs = _inputs(repository)
         few = len(repository.files) < _WORTH_IT
         links = None if few else slices.linked(_names(repository), inputs.others, repository.files)
@@ -93,18 +98,16 @@ def fresh(repository: Repository, environments: tuple[str, ...], memory: Memory 
 
 
 def _keep(memory: Memory, told: Answer, inputs: Inputs, links: Links | None) -> None:
+    if not _follows(told):
+        return
     memory.keep(told, inputs)
-    if links is not None and _shows_in_names(inputs):
+    if links is not None:
         memory.keep_links(links)
 
 
-def _shows_in_names(inputs: Inputs) -> bool:
-    """Whether names show how files hang together.
-
-    A template may make documents of any name, and a package among the sources is a mistake as long as nobody names it.
-    """
-    templates = any(path.endswith(".j2") for path in inputs.files)
-    return not templates and not inputs.files.keys() & inputs.others.keys()
+def _follows(told: Answer) -> bool:
+    """Whether an answer follows from the project alone: time zones are the machine's, and may be installed."""
+    return all(d.code != "unknown-timezone" for d in told.diagnostics)
 
 
 def _partly(memory: Memory, before: Answer, changed: frozenset[str]) -> Answer | None:
@@ -114,28 +117,38 @@ def _partly(memory: Memory, before: Answer, changed: frozenset[str]) -> Answer |
     links = memory.links()
     if links is None or any(slices.is_central(links, path) for path in changed):
         return None
+    texts = memory.texts(changed)
+    if any(map(slices.hides, texts.values())):
+        return None
+    links = slices.renewed(links, texts, memory.others)
+    if links is None:
+        return None
     from kfgit import driver  # noqa: PLC0415 - as above
 
-    links = slices.renewed(links, memory.texts(changed), memory.others)
-    around = slices.around(links, changed)
-    repository = driver.load(memory.root, around)
+    touched, needed = slices.around(links, changed)
+    repository = driver.load(memory.root, needed)
     found = set(driver.validate(repository, before.environments))
     inputs = _inputs(repository)
-    near = around | inputs.others.keys()
+    near = {*needed, *inputs.others}
     old = {d for d in before.diagnostics if d.span.file in near}
     apart = [d for d in before.diagnostics if d not in old]
+    news = old ^ found
     if (
         not memory.expects(inputs, changed)
+        or any(repository.files.get(path) != text for path, text in texts.items())
         or repository.broken
         or any(slices.hides_names(d) for d in old)
-        or _names(repository) != {path: names for path, names in links.names.items() if path in around}
-        or any(slices.is_wide(d) or d.span.file not in near for d in old ^ found)
+        or _names(repository) != {path: names for path, names in links.names.items() if path in near}
+        or any(slices.is_wide(d) or d.span.file not in touched for d in news)
         or any(related.span.file in near for d in apart for related in d.related)
+        or (any(d.severity == "error" for d in news) and any(map(slices.is_missing, apart)))
+        or slices.too_many([*before.diagnostics, *found])
     ):
         return None
     told = Answer(before.documents, before.environments, ordered([*apart, *found]))
-    memory.renew(told, inputs)
-    memory.keep_links(links)
+    if _follows(told):
+        memory.renew(told, inputs)
+        memory.keep_links(links)
     return told
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
 from kfgit.answers import slices
 from kfgit.answers.slices import Links
 from kfgit.diagnostics import Diagnostic
 from kfgit.project import Content
+from kfgit.source import Span
 
 T = TypeVar("T")
 
@@ -32,7 +34,7 @@ class Half(NamedTuple):
     environments: tuple[str, ...]
 
 
-def halves(files: Mapping[str, bytes]) -> tuple[Links, tuple[frozenset[str], frozenset[str]]] | None:
+def halves(files: Mapping[str, bytes]) -> tuple[Links, tuple[tuple[str, ...], tuple[str, ...]]] | None:
     """Two parts of a repository that can be checked apart from each other; None where that saves nothing."""
     if len(files) < _WORTH_IT or not hasattr(os, "fork") or (os.cpu_count() or 1) < 2:
         return None
@@ -45,8 +47,16 @@ def halves(files: Mapping[str, bytes]) -> tuple[Links, tuple[frozenset[str], fro
 
 def together(mine: Callable[[], T], other: Callable[[], T]) -> tuple[T, T] | None:
     """What both give, the other one from a process of its own; None where that process came to nothing."""
-    reading, writing = os.pipe()
-    process = os.fork()
+    try:
+        reading, writing = os.pipe()
+    except OSError:
+        return None
+    try:
+        process = os.fork()
+    except OSError:  # so many processes are allowed, and so much memory
+        os.close(reading)
+        os.close(writing)
+        return None
     if process == 0:
         _tell(writing, other)
     os.close(writing)
@@ -56,8 +66,16 @@ def together(mine: Callable[[], T], other: Callable[[], T]) -> tuple[T, T] | Non
             told = stream.read()
     finally:
         os.close(reading)
-        os.waitpid(process, 0)
-    return (found, pickle.loads(told)) if told else None  # noqa: S301 - from ourselves
+        with suppress(ChildProcessError):  # whoever started kfgit may want to hear of no child's end
+            os.waitpid(process, 0)
+    size, told = told[:_SIZE], told[_SIZE:]
+    if not size or int.from_bytes(size, "big") != len(told):
+        return None
+    return found, pickle.loads(told)  # noqa: S301 - from ourselves
+
+
+# How long the answer of the other process is stands before it: it may be killed while it speaks.
+_SIZE = 8
 
 
 def _tell(writing: int, work: Callable[[], object]) -> None:
@@ -65,7 +83,7 @@ def _tell(writing: int, work: Callable[[], object]) -> None:
     try:
         told = pickle.dumps(work())
         with os.fdopen(writing, "wb", closefd=False) as stream:
-            stream.write(told)
+            stream.write(len(told).to_bytes(_SIZE, "big") + told)
     finally:
         os._exit(0)
 
@@ -75,9 +93,21 @@ def merged(found: Iterable[Half | None]) -> Half | None:
     parts = tuple(half for half in found if half is not None)
     if len(parts) < 2:
         return None
+    first, second = (_by_place(half.diagnostics) for half in parts)
+    if any(first[place] != second[place] for place in first.keys() & second.keys()):
+        return None  # it shows in some environments here, in others there
     diagnostics = dict.fromkeys(d for half in parts for d in half.diagnostics)
-    if any(slices.is_wide(d) or slices.hides_names(d) for d in diagnostics):
+    if slices.too_many(diagnostics) or any(slices.is_wide(d) or slices.hides_names(d) for d in diagnostics):
         return None
     names = {path: names for half in parts for path, names in half.names.items()}
     others = {path: content for half in parts for path, content in half.others.items()}
+    if any(half.others[path] != others[path] for half in parts for path in half.others):
+        return None  # it was written just now
     return Half(tuple(diagnostics), names, others, parts[0].environments)
+
+
+def _by_place(diagnostics: Iterable[Diagnostic]) -> Mapping[Span, set[Diagnostic]]:
+    found: dict[Span, set[Diagnostic]] = {}
+    for diagnostic in diagnostics:
+        found.setdefault(diagnostic.span, set()).add(diagnostic)
+    return found

@@ -72,6 +72,8 @@ class Memory:
             return self._look(record) if record else None
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):  # damaged, or somebody else's
             return None
+        except OSError:  # parts of kfgit, or of the project, that are going away just now
+            return None
 
     def _look(self, record: dict[str, Any]) -> Look | None:
         if record["kfgit"] != _fingerprint():
@@ -103,7 +105,7 @@ class Memory:
         """The files that hold something else than before. Those that were only touched get their new stamp."""
         for path, stamp in stamps.items():
             entry = known[path]
-            if stamp is not None and entry is not None and entry[1:] == list(stamp):
+            if stamp is not None and entry[1:] == list(stamp):
                 continue
             found = project.content(self.root, path)
             if not _same(entry, found):
@@ -135,11 +137,9 @@ class Memory:
         return [source for source in sources or () if project.has_folder(self.root, source)]
 
     def _finish(self, answer: Answer, others: Mapping[str, Content | Diagnostic]) -> None:
-        self._record["others"] |= {
-            path: self._entry(content) if isinstance(content, Content) else None
-            for path, content in others.items()
-        }
+        self._record["others"] |= {path: self._entry(content) for path, content in others.items()}
         self._record |= {
+            "edition": f"{self.now}.{os.getpid()}",
             "documents": answer.documents,
             "environments": answer.environments,
             "diagnostics": _packed(answer.diagnostics),
@@ -166,12 +166,14 @@ class Memory:
             and all(path in changed or _same(known[path], content) for path, content in read.items())
         )
 
-    def _entry(self, content: Content) -> list[Any]:
+    def _entry(self, content: Content | Diagnostic) -> list[Any]:
         """A file's digest, and its stamp if that can be trusted."""
+        if not isinstance(content, Content):
+            return [_digest(content)]
         stamp = content.stamp
         written = max(stamp.modified, stamp.changed)
         trusted = written < self.now - (_TICK if written % _SECOND else 2 * _SECOND)
-        return [_digest(content.bytes), *(stamp if trusted else ())]
+        return [_digest(content), *(stamp if trusted else ())]
 
     def links(self) -> Links | None:
         """What `keep_links` was given last, if it belongs to the answer."""
@@ -180,14 +182,14 @@ class Memory:
             names, words = (
                 {path: tuple(of) for path, of in found[key].items()} for key in ("names", "words")
             )
-            mine = found["kfgit"] == self._record["kfgit"] and words.keys() == self._record["files"].keys()
+            mine = found["edition"] == self._record["edition"]
             return Links(names, words, frozenset(found["opaque"])) if mine else None
         except (KeyError, TypeError, AttributeError):
             return None
 
     def keep_links(self, links: Links) -> None:
-        """Remembers how files hang together."""
-        record = {**links._asdict(), "opaque": sorted(links.opaque), "kfgit": self._record["kfgit"]}
+        """Remembers how the files of the last answer hang together; another kfgit may remember one at the same time."""
+        record = {**links._asdict(), "opaque": sorted(links.opaque), "edition": self._record["edition"]}
         self._write("links", record)
 
     def _path(self, what: str) -> Path:
@@ -205,7 +207,7 @@ class Memory:
     def _write(self, what: str, record: Mapping[str, Any]) -> None:
         """All or nothing; a folder that cannot be written to costs time, not the answer."""
         path = self._path(what)
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+        unfinished = path.with_name(f"{path.name}.{self.now}.{os.getpid()}")
         try:
             text = json.dumps({**record, "for": [os.fspath(self.root), *self.asked]}, separators=(",", ":"))
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -224,21 +226,22 @@ class Memory:
             Path(path).unlink(missing_ok=True)
 
 
-def _same(entry: list[Any] | None, content: Content | Diagnostic) -> bool:
-    if entry is None or not isinstance(content, Content):
-        return entry is None and not isinstance(content, Content)
-    return bool(_digest(content.bytes) == entry[0])
+def _same(entry: list[Any], content: Content | Diagnostic) -> bool:
+    return bool(_digest(content) == entry[0])
 
 
-def _digest(content: bytes) -> str:
+def _digest(content: Content | Diagnostic) -> str:
+    """Of a file's bytes; of one that cannot be read the reason."""
     import hashlib  # noqa: PLC0415 - where no stamp changed there is nothing to compare
 
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+    if isinstance(content, Diagnostic):
+        return f"{content.code}: {content.message}"
+    return hashlib.blake2b(content.bytes, digest_size=16).hexdigest()
 
 
 def _fingerprint() -> list[Any]:
     """This very kfgit: an answer of another one is not its answer. Editable installs change without a new version."""
-    newest = count = 0
+    own = 0
     waiting = [str(folder) for folder in project.code_folders()]
     while waiting:
         with os.scandir(waiting.pop()) as entries:
@@ -246,9 +249,15 @@ def _fingerprint() -> list[Any]:
                 if entry.is_dir(follow_symlinks=False) and entry.name != "__pycache__":
                     waiting.append(entry.path)
                 elif entry.name.endswith((".py", ".json")):
-                    newest, count = max(newest, entry.stat().st_mtime_ns), count + 1
-    libraries = [Path(path).stat().st_mtime_ns for path in sys.path if path.endswith("-packages")]
-    return [sys.version, newest, count, libraries]
+                    found = entry.stat()
+                    stamp = f"{entry.path} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+                    own += zlib.crc32(os.fsencode(stamp))  # in any order
+    libraries = [
+        Path(path).stat().st_mtime_ns
+        for path in sys.path
+        if path.endswith("-packages") and os.path.isdir(path)  # noqa: PTH112 - asked at every start
+    ]
+    return [sys.version, own, libraries]
 
 
 def _packed(diagnostics: tuple[Diagnostic, ...]) -> list[Any]:

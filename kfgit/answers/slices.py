@@ -1,17 +1,21 @@
 """Which files a change can matter to, told from their text: files that mention one another's names hang together.
 
 A name may be mentioned where it means something else; then more is checked than need be. Text from which names may come
-that do not stand in it (templates, escapes) hangs together with everything, and so does what belongs to environments.
+that do not stand in it (templates, escapes) hangs together with everything, and so do environments.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from kfgit.diagnostics import Diagnostic
 from kfgit.project import PROJECT_FILE
+
+# Beyond so many errors kfgit no longer looks for what was meant (`diagnostics.bounded_help`), which depends on all that
+# is wrong everywhere.
+_MANY = 100
 
 
 class Links(NamedTuple):
@@ -25,17 +29,45 @@ class Links(NamedTuple):
     opaque: frozenset[str]
 
 
+class Around(NamedTuple):
+    """The files around a change: `touched` are those of which something else may be told, `needed` is to check those.
+
+    Both are in the order in which the files are read.
+    """
+
+    touched: frozenset[str]
+    needed: tuple[str, ...]
+
+
 _WORD = re.compile(rb"[A-Za-z0-9_](?:[-A-Za-z0-9_.]*[A-Za-z0-9_])?")
-_OPAQUE = re.compile(rb"\{\{(?!\$)|\{%|\\[xuU\r\n]|externalName")
+# Names in other letters: escapes, and strings that go on behind the end of a line, which YAML 1.1 has more of.
+_ESCAPED = rb"\\[xuU\r\n\xc2\xe2]"
+_HIDING = re.compile(_ESCAPED + rb"|externalName")
+_OPAQUE = re.compile(rb"\{\{(?!\$)|\{%|externalName|" + _ESCAPED)
+_PACKAGE = re.compile(rb"pipelineInfo|deploymentSpec|platforms")
+_ENVIRONMENT = re.compile(rb"\bEnvironment\b")
 _NAMED = re.compile(rb"""\bname["']?:\s+["']?([a-z0-9][-a-z0-9]*)""")
 _ENVIRONMENTS = "environments/"
 
 
-def linked(names: Mapping[str, tuple[str, ...]], others: Iterable[str], files: Mapping[str, bytes]) -> Links:
-    """The links of files, whose documents have these names and that name these other files."""
-    known = {_bare(name).encode() for found in names.values() for name in found}
-    known |= {_bare(path).encode("utf-8", "surrogateescape") for path in others}
-    words = {path: known.intersection(_WORD.findall(content)) for path, content in files.items()}
+def linked(
+    names: Mapping[str, tuple[str, ...]], others: Iterable[str], files: Mapping[str, bytes]
+) -> Links | None:
+    """The links of files, whose documents have these names and that name these other files.
+
+    None where names do not show how files hang together: a template may make documents of any name, a package among the
+    sources is a mistake as long as nobody names it, and some names have no letters that can be looked for.
+    """
+    mentions = set(map(_mention, others))
+    if "" in mentions or any(p.endswith(".j2") or _PACKAGE.search(text) for p, text in files.items()):
+        return None
+    return _linked(names, mentions, files)
+
+
+def _linked(names: Mapping[str, tuple[str, ...]], others: set[str], files: Mapping[str, bytes]) -> Links:
+    known = others.union(_bare(name) for found in names.values() for name in found)
+    looked_for = {name.encode("utf-8", "surrogateescape") for name in known}
+    words = {path: looked_for.intersection(_WORD.findall(content)) for path, content in files.items()}
     return Links(
         names,
         {
@@ -46,9 +78,17 @@ def linked(names: Mapping[str, tuple[str, ...]], others: Iterable[str], files: M
     )
 
 
-def renewed(links: Links, files: Mapping[str, bytes], others: Iterable[str]) -> Links:
+def _mention(path: str) -> str:
+    """The word by which a file's path is found in a text: the last one of its name. Nothing if there is none."""
+    found = _WORD.findall(_bare(path).encode("utf-8", "surrogateescape")) if path.isprintable() else ()
+    return found[-1].decode() if found else ""
+
+
+def renewed(links: Links, files: Mapping[str, bytes], others: Iterable[str]) -> Links | None:
     """The links after some files were changed. Names that a text held before still count: they led somewhere, too."""
     new = linked(links.names, others, files)
+    if new is None:
+        return None
     both = {path: tuple({*words, *links.words.get(path, ())}) for path, words in new.words.items()}
     return Links(links.names, {**links.words, **both}, links.opaque | new.opaque)
 
@@ -61,12 +101,21 @@ def guessed(files: Mapping[str, bytes]) -> Links:
     names = {
         path: tuple(found.decode() for found in _NAMED.findall(content)) for path, content in files.items()
     }
-    links = linked(names, (), files)
-    foreign = {path for path, content in files.items() if b"kfgit.dev/" not in content}
-    return links._replace(opaque=links.opaque | foreign)
+    links = _linked(names, set(), files)
+    everywhere = {
+        path
+        for path, content in files.items()
+        if b"kfgit.dev/" not in content or _ENVIRONMENT.search(content)
+    }
+    return links._replace(opaque=links.opaque | everywhere)
 
 
-def parted(links: Links, sizes: Mapping[str, int]) -> tuple[frozenset[str], frozenset[str]]:
+def foretold(links: Links, names: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether what was guessed has all the names that documents turned out to have."""
+    return all({_bare(name) for name in found} <= {*links.names[path]} for path, found in names.items())
+
+
+def parted(links: Links, sizes: Mapping[str, int]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Two parts of about one size that are each complete: with all that their files need."""
     given = {path: {_bare(name) for name in links.names[path]} for path in links.words}
     users = [path for path, words in links.words.items() if not given[path].issuperset(words)]
@@ -76,7 +125,7 @@ def parted(links: Links, sizes: Mapping[str, int]) -> tuple[frozenset[str], froz
     first, second = set(_needed(links, users[:cut])), set(_needed(links, users[cut:]))
     smaller = first if len(first) < len(second) else second
     smaller |= links.words.keys() - first - second
-    return frozenset(first), frozenset(second)
+    return _in_order(links, first), _in_order(links, second)
 
 
 def is_central(links: Links, path: str) -> bool:
@@ -84,18 +133,28 @@ def is_central(links: Links, path: str) -> bool:
     return path == PROJECT_FILE or any(name.startswith("Environment/") for name in links.names.get(path, ()))
 
 
-def around(links: Links, changed: Iterable[str]) -> frozenset[str]:
+def hides(content: bytes) -> bool:
+    """Whether a text may give a document a name that another one has, so that both can be seen only together."""
+    return _HIDING.search(content) is not None
+
+
+def around(links: Links, changed: Iterable[str]) -> Around:
     """The files that a change can matter to, and all that is needed to check those."""
     holders = _turned(links.words)
 
     def users(path: str) -> Iterator[str]:
-        for name in (*links.names.get(path, ()), path):
-            yield from holders.get(_bare(name), ())
+        for name in (*map(_bare, links.names.get(path, ())), _mention(path)):
+            yield from holders.get(name, ())
 
-    return _needed(links, _reached([*changed, *links.opaque], users))
+    touched = frozenset(_reached([*changed, *links.opaque], users))
+    return Around(touched, _in_order(links, _needed(links, touched)))
 
 
-def _needed(links: Links, paths: Iterable[str]) -> frozenset[str]:
+def _in_order(links: Links, paths: Collection[str]) -> tuple[str, ...]:
+    return tuple(path for path in links.words if path in paths)
+
+
+def _needed(links: Links, paths: Iterable[str]) -> set[str]:
     """Files with all that they need, and what may matter to any."""
     givers = _turned({path: [_bare(name) for name in names] for path, names in links.names.items()})
 
@@ -103,8 +162,8 @@ def _needed(links: Links, paths: Iterable[str]) -> frozenset[str]:
         for word in links.words.get(path, ()):
             yield from givers.get(word, ())
 
-    always = (path for path in links.words if path == PROJECT_FILE or path.startswith(_ENVIRONMENTS))
-    return frozenset(_reached([*paths, *links.opaque, *always], used) & links.words.keys())
+    always = (p for p in links.words if is_central(links, p) or p.startswith(_ENVIRONMENTS))
+    return _reached([*paths, *links.opaque, *always], used)
 
 
 def _turned(names: Mapping[str, Iterable[str]]) -> Mapping[str, list[str]]:
@@ -133,6 +192,7 @@ _WIDE = frozenset(
     " overlay-without-target patch-failed patch-without-target too-many-files unknown-component unknown-environment"
     " unknown-pipeline unknown-profile".split()
 )
+_MISSING = frozenset({"unknown-component", "unknown-pipeline", "unknown-profile"})
 
 
 def is_wide(diagnostic: Diagnostic) -> bool:
@@ -140,9 +200,22 @@ def is_wide(diagnostic: Diagnostic) -> bool:
     return diagnostic.code in _WIDE
 
 
+def is_missing(diagnostic: Diagnostic) -> bool:
+    """Whether a mistake names the nearest of all sound documents, and reads differently when one becomes faulty."""
+    return diagnostic.code in _MISSING
+
+
 def hides_names(diagnostic: Diagnostic) -> bool:
     """Whether a file with this mistake may hold documents that nobody can see."""
     return diagnostic.code.startswith("yaml-") or diagnostic.code == "unquoted-template"
+
+
+def too_many(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Whether there is so much wrong that not all of it is told, or not all that could be said of it."""
+    found = list(diagnostics)
+    return sum(d.severity == "error" for d in found) > _MANY or any(
+        d.code == "too-many-mistakes" for d in found
+    )
 
 
 def _bare(name: str) -> str:

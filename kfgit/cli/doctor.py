@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +18,18 @@ from kfgit.cli import exits, options
 from kfgit.cli.session import Session, cache_folder
 from kfgit.diagnostics import has_errors
 from kfgit.driver import Repository
-from kfgit.model import KeySource, Literal_, SecretKey, Task, UseComponent
+from kfgit.model import (
+    Component,
+    EnvValue,
+    KeySource,
+    Literal_,
+    Loop,
+    Pipeline,
+    SecretKey,
+    Switch,
+    Task,
+    UseComponent,
+)
 from kfgit.render.envelope import envelope
 from kfgit.render.style import clean, pad
 
@@ -146,7 +158,7 @@ def _project(session: Session, env: str | None) -> list[_Finding]:
         found += _secrets(
             repository,
             checked.value.project.project.pipelines.values(),
-            checked.value.project.project.components,
+            checked.value.project.project.components.values(),
         )
     return found
 
@@ -162,17 +174,19 @@ def _state(session: Session, repository: Repository, name: str) -> list[_Finding
     return [_Finding("store", "ok", f"{repository.root / '.kfgit' / name}, {count} runs")]
 
 
-def _secrets(repository: Repository, pipelines: object, components: object) -> list[_Finding]:
+def _secrets(
+    repository: Repository, pipelines: Iterable[Pipeline], components: Iterable[Component]
+) -> list[_Finding]:
     """Secrets that tasks want and that are not on this machine."""
     wanted: dict[tuple[str, str], bool] = {}
-    for component in components.values():  # type: ignore[attr-defined]
-        for value in (component.implementation.env if component.implementation else {}).values():
+    for component in components:
+        for value in component.env.values():
             _want(wanted, value)
-    for pipeline in pipelines:  # type: ignore[attr-defined]
+    for pipeline in pipelines:
         for task in _tasks(pipeline):
             inline = task.action.inline if isinstance(task.action, UseComponent) else None
-            code = inline.implementation if inline is not None else None
-            for value in (*(code.env if code else {}).values(), *(task.settings.env or {}).values()):
+            own = inline.env if inline is not None else {}
+            for value in (*own.values(), *(task.settings.env or {}).values()):
                 _want(wanted, value)
             for source in task.settings.kubernetes.secrets if task.settings.kubernetes is not None else ():
                 _want_source(wanted, source)
@@ -191,7 +205,7 @@ def _secrets(repository: Repository, pipelines: object, components: object) -> l
     return findings
 
 
-def _want(wanted: dict[tuple[str, str], bool], value: object) -> None:
+def _want(wanted: dict[tuple[str, str], bool], value: EnvValue) -> None:
     if isinstance(value, SecretKey):
         key = value.name, value.key
         wanted[key] = wanted.get(key, True) and value.optional
@@ -204,14 +218,16 @@ def _want_source(wanted: dict[tuple[str, str], bool], source: KeySource) -> None
             _want(wanted, SecretKey(str(source.name.value), key, source.optional))
 
 
-def _tasks(pipeline: object) -> list[Task]:
-    pending = [*pipeline.tasks.values(), *([pipeline.on_exit] if pipeline.on_exit else [])]  # type: ignore[attr-defined]
-    found = []
+def _tasks(pipeline: Pipeline) -> Iterator[Task]:
+    """Every task of a pipeline, those in loops and branches too."""
+    pending = [*pipeline.tasks.values(), *([pipeline.on_exit] if pipeline.on_exit is not None else [])]
     while pending:
         task = pending.pop()
-        found.append(task)
-        if isinstance(task.action, UseComponent):
-            continue
-        pending += getattr(task.action, "tasks", {}).values()
-        pending += [t for b in getattr(task.action, "branches", ()) for t in b.tasks.values()]
-    return found
+        yield task
+        match task.action:
+            case Loop(tasks=tasks):
+                pending += tasks.values()
+            case Switch(branches=branches):
+                pending += [inner for branch in branches for inner in branch.tasks.values()]
+            case _:
+                pass

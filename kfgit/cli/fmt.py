@@ -67,13 +67,13 @@ def command(session: Session, paths: Sequence[Path], output: str, *, check: bool
 
 def _chosen(work: _Work, paths: Sequence[Path]) -> Iterator[SourceFile]:
     """The project's sources, or those that were named: of a folder the sources in it, a file whatever it is."""
-    only: set[str] | None = None
+    only: list[str] | None = None
     if paths:
         named = {work.session.inside(work.root, path) for path in paths}
         folders = {path for path in named if (work.root / path).is_dir()}
         known = project.survey(work.root, driver.sources_of(work.root)).stamps if folders else {}
         below = {path for path in known for folder in folders if _is_below(path, folder)}
-        only = (named - folders) | below
+        only = sorted((named - folders) | below)
     tree = project.read(work.root, driver.sources_of(work.root) if only is None else None, only)
     work.diagnostics += tree.diagnostics
     yield from (file for file in tree.files if not file.path.endswith(".j2"))

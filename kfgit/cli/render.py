@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -13,7 +14,7 @@ from kfgit.cli.session import Session
 from kfgit.cli.standing import concerning
 from kfgit.diagnostics import Diagnostic, has_errors
 from kfgit.document import plain
-from kfgit.overlay import Located
+from kfgit.overlay import Located, Removal
 from kfgit.render import documents
 from kfgit.render.envelope import items
 
@@ -37,20 +38,33 @@ def command(
     repository = session.repository()
     checked = driver.check(repository, session.environment(repository, env))
     explain = flags["explain"]
-    found = _chosen(checked.value.view.documents, resources)
+    view = checked.value.view
+    found = _chosen(view.documents, resources)
+    removed = [view.removed.get((d.kind, d.name), ()) for d in found]
     if output == "json":
         told = [
-            {**plain(d.node), **({"origins": list(documents.origins(d.node))} if explain else {})}
-            for d in found
+            plain(d.node) | (_explained(d, gone) if explain else {})
+            for d, gone in zip(found, removed, strict=True)
         ]
         session.json(items("Document", told))
     else:
-        session.print("---\n".join(documents.yaml(d.node, session.out, explain=explain) for d in found))
+        shown = (
+            documents.yaml(d.node, session.out, explain=explain, removed=gone)
+            for d, gone in zip(found, removed, strict=True)
+        )
+        session.print("---\n".join(shown))
     diagnostics: Sequence[Diagnostic] = (*repository.diagnostics, *checked.diagnostics)
     if resources:
         diagnostics = concerning(found, diagnostics)
     session.diagnose(diagnostics, repository)
     return exits.INVALID if has_errors(diagnostics) else exits.DONE
+
+
+def _explained(document: Located, removed: Sequence[Removal]) -> dict[str, Any]:
+    return {
+        "origins": list(documents.origins(document.node)),
+        "removed": list(documents.losses(document.node, removed)),
+    }
 
 
 def _chosen(found: Sequence[Located], resources: Sequence[str]) -> list[Located]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kfgit import overlay
 from kfgit.diagnostics import Diagnostic, has_errors
-from kfgit.document import Mapping, Node, Scalar, Sequence as Items, at
+from kfgit.document import Mapping, Node, Scalar, at, nodes, texts
 from kfgit.driver import Repository
 from kfgit.overlay import Located
 from kfgit.source import Span
@@ -45,7 +45,7 @@ def concerning(documents: Iterable[Located], diagnostics: Sequence[Diagnostic]) 
     places = {(span.file, line) for d in chosen for span in _spans(d.node) for line in _lines(span)}
     files = (
         "kfgit.yaml",
-        *{word.removeprefix("./") for d in chosen for word in _words(d.node) if word.endswith(".py")},
+        *{word.removeprefix("./") for d in chosen for word, _ in texts(d.node) if word.endswith(".py")},
     )
     return tuple(
         d
@@ -63,39 +63,24 @@ def _reached(known: dict[tuple[str, str], Located], roots: Iterable[tuple[str, s
         key = pending.pop()
         if key not in found:
             found[key] = known[key]
-            words = set(_words(known[key].node))
+            words = {text for text, _ in texts(known[key].node)}
             pending += [
                 other for other in known if other[0] in {"Component", "Pipeline"} and other[1] in words
             ]
     return list(found.values())
 
 
-def _words(node: Node) -> Iterator[str]:
-    match node:
-        case Scalar(value=str() as text):
-            yield text
-        case Items():
-            for item in node.items:
-                yield from _words(item)
-        case Mapping():
-            for entry in node.entries.values():
-                yield from _words(entry.node)
-        case _:
-            pass
-
-
-def _spans(node: Node) -> Iterator[Span]:
-    yield node.span
-    match node:
-        case Items():
-            for item in node.items:
-                yield from _spans(item)
-        case Mapping():
-            for entry in node.entries.values():
-                yield entry.key_span
-                yield from _spans(entry.node)
-        case Scalar():
-            yield from (origin.span for origin in node.origins if origin.span is not None)
+def _spans(root: Node) -> Iterator[Span]:
+    """Where the values of a document stand, their keys, and what templates took them from."""
+    for node in nodes(root):
+        yield node.span
+        match node:
+            case Mapping():
+                yield from (entry.key_span for entry in node.entries.values())
+            case Scalar():
+                yield from (origin.span for origin in node.origins if origin.span is not None)
+            case _:
+                pass
 
 
 def _lines(span: Span) -> range:

@@ -13,7 +13,6 @@ from typing import Any
 
 from kfgit import lightweight, shell
 from kfgit.compiler.kubelet import Placeholder, escape, written
-from kfgit.graph.rooted import RunFact
 from kfgit.model import (
     Argument,
     ArtifactType,
@@ -25,6 +24,7 @@ from kfgit.model import (
     Output,
     ParameterType,
     Python,
+    RunFact,
     TextArgument,
 )
 from kfgit.references import InputRef, OutputRef, Ref, RunRef, WorkspaceRef, show

@@ -10,11 +10,11 @@ from kfgit.compiler.command_line import command_line
 from kfgit.compiler.kubelet import escape
 from kfgit.compiler.kubernetes import environment
 from kfgit.graph import quantity
-from kfgit.graph.rooted import RunFact
 from kfgit.model import (
     ArtifactType,
     Component,
     Resources,
+    RunFact,
     Settings,
 )
 

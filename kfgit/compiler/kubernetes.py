@@ -62,9 +62,8 @@ def kubernetes_config(component: Component, settings: Settings, source: Source) 
 
 def environment(component: Component, settings: Settings) -> dict[str, EnvValue]:
     """The variables of `env`, of the component and the task, without those that the block sets."""
-    own = component.implementation.env if component.implementation is not None else {}
     taken = variables_of(settings.kubernetes)
-    found = {**own, **(settings.env or {})}
+    found = {**component.env, **(settings.env or {})}
     return {name: value for name, value in found.items() if name not in taken}
 
 

@@ -12,7 +12,6 @@ from kfgit.compiler.groups import Leaf, Names, Tree
 from kfgit.compiler.interfaces import component_outputs, declared_inputs, declared_outputs
 from kfgit.compiler.kubernetes import kubernetes_config
 from kfgit.compiler.settings import caching, effective, inherited_by, retry_policy
-from kfgit.graph.rooted import run_facts
 from kfgit.graph.scope import component_of
 from kfgit.model import (
     ArtifactType,
@@ -80,7 +79,7 @@ class Leaves:
             leaf.task, self._pipeline.defaults, self._inherited, self._build.project, in_exit=in_exit
         )
         # What a component reads of the run KFP tells to the inputs of tasks only, so each gets an input.
-        carried = {ref: self._channels.name(FromRun(ref)) for ref, _ in run_facts(component)}
+        carried = {ref: self._channels.name(FromRun(ref)) for ref, _ in component.run_facts}
         added = {name: Input(name, ParameterType("string"), leaf.task.span) for name in carried.values()}
         label = self._new_component(
             leaf, spec, declared_inputs({**component.inputs, **added}), component_outputs(component)

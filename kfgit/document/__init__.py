@@ -28,6 +28,7 @@ from kfgit.document.nodes import (
 )
 from kfgit.document.scalars import core_value
 from kfgit.document.text import decode, masked, unquoted_template, without_document
+from kfgit.document.walking import nodes, scalars, texts
 from kfgit.source import SourceFile, Span
 
 __all__ = [
@@ -45,9 +46,12 @@ __all__ = [
     "core_value",
     "events",
     "failed",
+    "nodes",
     "parse",
     "places",
     "plain",
+    "scalars",
+    "texts",
 ]
 
 # So often, and for so many characters, a file is read again after a mistake was mended; then its rest is left alone.

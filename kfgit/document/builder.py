@@ -19,6 +19,7 @@ _SCALAR = yaml.ScalarEvent
 
 MAX_DEPTH = 100
 MAX_NODES = 100_000
+_PER_DOCUMENT = 9  # what a document costs beside its values
 
 
 class Broken(NamedTuple):
@@ -64,6 +65,7 @@ class Builder:
                 if isinstance(event, yaml.DocumentStartEvent):
                     self._document_line = self._span(event).line
                     self._anchors.clear()
+                    self.nodes += _PER_DOCUMENT
                     root = self._node(self._next(), 0)
                     if not (isinstance(root, Scalar) and root.value is None and root.plain):
                         yield Document(self.path, index, root)
@@ -247,7 +249,7 @@ class Builder:
         lines = self._text.split("\n")
         text = lines[line - 1] if line <= len(lines) else ""
         tab = text.find("\t")
-        if 0 <= tab and (tab < len(text) - len(text.lstrip()) or tab == column - 1):
+        if tab >= 0 and (tab < len(text) - len(text.lstrip()) or tab == column - 1):
             span = Span(self.path, line, tab + 1, line, tab + 2)
             return Diagnostic("yaml-tab", "a tab cannot indent YAML", span, "indent with spaces")
         span = Span(self.path, line, column, line, column + 1)
@@ -262,8 +264,14 @@ _SPECIFICATION = "see https://yaml.org/spec/1.2.2 for the form of YAML"
 _SYNTAX_HELP = (
     ("quoted scalar", "close the quote"),
     ("cannot start any token", "put the value in quotes: a plain one cannot begin with this character"),
-    ("mapping values are not allowed", "put a value that holds `: ` in quotes, and a map on lines of its own"),
-    ("did not find expected ',' or", "close the bracket, and put a value that holds brackets or commas in quotes"),
+    (
+        "mapping values are not allowed",
+        "put a value that holds `: ` in quotes, and a map on lines of its own",
+    ),
+    (
+        "did not find expected ',' or",
+        "close the bracket, and put a value that holds brackets or commas in quotes",
+    ),
     ("did not find expected node content", "write a value here, or remove the comma"),
     ("did not find expected key", "let the keys of a map begin in one column"),
     ("did not find expected '-' indicator", "let the items of a list begin in one column"),

@@ -104,12 +104,6 @@ ENTRIES = {
         wrong=("tasks:\n  a: {component: report, inputs: {status: $(run.status)}}"),
         right="onExit: {component: report, inputs: {status: $(run.status)}}",
     ),
-    "nested-exit": Explanation(
-        "a nested pipeline with an exit task",
-        "KFP knows one exit task, at the root. Move it to the pipeline that is run.",
-        wrong=("tasks:\n  a: {pipeline: has-on-exit}"),
-        right=("tasks:\n  a: {pipeline: without}\nonExit: {component: report}"),
-    ),
     "no-fallback": Explanation(
         "an input that would have no value",
         "With `ignoreUpstreamFailure` a task runs although its producer failed. An input that it "

@@ -50,6 +50,11 @@ def too_large(project: Project, order: tuple[str, ...]) -> dict[str, Diagnostic]
     for name in order:
         parts = [used for used in nested(project.pipelines[name]) if used.text in sizes]
         size: _Size | None = _own(project.pipelines[name])
+        if size is not None and size.tasks > MOST_TASKS:
+            message = f"the pipeline `{name}` has more than {MOST_TASKS:,} tasks"
+            place = project.pipelines[name].span
+            refused[name] = Diagnostic("pipeline-too-large", message, place, "split it; run the parts apart")
+            size = None
         for used in parts:
             size = _with(size, sizes[used.text])
             if size is None:

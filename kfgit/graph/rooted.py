@@ -6,56 +6,19 @@ backend/src/v2/driver/driver.go, needsWorkspaceMount).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypeAlias
+from collections.abc import Iterator
 
 from kfgit.diagnostics import Diagnostic, Related
 from kfgit.graph.scope import NO_WORKSPACE, Scope
-from kfgit.model import (
-    Argument,
-    Component,
-    Concat,
-    Container,
-    IfPresent,
-    Name,
-    Pipeline,
-    TextArgument,
-    UseComponent,
-)
-from kfgit.references import RunRef, WorkspaceRef, show
-from kfgit.source import Span
-
-RunFact: TypeAlias = RunRef | WorkspaceRef
-
-
-def run_facts(component: Component) -> Iterator[tuple[RunFact, Span]]:
-    """What the texts of a component read of the run, and where."""
-    match component.implementation:
-        case Container(command=command, args=args, script=script):
-            for text in _texts((*command, *args, *([script] if script is not None else []))):
-                for ref in text.text.references:
-                    if isinstance(ref, RunRef | WorkspaceRef):
-                        yield ref, text.span
-        case _:
-            pass
-
-
-def _texts(arguments: Iterable[Argument]) -> Iterator[TextArgument]:
-    for argument in arguments:
-        match argument:
-            case TextArgument():
-                yield argument
-            case Concat(items=items):
-                yield from _texts(items)
-            case IfPresent(then=then, otherwise=otherwise):
-                yield from _texts((*then, *otherwise))
+from kfgit.model import Component, Name, Pipeline, UseComponent
+from kfgit.references import WorkspaceRef, show
 
 
 def check_use(scope: Scope, use: UseComponent, component: Component) -> Iterator[Diagnostic]:
     """A component that reads the path of a workspace needs a pipeline that has one."""
     if scope.pipeline.run_policy.workspace is not None:
         return
-    place = next((span for ref, span in run_facts(component) if isinstance(ref, WorkspaceRef)), None)
+    place = next((span for ref, span in component.run_facts if isinstance(ref, WorkspaceRef)), None)
     if place is None:
         return
     if use.inline is not None:

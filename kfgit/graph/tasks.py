@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from kfgit.diagnostics import did_you_mean, nearest
+from kfgit.diagnostics import MAX_PER_FILE, did_you_mean, nearest
 from kfgit.graph.fitting import compatible
 from kfgit.graph.groups import GroupChecker
 from kfgit.graph.importing import can_import
@@ -45,6 +45,8 @@ class TaskChecker(GroupChecker, SettingsChecker, KubernetesChecker):
 
     def task(self, scope: Scope, task: Task) -> None:
         """Everything about one task, but not the tasks in it."""
+        if len(self.faults) > MAX_PER_FILE:
+            return  # nobody reads further, and each may be costly to tell
         if task.when is not None:
             self.condition(scope, task.when)
         self._settings(scope, task)
@@ -80,14 +82,6 @@ class TaskChecker(GroupChecker, SettingsChecker, KubernetesChecker):
             return
         inner = self.project.pipelines[name.text]
         self._inputs(scope, task, inner, f"the pipeline `{name.text}`")
-        if inner.on_exit is not None:
-            help_ = "KFP knows one exit task, at the root; move it to the outer pipeline"
-            self.fault(
-                "nested-exit",
-                f"the pipeline `{name.text}` has an exit task and cannot be nested",
-                name.span,
-                help_,
-            )
         self.faults += check_nested(inner, name)
         if self.project.environment.target == "cluster":
             self.faults += check_handed_on(task, name)
@@ -188,7 +182,9 @@ class TaskChecker(GroupChecker, SettingsChecker, KubernetesChecker):
         known = [known for outer in scope.outwards() for known in outer.tasks]
         for outer in scope.outwards():
             for group in outer.tasks.values():
-                if any(name.text in inner.tasks for inner in below(outer, group)):
+                if isinstance(group.action, Loop | Switch) and any(
+                    name.text in inner.tasks for inner in below(outer, group)
+                ):
                     message = f"the task `{name.text}` stands in `{group.name}`"
                     self.fault("after-into-group", message, name.span, f"write `after: [{group.name}]`")
                     return

@@ -18,6 +18,7 @@ from kfgit.model.components import (
     Input,
     Output,
     Python,
+    RunFact,
     SecretKey,
     TextArgument,
 )
@@ -122,6 +123,7 @@ __all__ = [
     "Resources",
     "Retry",
     "Run",
+    "RunFact",
     "RunPolicy",
     "Schedule",
     "SecretKey",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from kfgit.model.names import CLEAR, Name, Unclear
 from kfgit.model.types import StatusType, Type
-from kfgit.references import Text
+from kfgit.references import RunRef, Text, WorkspaceRef
 from kfgit.source import Span
+
+RunFact: TypeAlias = RunRef | WorkspaceRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,10 @@ Argument: TypeAlias = TextArgument | IfPresent | Concat
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container component. A `script` has become the command `sh -ec` already."""
+    """A container component: `command` and `args`, or a `script` for `sh -ec`.
+
+    `run_facts` is what its texts read of the run itself, and where; each is there once for each time it is read.
+    """
 
     image: str
     command: tuple[Argument, ...]
@@ -124,6 +129,7 @@ class Container:
     span: Span
     image_span: Span
     script: TextArgument | None = None
+    run_facts: tuple[tuple[RunFact, Span], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,6 @@ class Python:
     packages: tuple[str, ...]
     index_urls: tuple[str, ...]
     span: Span
-    env: Mapping[str, EnvValue] = field(default_factory=dict)
     image_span: Span | None = None
     helper: str = ""
 
@@ -162,3 +167,13 @@ class Component:
     description: str = ""
     whole: bool = True
     unclear: Unclear = CLEAR
+
+    @property
+    def env(self) -> Mapping[str, EnvValue]:
+        """The variables that the component itself sets; only a container does."""
+        return self.implementation.env if isinstance(self.implementation, Container) else {}
+
+    @property
+    def run_facts(self) -> tuple[tuple[RunFact, Span], ...]:
+        """What it reads of the run, and where; only the texts of a container do."""
+        return self.implementation.run_facts if isinstance(self.implementation, Container) else ()

@@ -6,7 +6,7 @@ checked twice. Every value keeps the span of the text it came from, and rendered
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping as MappingOf
+from collections.abc import Iterable, Mapping as MappingOf, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from kfgit.diagnostics import Checked, Diagnostic, Related, did_you_mean, is_typ
 from kfgit.document import Mapping
 from kfgit.overlay.generating import SUFFIX as TEMPLATE_SUFFIX, generate
 from kfgit.overlay.located import API_VERSION, KINDS, PROJECT_FILE, Located, locate
-from kfgit.overlay.merge import merge
+from kfgit.overlay.merge import Removal, merge, removals
 from kfgit.overlay.patches import apply_patches
 from kfgit.overlay.rendering import rendered, scope_of, template_variables
 from kfgit.source import SourceFile
@@ -26,6 +26,7 @@ __all__ = [
     "PROJECT_FILE",
     "TEMPLATE_SUFFIX",
     "Located",
+    "Removal",
     "View",
     "locate",
     "merge",
@@ -35,11 +36,15 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The documents as one environment sees them. `additions` are those that have no base."""
+    """The documents as one environment sees them.
+
+    `additions` are those that have no base; `removed` is what its overlays and patches took away from the others.
+    """
 
     environment: str
     documents: tuple[Located, ...]
     additions: frozenset[tuple[str, str]]
+    removed: MappingOf[tuple[str, str], Sequence[Removal]]
 
 
 def view(
@@ -59,12 +64,13 @@ def view(
     base = _unique((d for d in documents if d.environment is None), faults)
     own = _unique((d for d in documents if d.environment == environment), faults)
     merged, additions = _merge_overlays(base, own, faults)
-    patched = apply_patches(merged, environment, faults)
+    removed = {key: list(removals(base[key].node, own[key].node)) for key in own if key in base}
+    patched = apply_patches(merged, environment, faults, removed)
     scope, sources = scope_of(patched, environment, git)
     faults += template_variables(sources.roots["vars"])
     work = template.Work()
     shown = tuple(rendered(document, scope, sources, faults, work) for document in patched.values())
-    return Checked(View(environment, shown, additions), tuple(faults))
+    return Checked(View(environment, shown, additions, removed), tuple(faults))
 
 
 def _unique(documents: Iterable[Located], faults: list[Diagnostic]) -> dict[tuple[str, str], Located]:

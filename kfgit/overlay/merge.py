@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from kfgit.document import Entry, Mapping, Node, Scalar
+from kfgit.source import Span
+
+Path = tuple[str | int, ...]
+
+
+class Removal(NamedTuple):
+    """A value that is no more: where it was, what removed it, and where it had been written."""
+
+    path: Path
+    span: Span
+    was: Span
 
 
 def merge(target: Node, overlay: Node) -> Node:
@@ -21,6 +35,18 @@ def merge(target: Node, overlay: Node) -> Node:
             entries[key] = Entry(entry.key_span, merge(Mapping({}, entry.node.span), entry.node))
     span = target.span if isinstance(target, Mapping) else overlay.span
     return Mapping(entries, span)
+
+
+def removals(target: Node, overlay: Node, path: Path = ()) -> Iterator[Removal]:
+    """What `merge` deletes because of a `null`."""
+    if not isinstance(target, Mapping) or not isinstance(overlay, Mapping):
+        return
+    for key, entry in overlay.entries.items():
+        old = target.get(key)
+        if old is not None and _is_null(entry.node):
+            yield Removal((*path, key), entry.node.span, old.span)
+        elif old is not None:
+            yield from removals(old, entry.node, (*path, key))
 
 
 def _is_null(node: Node) -> bool:

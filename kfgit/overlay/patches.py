@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from kfgit.diagnostics import Diagnostic, did_you_mean
 from kfgit.document import MAX_NODES, Entry, Mapping, Node, Scalar, Sequence, at, plain
 from kfgit.overlay.located import KINDS, Located
-from kfgit.overlay.merge import merge
+from kfgit.overlay.merge import Removal, merge, removals
 from kfgit.source import Span
 
 
 def apply_patches(
-    documents: dict[tuple[str, str], Located], environment: str, faults: list[Diagnostic]
+    documents: dict[tuple[str, str], Located],
+    environment: str,
+    faults: list[Diagnostic],
+    removed: dict[tuple[str, str], list[Removal]],
 ) -> dict[tuple[str, str], Located]:
-    """The documents with the patches of their environment carried out."""
+    """The documents with the patches of their environment carried out; what they remove is put into `removed`."""
     home = documents.get(("Environment", environment))
     patches = at(home.node, ("spec", "patches")) if home is not None else None
     if not isinstance(patches, Sequence):
@@ -33,7 +37,7 @@ def apply_patches(
             help_ = "write what is different as overlays below `environments/NAME/`"
             faults.append(Diagnostic("patch-failed", message, patch.span, help_))
             break
-        _apply_patch(patch, patched, faults)
+        _apply_patch(patch, patched, faults, removed)
     return patched
 
 
@@ -42,7 +46,12 @@ _MAX_OPERATIONS = 1_000
 _INDEX = re.compile(r"(?:0|[1-9][0-9]{0,8})\Z")
 
 
-def _apply_patch(patch: Mapping, documents: dict[tuple[str, str], Located], faults: list[Diagnostic]) -> None:
+def _apply_patch(
+    patch: Mapping,
+    documents: dict[tuple[str, str], Located],
+    faults: list[Diagnostic],
+    removed: dict[tuple[str, str], list[Removal]],
+) -> None:
     target = patch.get("target")
     if not isinstance(target, Mapping):
         return
@@ -62,7 +71,7 @@ def _apply_patch(patch: Mapping, documents: dict[tuple[str, str], Located], faul
         faults.append(Diagnostic("patch-without-target", message, span, help_))
     for key in hits:
         old = documents[key]
-        node = _patched(old.node, patch, faults)
+        node = _patched(old.node, patch, faults, removed.setdefault(key, []))
         if isinstance(node, Mapping):
             documents[key] = replace(old, node=node)
 
@@ -81,13 +90,15 @@ def _is_target(document: Located, target: Mapping) -> bool:
     return isinstance(have, dict) and all(have.get(key) == value for key, value in selector.items())
 
 
-def _patched(node: Node, patch: Mapping, faults: list[Diagnostic]) -> Node:
+def _patched(node: Node, patch: Mapping, faults: list[Diagnostic], gone: list[Removal]) -> Node:
     partial = patch.get("merge")
     if isinstance(partial, Mapping):
         other = (
             at(partial, path) for path in _IDENTITY if _text(partial, path) not in {None, _text(node, path)}
         )
-        return _same(node, merge(node, partial), (next(other, None) or partial).span, faults)
+        merged = _same(node, merge(node, partial), (next(other, None) or partial).span, faults)
+        gone += removals(node, partial) if merged is not node else ()
+        return merged
     operations = patch.get("patch")
     if isinstance(operations, Sequence):
         for operation in operations.items:
@@ -104,8 +115,20 @@ def _patched(node: Node, patch: Mapping, faults: list[Diagnostic]) -> Node:
             if isinstance(result, Failure):
                 faults.append(Diagnostic("patch-failed", result.message, span, result.help))
             else:
-                node = _same(node, result, span, faults)
+                before, node = node, _same(node, result, span, faults)
+                gone += _taken_away(before, operation, span) if node is not before else ()
     return node
+
+
+def _taken_away(node: Node, operation: Mapping, span: Span) -> Iterator[Removal]:
+    """The place that an operation empties."""
+    op = operation.get("op")
+    key = {"remove": "path", "move": "from"}.get(str(op.value)) if isinstance(op, Scalar) else None
+    pointer = _pointer(plain(operation.entries[key].node)) if key is not None else None
+    path = _resolved(node, pointer) if pointer is not None else ()
+    was = at(node, path)
+    if path and was is not None:
+        yield Removal(path, span, was.span)
 
 
 def size(node: Node) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from kfgit import template
 from kfgit.diagnostics import Diagnostic
-from kfgit.document import Entry, Mapping, Node, Origin, Scalar, Sequence, at, failed, plain
+from kfgit.document import Entry, Mapping, Node, Origin, Scalar, Sequence, at, failed, plain, texts
 from kfgit.overlay.located import Located
 from kfgit.overlay.merge import merge
 from kfgit.overlay.patches import with_entry
@@ -39,18 +39,10 @@ def scope_of(
 
 def template_variables(node: Node) -> Iterator[Diagnostic]:
     """Variables are what templates are filled with: none of them is a template."""
-    match node:
-        case Scalar(value=str() as text) if template.is_template(text):
+    for text, leaf in texts(node):
+        if template.is_template(text):
             help_ = "write the value out, or put the template where the variable is used"
-            yield Diagnostic("template-not-allowed", "a variable cannot hold a template", node.span, help_)
-        case Sequence():
-            for item in node.items:
-                yield from template_variables(item)
-        case Mapping():
-            for entry in node.entries.values():
-                yield from template_variables(entry.node)
-        case _:
-            pass
+            yield Diagnostic("template-not-allowed", "a variable cannot hold a template", leaf.span, help_)
 
 
 def _about(home: Located | None, environment: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from kfgit.diagnostics import Diagnostic
-from kfgit.document import Mapping, Node, Scalar, Sequence
+from kfgit.document import Mapping, Node, Scalar, nodes
 from kfgit.source import Span, repository_path
 
 # A template stands for any text here: what it comes to, each environment decides.
@@ -37,18 +37,10 @@ def unused(found: Iterable[Stray], documents: Iterable[Node]) -> Iterator[Diagno
 
 def _named(document: Node) -> Iterator[str]:
     """Paths in the repository that may name a package: under `package`, and the values of JSON patches."""
-    pending = [document]
-    while pending:
-        match pending.pop():
-            case Mapping(entries):
-                for key, entry in entries.items():
-                    if key in {"package", "value"}:
-                        yield from _path(entry.node)
-                    pending.append(entry.node)
-            case Sequence(items):
-                pending += items
-            case Scalar():
-                pass
+    for node in nodes(document):
+        for key, entry in node.entries.items() if isinstance(node, Mapping) else ():
+            if key in {"package", "value"}:
+                yield from _path(entry.node)
 
 
 def _path(node: Node) -> Iterator[str]:

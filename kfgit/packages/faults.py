@@ -8,7 +8,6 @@ from kfgit.diagnostics import Diagnostic, Related, did_you_mean, has_errors
 from kfgit.document import Mapping, Node, Origin, Scalar, Sequence
 from kfgit.source import Span
 
-
 _WAY_OUT = "mend the file, or write it anew with the tool that made it"
 
 

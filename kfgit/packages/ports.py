@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping as MappingOf, Set as AbstractSet
 from typing import NamedTuple
 
 from kfgit.diagnostics import Related
-from kfgit.document import Entry, Mapping, Node, Scalar, Sequence
+from kfgit.document import Entry, Mapping, Node, Scalar, nodes
 from kfgit.packages.faults import Faults, is_empty, mark
 from kfgit.packages.text import literal, port_name
 from kfgit.packages.types import PARAMETERS, STATUS, Declared, declared, default, input_type, output_type
@@ -40,24 +40,11 @@ def uses_of(*commands: Node | None) -> tuple[Uses, Uses]:
     """How a command line uses each input and each output, by their written names."""
     inputs: dict[str, set[str]] = {}
     outputs: dict[str, set[str]] = {}
-    pending = [node for node in commands if node is not None]
-    while pending:
-        node = pending.pop()
-        match node:
-            case Mapping():
-                pending.extend(entry.node for entry in node.entries.values())
-                for key, entry in node.entries.items():
-                    kind = inputs if key in _INPUT_USES else outputs if key in _OUTPUT_USES else None
-                    if (
-                        kind is not None
-                        and isinstance(entry.node, Scalar)
-                        and isinstance(entry.node.value, str)
-                    ):
-                        kind.setdefault(entry.node.value, set()).add(key)
-            case Sequence():
-                pending.extend(node.items)
-            case Scalar():
-                pass
+    for node in (found for command in commands if command is not None for found in nodes(command)):
+        for key, entry in node.entries.items() if isinstance(node, Mapping) else ():
+            kind = inputs if key in _INPUT_USES else outputs if key in _OUTPUT_USES else None
+            if kind is not None and isinstance(entry.node, Scalar) and isinstance(entry.node.value, str):
+                kind.setdefault(entry.node.value, set()).add(key)
     return inputs, outputs
 
 

@@ -68,7 +68,7 @@ def find_root(start: Path) -> Path | None:
 def read(root: Path, sources: Collection[str] | None = None, only: Collection[str] | None = None) -> Tree:
     """All YAML below the project's sources, in the order of paths; of that `only` some, if they are named."""
     reader = _Reader(root.resolve())
-    listed = list(reader.paths(sources)) if only is None else [(path, None) for path in sorted(only)]
+    listed = list(reader.paths(sources)) if only is None else [(path, None) for path in only]
     outline = tuple(reader.diagnostics)
     found: dict[str, Content] = {}
     total = 0

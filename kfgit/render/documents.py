@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence as SequenceOf
 
-from kfgit.document import Mapping, Node, Scalar, Sequence, core_value
+from kfgit.document import Mapping, Node, Scalar, Sequence, at, core_value
+from kfgit.overlay import Removal
 from kfgit.render.style import Style, clean
 from kfgit.source import Span
 
 _PLAIN = re.compile(r"[A-Za-z_/.][A-Za-z0-9_/.@$()-]*\Z")
 _SURPRISES = {"yes", "no", "on", "off", "y", "n", "null", "true", "false", "~"}
+_SIMPLE_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
+
+Path = tuple[str | int, ...]
 
 
-def yaml(root: Node, style: Style, *, explain: bool = False) -> str:
-    """Block YAML in the order of the source; with `explain` a comment says where each value comes from."""
-    lines = list(_lines(root, "", explain=explain))
+def yaml(root: Node, style: Style, *, explain: bool = False, removed: SequenceOf[Removal] = ()) -> str:
+    """Block YAML in the order of the source.
+
+    With `explain` a comment says where each value comes from, and what `removed` is of it stands where it was.
+    """
+    lines = list(_Writer(_still_gone(root, removed) if explain else {}, explain=explain).lines(root, "", ()))
     width = min(max((len(text) for text, where in lines if where), default=0), style.width - 30, 70)
     shown = (
         f"{clean(text):<{width}}  {style.dim('# ' + clean(where))}" if where else clean(text)
@@ -25,40 +33,64 @@ def yaml(root: Node, style: Style, *, explain: bool = False) -> str:
     return "".join(f"{line.rstrip()}\n" for line in shown)
 
 
-def _lines(node: Node, indent: str, *, explain: bool, lead: str = "") -> Iterator[tuple[str, str]]:
-    match node:
-        case Mapping(entries=entries) if entries:
-            first = lead
-            for key, entry in entries.items():
-                yield from _entry(f"{first or indent}{_key(key)}:", entry.node, indent, explain=explain)
-                first = ""
-        case Sequence(items=items) if items:
-            first = lead
-            for item in items:
-                yield from _item(first or indent, item, indent, explain=explain)
-                first = ""
-        case _:
-            yield f"{lead or indent}{_leaf(node)}", _origin(node, explain=explain)
+def _still_gone(root: Node, removed: SequenceOf[Removal]) -> dict[Path, list[Removal]]:
+    """What was removed and not put back, by the map or list that had it; of two removals of one place the last."""
+    last = {one.path: one for one in removed}
+    gone: dict[Path, list[Removal]] = {}
+    for one in last.values():
+        above = at(root, one.path[:-1])
+        if isinstance(above, Sequence) or (isinstance(above, Mapping) and one.path[-1] not in above.entries):
+            gone.setdefault(one.path[:-1], []).append(one)
+    return gone
 
 
-def _entry(head: str, node: Node, indent: str, *, explain: bool) -> Iterator[tuple[str, str]]:
-    match node:
-        case Mapping(entries=entries) if entries:
-            yield head, ""
-            yield from _lines(node, f"{indent}  ", explain=explain)
-        case Sequence(items=items) if items:
-            yield head, ""
-            yield from _lines(node, f"{indent}  ", explain=explain)
-        case Scalar(value=str() as text) if "\n" in text and _can_be_block(text):
-            yield f"{head} |{'' if text.endswith(chr(10)) else '-'}", _origin(node, explain=explain)
-            for line in text.removesuffix("\n").split("\n"):
-                yield (f"{indent}  {line}" if line else ""), ""
-        case _:
-            yield f"{head} {_leaf(node)}", _origin(node, explain=explain)
+class _Writer:
+    def __init__(self, gone: dict[Path, list[Removal]], *, explain: bool) -> None:
+        self._gone, self._explain = gone, explain
 
+    def lines(self, node: Node, indent: str, path: Path, lead: str = "") -> Iterator[tuple[str, str]]:
+        """Each line, and where what it says comes from."""
+        match node:
+            case Mapping(entries=entries) if entries:
+                first = lead
+                for key, entry in entries.items():
+                    head = f"{first or indent}{_key(key)}:"
+                    yield from self._entry(head, entry.node, indent, (*path, key))
+                    first = ""
+            case Sequence(items=items) if items:
+                first = lead
+                for index, item in enumerate(items):
+                    yield from self.lines(item, f"{indent}  ", (*path, index), f"{first or indent}- ")
+                    first = ""
+            case _:
+                yield f"{lead or indent}{_leaf(node)}", self._origin(node)
+        yield from self._missing(indent, path)
 
-def _item(lead: str, node: Node, indent: str, *, explain: bool) -> Iterator[tuple[str, str]]:
-    yield from _lines(node, f"{indent}  ", explain=explain, lead=f"{lead}- ")
+    def _entry(self, head: str, node: Node, indent: str, path: Path) -> Iterator[tuple[str, str]]:
+        match node:
+            case Mapping(entries=below) | Sequence(items=below) if below:
+                yield head, ""
+                yield from self.lines(node, f"{indent}  ", path)
+            case Scalar(value=str() as text) if "\n" in text and _can_be_block(text):
+                yield f"{head} |{'' if text.endswith(chr(10)) else '-'}", self._origin(node)
+                for line in text.removesuffix("\n").split("\n"):
+                    yield (f"{indent}  {line}" if line else ""), ""
+            case _:
+                yield f"{head} {_leaf(node)}", self._origin(node)
+                yield from self._missing(f"{indent}  ", path)
+
+    def _missing(self, indent: str, path: Path) -> Iterator[tuple[str, str]]:
+        for one in self._gone.get(path, ()):
+            yield (
+                f"{indent}# {_key(str(one.path[-1]))}: removed",
+                f"{_place(one.span)}, was {_place(one.was)}",
+            )
+
+    def _origin(self, node: Node) -> str:
+        if not self._explain:
+            return ""
+        origins = node.origins if isinstance(node, Scalar) else ()
+        return " ← ".join([_place(node.span), *(f"{o.what} {_place(o.span)}".rstrip() for o in origins)])
 
 
 def _can_be_block(text: str) -> bool:
@@ -88,15 +120,18 @@ def _leaf(node: Node) -> str:
             return "null"
         case Scalar(value=str() as text):
             return text if _is_plain(text) else json.dumps(text, ensure_ascii=False)
+        case Scalar(value=float() as number):
+            return _float(number)
         case Scalar(value=value):
             return json.dumps(value)
 
 
-def _origin(node: Node, *, explain: bool) -> str:
-    if not explain:
-        return ""
-    origins = node.origins if isinstance(node, Scalar) else ()
-    return " ← ".join([_place(node.span), *(f"{o.what} {_place(o.span)}".rstrip() for o in origins)])
+def _float(number: float) -> str:
+    """As readers of YAML 1.1 and 1.2 take it for a number: with a point, and infinity by YAML's name."""
+    if math.isinf(number) or math.isnan(number):
+        return ".nan" if math.isnan(number) else ".inf" if number > 0 else "-.inf"
+    digits, e, power = repr(number).partition("e")
+    return f"{digits if '.' in digits else f'{digits}.0'}{e}{power}"
 
 
 def _place(span: Span | None) -> str:
@@ -112,10 +147,10 @@ def origins(node: Node, path: str = "") -> Iterator[dict[str, object]]:
     match node:
         case Mapping(entries=entries) if entries:
             for key, entry in entries.items():
-                yield from origins(entry.node, f"{path}.{key}" if path else key)
+                yield from origins(entry.node, _below(path, key))
         case Sequence(items=items) if items:
             for index, item in enumerate(items):
-                yield from origins(item, f"{path}[{index}]")
+                yield from origins(item, _below(path, index))
         case _:
             via = node.origins if isinstance(node, Scalar) else ()
             yield {
@@ -123,3 +158,22 @@ def origins(node: Node, path: str = "") -> Iterator[dict[str, object]]:
                 **_place_of(node.span),
                 "via": [{"what": o.what, **_place_of(o.span)} for o in via],
             }
+
+
+def losses(root: Node, removed: SequenceOf[Removal]) -> Iterator[dict[str, object]]:
+    """What was removed, by what, and where it had been written, for machines."""
+    for gone in _still_gone(root, removed).values():
+        for one in gone:
+            path = ""
+            for step in one.path:
+                path = _below(path, step)
+            yield {"path": path, **_place_of(one.span), "was": _place_of(one.was)}
+
+
+def _below(path: str, step: str | int) -> str:
+    """`spec.inputs.x[0]`; a key that a point would tear apart stands in brackets, as in `labels["a.b/c"]`."""
+    if isinstance(step, int):
+        return f"{path}[{step}]"
+    if not _SIMPLE_KEY.match(step):
+        return f"{path}[{json.dumps(step, ensure_ascii=False)}]"
+    return f"{path}.{step}" if path else step

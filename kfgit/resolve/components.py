@@ -139,7 +139,14 @@ def _container(reader: Reader, node: Node, ports: Ports) -> Container | None:
     check_choices(reader, (*command, *args))
     if name is None or image is None:
         return None
-    return Container(name, command, args, environment(reader, spec.get("env")), spec.span, image.span, script)
+    variables = environment(reader, spec.get("env"))
+    run_facts = tuple(
+        (ref, text.span)
+        for text in texts
+        for ref in text.text.references
+        if isinstance(ref, RunRef | WorkspaceRef)
+    )
+    return Container(name, command, args, variables, spec.span, image.span, script, run_facts)
 
 
 def _script(reader: Reader, node: Node | None) -> TextArgument | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kfgit import references
 from kfgit.document import Node, Scalar
 from kfgit.model import ConfigMapKey, EnvValue, FieldPath, SecretKey
 from kfgit.resolve.reader import Reader
@@ -52,7 +53,7 @@ def _env_value(reader: Reader, node: Node) -> EnvValue | None:
 def _is_reference(reader: Reader, node: Node, help_: str) -> bool:
     """Whether a text holds a reference, which is told."""
     text = node.value if isinstance(node, Scalar) else None
-    if not isinstance(text, str) or "$(" not in text.replace("$$(", ""):
+    if not isinstance(text, str) or not references.has_reference(text):
         return False
     reader.fault("reference-not-allowed", "an environment value cannot hold a reference", node.span, help_)
     return True

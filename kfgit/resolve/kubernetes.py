@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from kfgit import references
 from kfgit.document import Entry, Mapping, Node, Scalar, Sequence
 from kfgit.model import (
     ClaimMount,
@@ -166,7 +167,7 @@ def _fixed_texts(reader: Reader, node: Node | None) -> dict[str, str]:
 
 
 def _has_reference(reader: Reader, text: str, span: Span) -> bool:
-    if "$(" not in text.replace("$$(", ""):
+    if not references.has_reference(text):
         return False
     message = "KFP takes this from the package and cannot look a reference up"
     reader.fault("reference-not-allowed", message, span, "choose it with `{{ vars.… }}`")

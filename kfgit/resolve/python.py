@@ -10,7 +10,6 @@ from kfgit.diagnostics import Diagnostic, did_you_mean, has_errors, nearest
 from kfgit.document import Mapping, Node, Scalar
 from kfgit.lightweight import Function, Port
 from kfgit.model import ArtifactType, Input, Output, ParameterType, Python, Type
-from kfgit.resolve.environment import environment
 from kfgit.resolve.files import Files, named_file
 from kfgit.resolve.literals import literal_fault
 from kfgit.resolve.reader import Reader
@@ -37,7 +36,6 @@ def python(
         reader.strings(code.get("packages")),
         reader.strings(code.get("indexUrls")),
         spec.entries["python"].key_span,
-        environment(reader, reader.without_strays(code).get("env")),
         code.entries["baseImage"].node.span if "baseImage" in code.entries else None,
     )
     return implementation, function
@@ -157,6 +155,10 @@ def _same(one: object, other: object) -> bool:
 
 def _checked(reader: Reader, port: Input) -> Input:
     """An input with the default that python gives it, which is of its type."""
+    if port.has_default and not isinstance(port.type, ParameterType):
+        help_ = "make it `= None`: an artifact is given by a task or left out"
+        reader.fault("python-signature", f"the default of `{port.name}` must be None", port.span, help_)
+        return replace(port, default=None, has_default=False)
     fault = literal_fault(port.default, port) if port.has_default else None
     if fault is not None:
         reader.fault("python-signature", f"the default of {fault.message}", port.span, fault.help)

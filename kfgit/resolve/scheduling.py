@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from kfgit.document import Mapping, Node, Scalar, Sequence
+from kfgit import references
+from kfgit.document import Mapping, Node, Scalar, Sequence, texts
 from kfgit.resolve.reader import Reader
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -160,18 +161,10 @@ def _toleration(reader: Reader, node: Mapping) -> None:
 
 def check_fixed(reader: Reader, node: Node | None) -> None:
     """Tells of references where nobody looks any up, such as in a profile."""
-    match node:
-        case Scalar(value=str(text)) if "$(" in text.replace("$$(", ""):
+    for text, leaf in texts(node) if node is not None else ():
+        if references.has_reference(text):
             message = "a profile cannot hold a reference"
-            reader.fault("reference-not-allowed", message, node.span, "choose it with `{{ vars.… }}`")
-        case Sequence():
-            for item in node.items:
-                check_fixed(reader, item)
-        case Mapping():
-            for entry in node.entries.values():
-                check_fixed(reader, entry.node)
-        case _:
-            pass
+            reader.fault("reference-not-allowed", message, leaf.span, "choose it with `{{ vars.… }}`")
 
 
 def _items(node: Node | None) -> tuple[Node, ...]:

@@ -63,7 +63,7 @@ def literal_leaves(reader: Reader, node: Node, code: str, message: str, help_: s
         case Sequence():
             found = [literal_leaves(reader, item, code, message, help_) for item in node.items]
             return all(found)
-        case Scalar(value=str() as text) if "$(" in text.replace("$$(", ""):
+        case Scalar(value=str() as text) if references.has_reference(text):
             reader.fault(code, message, node.span, help_)
             return False
         case Scalar():

@@ -34,7 +34,9 @@ def _type_help(case: Case, types: list[str]) -> str:
 
 
 def _is_reference(case: Case) -> bool:
-    """Whether a runtime reference stands where no reference may stand."""
+    """Whether a runtime reference stands where no reference may stand; in the items of a command line it may."""
+    if case.path and case.path[-1] in _ARGUMENTS:
+        return False
     text = case.value.replace("$$(", "") if isinstance(case.value, str) else ""
     return _REFERENCE.search(text) is not None and "reference" not in (case.form or "")
 
@@ -142,4 +144,5 @@ _EXPECTED = {
 _WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _WORDS |= {"true": "true", "false": "false"}
 _REFERENCE = re.compile(r"\$\((inputs|outputs|tasks|item|loops|run|workspace)\b")
+_ARGUMENTS = {"command", "args", "then", "else", "concat"}
 _NUMERIC = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?\Z")

@@ -64,6 +64,13 @@ def render(text: str, scope: Mapping[str, Any], work: Work | None = None) -> Ren
     """
     if not is_template(text):
         return Rendered(text, ())
+    work = work or Work()
+    try:
+        known = _plainly(text, scope, work)
+    except Fault as fault:
+        return fault.fault
+    if known is not None:
+        return known
     import jinja2  # noqa: PLC0415 - 40 ms that only templates need
 
     if len(text) > MAX_TEMPLATE:
@@ -76,7 +83,7 @@ def render(text: str, scope: Mapping[str, Any], work: Work | None = None) -> Ren
 
     try:
         compiled = _compile(held_back(text, hold))
-        value = compiled.evaluate(scope, work or Work())
+        value = compiled.evaluate(scope, work)
     except Fault as fault:
         return fault.fault
     except jinja2.TemplateSyntaxError as fault:
@@ -86,6 +93,32 @@ def render(text: str, scope: Mapping[str, Any], work: Work | None = None) -> Ren
     if isinstance(value, str) and held:
         value = restored(value, held)
     return Rendered(value, compiled.used)
+
+
+_VARIABLE = re.compile(r"\{\{ *([a-z]+(?:\.[A-Za-z_][A-Za-z0-9_]*)+) *\}\}")
+
+
+def _plainly(text: str, scope: Mapping[str, Any], work: Work) -> Rendered | None:
+    """What Jinja would make of variables and text alone, without its 0.4 ms; None for anything else."""
+    work.spend(0)
+    texts = _VARIABLE.split(text)
+    if any("{" in between or "\n" in between for between in texts[::2]):
+        return None
+    values = [_found(path, scope) for path in texts[1::2]]
+    if not all(isinstance(value, str) for value in values):
+        return None
+    work.spend(sum(map(len, values)) + len(text))
+    whole = "".join(values[at // 2] if at % 2 else part for at, part in enumerate(texts))
+    return Rendered(whole, tuple(dict.fromkeys(texts[1::2]))) if len(whole) <= MAX_OUTPUT else None
+
+
+def _found(path: str, scope: Mapping[str, Any]) -> Any:
+    here: Any = scope
+    for step in path.split("."):
+        if not isinstance(here, Mapping) or step not in here:
+            return None
+        here = here[step]
+    return here
 
 
 @dataclass(frozen=True, slots=True)

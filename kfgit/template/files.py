@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kfgit.template.faults import Fault, TemplateFault, sentence
@@ -38,8 +39,8 @@ class Generated:
 MAX_GENERATED = 2_000_000
 MAX_LINES = 50_000
 _MAX_STEPS = 100_000
-# A line of the template begins; an expression begins; it ends.
-_MARK = re.compile("\ue002([0-9]+)\ue003|\ue006([0-9]+)\ue007|(\ue008)")
+# A line of the template begins; an expression begins; it ends. Values that look so are only taken for such.
+_MARK = re.compile("\ue002([0-9]{1,6})\ue003|\ue006([0-9]{1,6})\ue007|\ue008")
 
 
 def generate(text: str, scope: Mapping[str, Any]) -> Generated | tuple[TemplateFault, int]:
@@ -86,28 +87,31 @@ def _instrument(tree: nodes.Template) -> tuple[int, tuple[tuple[str, ...], ...]]
     from jinja2 import nodes as kinds  # noqa: PLC0415 - see render
 
     used = used_by(tree)
-    for node in tree.find_all(kinds.TemplateData):
-        parts = node.data.split("\n")
-        node.data = parts[0] + "".join(
-            f"\n\ue002{node.lineno + i}\ue003{part}" for i, part in enumerate(parts[1:], start=1)
+    for data in tree.find_all(kinds.TemplateData):
+        first, *others = data.data.split("\n")
+        data.data = first + "".join(
+            f"\n\ue002{data.lineno + i}\ue003{line}" for i, line in enumerate(others, start=1)
         )
     for loop in tree.find_all(kinds.For):
         loop.iter = kinds.Call(
             kinds.Name("__counted__", "load"), [loop.iter], [], None, None, lineno=loop.lineno
         )
     parts = sum(1 for _ in tree.find_all(kinds.Node))
-    number = 0
+    numbers = count()
     for output in tree.find_all(kinds.Output):
         marked: list[nodes.Expr] = []
         for node in output.nodes:
-            if isinstance(node, kinds.TemplateData):
+            if _is_text(node):
                 marked.append(node)
-                continue
-            begin, end = f"\ue006{number}\ue007", "\ue008"
-            marked += [kinds.TemplateData(begin), node, kinds.TemplateData(end)]
-            number += 1
+            else:
+                begin = kinds.TemplateData(f"\ue006{next(numbers)}\ue007")
+                marked += [begin, node, kinds.TemplateData("\ue008")]
         output.nodes = marked
     return parts, used
+
+
+def _is_text(node: nodes.Node) -> bool:
+    return type(node).__name__ == "TemplateData"
 
 
 def _run(compiled: Any, scope: Mapping[str, Any], work: Work, parts: int) -> list[str]:
@@ -170,9 +174,9 @@ def _lined(text: str, used: Sequence[tuple[str, ...]]) -> Generated:
             line += marked[end : mark.start()]
             end = mark.end()
             if mark[1]:
-                current = int(mark[1])
+                current = min(int(mark[1]), MAX_LINES)
             elif mark[2]:
-                inside, begin = used[int(mark[2])], len(line) + 1
+                inside, begin = used[int(mark[2])] if int(mark[2]) < len(used) else (), len(line) + 1
             elif inside is not None:
                 found.append(Filled(begin, len(line) + 1, inside))
                 inside = None

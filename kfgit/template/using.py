@@ -23,10 +23,12 @@ def used_by(tree: nodes.Template) -> tuple[tuple[str, ...], ...]:
     from jinja2 import nodes as kinds  # noqa: PLC0415 - see render
 
     bound: dict[str, list[str]] = {}
-    for given in tree.find_all((kinds.For, kinds.Assign)):
-        source = given.iter if isinstance(given, kinds.For) else given.node
-        names = [given.target] if isinstance(given.target, kinds.Name) else given.target.find_all(kinds.Name)
-        for name in names:
+    sources: list[tuple[nodes.Node, nodes.Node]] = [
+        (loop.target, loop.iter) for loop in tree.find_all(kinds.For)
+    ]
+    sources += [(given.target, given.node) for given in tree.find_all(kinds.Assign)]
+    for target, source in sources:
+        for name in [target] if isinstance(target, kinds.Name) else target.find_all(kinds.Name):
             bound.setdefault(name.name, []).extend(_paths(source))
     return tuple(
         tuple(islice(_resolved(list(_paths(node)), bound), _MOST))

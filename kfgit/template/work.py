@@ -14,6 +14,7 @@ from kfgit.template.faults import Fault, TemplateFault
 MAX_OUTPUT = 65_536
 MAX_WEIGHT = 1_000_000
 _BUDGET = 8_000_000
+TOO_MUCH = TemplateFault("template-too-large", "the templates here do too much work")
 
 
 class Work:
@@ -28,7 +29,7 @@ class Work:
         """One unit is about a character copied, or an item visited."""
         self.left -= units
         if self.left < 0:
-            raise Fault(TemplateFault("template-too-large", "the templates here do too much work"))
+            raise Fault(TOO_MUCH)
 
     def weighed(self, value: Any) -> Any:
         """The value, after its weight was paid for."""

@@ -94,6 +94,33 @@ def test_an_exit_task_that_runs_already_is_not_stopped_and_the_run_is_not_late()
     assert worker.to_end().state == "SUCCEEDED"
 
 
+def nested() -> Package:
+    status = {"status": {"taskFinalStatus": {"producerTask": "exit-handler-1"}}}
+    call = dag({
+        "exit-handler-1": task("body"), "bye": task("exit", status, after=["exit-handler-1"], always=True),
+    })  # fmt: skip
+    tasks = {"call": task("call"), "next": task("c", after=["call"])}
+    return bounded(dag(tasks), {"body": dag({"a": task("c")}), "call": call})
+
+
+def test_the_exit_task_of_a_nested_pipeline_runs_after_the_deadline() -> None:
+    worker = ready(nested())
+    assert late(worker) == (Stop("call/exit-handler-1/a"),)
+    worker.finish("call/exit-handler-1/a")
+    assert list(worker.running) == ["call/bye"]
+    assert worker.to_end() == LATE
+    assert (worker.states["call/bye"], worker.states["next"]) == ("SUCCEEDED", "SKIPPED")
+
+
+def test_a_nested_exit_task_that_runs_is_not_stopped_but_the_run_is_late() -> None:
+    worker = ready(nested())
+    worker.finish("call/exit-handler-1/a")
+    assert late(worker) == ()
+    worker.finish("call/bye")
+    assert worker.to_end() == LATE
+    assert (worker.states["call"], worker.states["next"]) == ("SUCCEEDED", "SKIPPED")
+
+
 def test_retries_and_iterations_end_with_the_run() -> None:
     again: dict[str, Any] = {"retryPolicy": {"maxRetryCount": 3, "backoffDuration": "3600s"}}
     loop = task("body", **each('["x", "y"]', "item", 1))

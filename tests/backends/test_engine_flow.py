@@ -29,6 +29,7 @@ from tests.backends.test_engine_play import (
     const,
     context,
     dag,
+    each,
     gave,
     job,
     out,
@@ -283,6 +284,122 @@ def test_an_exit_pipeline_runs_as_a_whole_after_a_cancel() -> None:
     worker.cancel()
     assert worker.to_end().state == "CANCELED"
     assert worker.executed == ["exit-handler-1/a", "bye/x", "bye/each", "bye/z"]
+
+
+# ---- exit tasks of nested pipelines
+
+
+def nesting(inner: dict[str, Any], beside: dict[str, Any] | None = None, **more: Any) -> Any:
+    """An exit handler around a call of a pipeline that has one, too, and a task after that."""
+    call = dag(
+        {"exit-handler-1": task("inner"), "bye": task("exit", STATUS, after=["exit-handler-1"], always=True)}
+    )
+    work = {"call": task("call", **more), "next": task("c", after=["call"]), **(beside or {})}
+    tasks = {
+        "exit-handler-1": task("body"),
+        "bye": task("exit", STATUS, after=["exit-handler-1"], always=True),
+    }
+    return package({**JOB, **EXIT, "inner": dag(inner), "call": call, "body": dag(work)}, dag(tasks))
+
+
+CALL = "exit-handler-1/call"
+
+
+def test_a_nested_exit_task_runs_before_what_follows_the_call() -> None:
+    worker = play(nesting({"a": task("c")}))
+    assert worker.executed == [
+        f"{CALL}/exit-handler-1/a",
+        f"{CALL}/bye",
+        "exit-handler-1/next",
+        "bye",
+    ]
+    assert over(worker).state == "SUCCEEDED"
+    for key in (f"{CALL}/bye", "bye"):
+        assert worker.command(key).parameters["status"]["state"] == "COMPLETE"
+
+
+def test_a_failure_reaches_the_nested_exit_task_and_then_the_outer_one() -> None:
+    worker = play(nesting({"a": task("c")}), by_name(a="boom"))
+    assert worker.executed == [f"{CALL}/exit-handler-1/a", f"{CALL}/bye", "bye"]
+    told = f"task `{CALL}/exit-handler-1/a` failed: boom"
+    assert over(worker) == engine.Outcome("FAILED", {}, told)
+    for key in (f"{CALL}/bye", "bye"):
+        status = worker.command(key).parameters["status"]
+        assert (status["state"], status["error"]["message"]) == ("FAILED", told)
+    assert worker.states["exit-handler-1/next"] == "SKIPPED"
+
+
+def test_a_nested_exit_task_hears_of_its_own_pipeline_only() -> None:
+    worker = ready(nesting({"a": task("c")}, {"other": task("c")}))
+    worker.finish("exit-handler-1/other", "boom")
+    worker.finish(f"{CALL}/exit-handler-1/a")
+    assert worker.command(f"{CALL}/bye").parameters["status"]["state"] == "COMPLETE"
+    assert worker.to_end().state == "FAILED"
+    assert worker.command("bye").parameters["status"]["state"] == "FAILED"
+
+
+def test_a_nested_exit_task_that_fails_fails_the_call() -> None:
+    worker = ready(nesting({"a": task("c")}))
+    worker.finish(f"{CALL}/exit-handler-1/a")
+    worker.finish(f"{CALL}/bye", "boom")
+    assert worker.command("bye").parameters["status"]["state"] == "FAILED"
+    assert worker.to_end() == engine.Outcome("FAILED", {}, f"task `{CALL}/bye` failed: boom")
+
+
+def test_a_cancel_runs_the_exit_tasks_of_what_has_begun_from_the_inside_out() -> None:
+    worker = ready(nesting({"a": task("c")}, {"late": task("call", after=["call"])}))
+    assert worker.cancel() == (Stop(f"{CALL}/exit-handler-1/a"),)
+    worker.finish(f"{CALL}/exit-handler-1/a")
+    assert list(worker.running) == [f"{CALL}/bye"]
+    worker.finish(f"{CALL}/bye")
+    assert worker.command(f"{CALL}/bye").parameters["status"]["state"] == "CANCELED"
+    assert list(worker.running) == ["bye"]
+    assert worker.to_end().state == "CANCELED"
+    assert worker.states[CALL] == "CANCELED"
+    assert worker.states["exit-handler-1/late"] == "SKIPPED"
+
+
+def test_a_cancel_lets_a_nested_exit_task_end_that_runs_already() -> None:
+    worker = ready(nesting({"a": task("c")}, {"other": task("c")}))
+    worker.finish(f"{CALL}/exit-handler-1/a")
+    assert worker.cancel() == (Stop("exit-handler-1/other"),)
+    worker.finish("exit-handler-1/other")
+    assert worker.to_end().state == "CANCELED"
+    assert worker.states[f"{CALL}/bye"] == "SUCCEEDED"
+    assert worker.states["exit-handler-1/next"] == "SKIPPED"
+
+
+def test_a_cancel_of_the_outer_exit_task_is_meant_for_it() -> None:
+    worker = ready(guarded({"a": task("c")}))
+    worker.finish("exit-handler-1/a")
+    assert worker.cancel() == (Stop("bye"),)
+
+
+def test_each_iteration_has_its_exit_task_also_after_a_cancel() -> None:
+    loop = nesting({"a": task("c")}, **each('["x", "y"]', "item", 1))
+    worker = ready(loop)
+    assert worker.cancel() == (Stop(f"{CALL}/0/exit-handler-1/a"),)
+    assert worker.to_end().state == "CANCELED"
+    assert worker.executed == [f"{CALL}/0/exit-handler-1/a", f"{CALL}/0/bye", "bye"]
+
+
+def test_what_merely_follows_an_exit_handler_is_no_exit_task() -> None:
+    tasks = {"exit-handler-1": task("body"), "after": task("c", after=["exit-handler-1"])}
+    worker = ready(package({**JOB, "body": dag({"a": task("c")})}, dag(tasks)))
+    worker.finish("exit-handler-1/a")
+    assert worker.cancel() == (Stop("after"),)
+    assert worker.to_end().state == "CANCELED"
+
+
+def test_a_retry_of_the_call_holds_for_its_exit_task() -> None:
+    policy: dict[str, Any] = {"retryPolicy": {"maxRetryCount": 1, "backoffDuration": "0s"}}
+
+    def once(command: Any) -> Any:
+        return "boom" if command.key == f"{CALL}/bye" and command.attempt == 0 else gave()
+
+    worker = play(nesting({"a": task("c")}, **policy), by_name(bye=once))
+    assert over(worker).state == "SUCCEEDED"
+    assert worker.record(f"{CALL}/bye").attempts == 2
 
 
 def test_ignore_upstream_failure_is_no_exit_task_to_cancel() -> None:

@@ -69,6 +69,19 @@ class Builder:
         self.components[f"d{len(self.components)}"] = spec
         return spec
 
+    def guarded(self, component: str) -> str:
+        """A pipeline whose tasks are those of the component, with an exit task after them."""
+        status = {"taskFinalStatus": {"producerTask": "exit-handler-1"}}
+        self.components["bye"] = job({"s": param("TASK_FINAL_STATUS", optional=True)})
+        type_ = self.components[component]["outputDefinitions"]["parameters"]["Output"]["parameterType"]
+        tasks = {
+            "exit-handler-1": task(component, {"x": outer("x")}),
+            "bye": task("bye", {"s": status}, after=["exit-handler-1"], always=True),
+        }
+        name = f"d{len(self.components)}"
+        self.components[name] = dag(tasks, {"x": INT}, {"Output": (type_, "exit-handler-1")})
+        return name
+
     def task(self, depth: int, before: list[str], lists: set[str], name: str) -> dict[str, Any]:
         kind = self.draw(st.sampled_from(["work", "work", "dag", "loop"])) if depth else "work"
         more: dict[str, Any] = {"always": self.draw(st.sampled_from([False, False, False, True]))}
@@ -89,6 +102,8 @@ class Builder:
         inner = self.components[component]["outputDefinitions"]["parameters"]["Output"]["parameterType"]
         if inner == LIST:
             lists.add(name)
+        if self.draw(st.booleans()):
+            component = self.guarded(component)
         if kind == "dag":
             return task(component, {"x": x}, after=after, **more)
         lists.add(name)
@@ -99,20 +114,12 @@ class Builder:
 
 @st.composite
 def packages(draw: st.DrawFn) -> Package:
-    """Random pipelines of DAGs in DAGs, loops, conditions, hooks and retries; now and then an exit handler."""
+    """Random pipelines of DAGs in DAGs, loops, conditions, hooks, retries and exit handlers at any depth."""
     builder = Builder(draw, {"work": WORK})
     root = builder.dag(2)
     if draw(st.booleans()):
         builder.components["body"] = root
-        status = {"taskFinalStatus": {"producerTask": "exit-handler-1"}}
-        builder.components["bye"] = job({"s": param("TASK_FINAL_STATUS", optional=True)})
-        root = dag(
-            {
-                "exit-handler-1": task("body", {"x": outer("x")}),
-                "bye": task("bye", {"s": status}, after=["exit-handler-1"], always=True),
-            },
-            {"x": INT},
-        )
+        root = builder.components[builder.guarded("body")]
     return package(builder.components, {**root, "inputDefinitions": {"parameters": {"x": param(INT, 2)}}})
 
 

@@ -12,6 +12,7 @@ same name kfgit compiles; both take python components from the `.py`. They are c
 - no retry policy is written for `retry: {max: 0}`, and nothing ignores failures where there is no upstream;
 - an output of a guarded task may be read outside its guard, and one of what an exit task follows by the pipeline;
 - `cache: false` of a nested pipeline holds for the tasks in it; the SDK writes it where it has no effect;
+- a package of a single component is a pipeline with one task; the SDK takes it for the component;
 - descriptions in a v1 component stay; the SDK drops them;
 - the text that runs a notebook is kfgit's own, names the cell that fails, and packs the notebook without a time;
 - an artifact type may be in any namespace, and a given list or map may hold null, which the SDK refuses.

@@ -6,6 +6,8 @@ Layout asks how large a card is, the SVG writes the same lines into it; so both 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -24,7 +26,10 @@ _NARROWEST: Final = 128
 _WIDEST_CARD: Final = 236
 _WIDEST_HEADING: Final = 320
 _WIDEST_CONDITION: Final = 200
-_CONDITION_LINES: Final = 3
+_MOST_LINES: Final[dict[Role, int]] = {"name": 3, "detail": 5, "when": 5}
+# Where a line may end: conditions at blanks, names and paths behind what joins their words too.
+_WORDS: Final = re.compile(r"\S+\s*|\s+")
+_NAME: Final = re.compile(r"[^\s/_.:-]+[\s/_.:-]*|[\s/_.:-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +46,42 @@ class Line:
 
 
 def lines(node: Node) -> tuple[Line, ...]:
-    """The name, then what there is of detail and guard; a branch's condition may take several lines."""
-    detail = plain(node.detail)
-    wrapped = _wrapped(detail, _WIDEST_CONDITION) if node.kind == "branch" else (detail,)
-    guard = plain(f"if {node.when}") if node.when else ""
-    named: tuple[tuple[Role, str], ...] = (
-        ("name", plain(node.label)),
-        *(("detail", text) for text in wrapped),
-        ("when", guard),
+    """The name, then what there is of detail and guard, each on as many lines as it needs within reason."""
+    room = (_WIDEST_HEADING if node.children else _WIDEST_CARD) - TEXT_LEFT - TEXT_RIGHT
+    branch = node.kind == "branch"
+    guard = f"if {node.when}" if node.when else ""
+    detail = _wrapped(
+        "detail", plain(node.detail), _WIDEST_CONDITION if branch else room, _WORDS if branch else _NAME
     )
-    return tuple(Line(role, text) for role, text in named if text or role == "name")
+    told = (
+        *_wrapped("name", plain(node.label), room, _NAME),
+        *detail,
+        *_wrapped("when", plain(guard), _WIDEST_CONDITION, _WORDS),
+    )
+    return tuple(line for line in told if line.text) or (Line("name", ""),)
 
 
-def _wrapped(text: str, width: int) -> tuple[str, ...]:
-    """The words in lines of at most `width` where words allow; the last line takes what is left."""
-    found: list[str] = []
-    line = ""
-    for word in text.split():
-        longer = f"{line} {word}".strip()
-        if line and len(found) < _CONDITION_LINES - 1 and text_width(longer, SIZE["detail"]) > width:
-            found.append(line)
-            longer = word
-        line = longer
-    return (*found, line)
+def wrapped(role: Role, text: str, room: int) -> tuple[str, ...]:
+    """A text in lines of at most `room` where its words allow."""
+    return tuple(line.text for line in _wrapped(role, text, room, _WORDS))
+
+
+def whole(node: Node) -> str:
+    """All that the lines say, uncut."""
+    guard = f"if {node.when}" if node.when else ""
+    return "\n".join(plain(text) for text in (node.label, node.detail, guard) if text)
+
+
+def _wrapped(role: Role, text: str, room: int, pieces: re.Pattern[str]) -> Iterator[Line]:
+    """The pieces in lines of at most `room` where pieces allow; the last line takes what is left."""
+    line, done = "", 1
+    for piece in pieces.findall(text):
+        longer = Line(role, line + piece)
+        if line and done < _MOST_LINES[role] and longer.width > room:
+            yield Line(role, line.rstrip())
+            line, done = "", done + 1
+        line += piece
+    yield Line(role, line.rstrip())
 
 
 def card_width(node: Node) -> int:

@@ -14,6 +14,7 @@ from kfgit.packages.compiled import Compiled
 from kfgit.render.graph.view import Edge, Node
 
 _BRANCHES = re.compile(r"condition-branches-\d+\Z")
+_CONDITION = re.compile(r"condition-\d+\Z")
 _HANDLER = re.compile(r"exit-handler-\d+\Z")
 _CHANNEL = "pipelinechannel--"
 _PARAMETER = re.compile(r"inputs\.parameter_values\['(?:pipelinechannel--)?([^']+)'\]")
@@ -52,25 +53,33 @@ class _Drawing:
         reference = task["componentRef"]["name"]
         component = self._components[reference]
         label = (task.get("taskInfo") or {}).get("name") or name
+        also = "" if label == name else name
         when = _PARAMETER.sub(r"\1", (task.get("triggerPolicy") or {}).get("condition") or "")
         if "dag" not in component:
             executor = self._executors.get(component.get("executorLabel")) or {}
             if "importer" in executor:
-                return Node(id_, label, "import", _uri(executor["importer"]), when=when)
+                return Node(id_, label, "import", told(also, _uri(executor["importer"])), when=when)
             detail = reference.removeprefix("comp-")
             if detail == name:
                 detail = (executor.get("container") or {}).get("image") or ""
-            return Node(id_, label, "exit" if is_last else "task", detail, when=when)
+            return Node(id_, label, "exit" if is_last else "task", told(also, detail), when=when)
         if is_last:
-            return Node(id_, label, "exit", reference.removeprefix("comp-"))
+            return Node(id_, label, "exit", told(also, reference.removeprefix("comp-")))
         body = self.body(id_, component)
         if "parameterIterator" in task or "artifactIterator" in task:
             return Node(id_, label, "loop", _items(task), body.children, body.edges, when)
         if _BRANCHES.match(name):
             branches = tuple(_branch(child) for child in body.children)
             return Node(id_, label, "switch", "", branches, body.edges, when)
+        if _CONDITION.match(name):
+            return Node(id_, label, "branch", when, body.children, body.edges)
         detail = "" if reference.removeprefix("comp-") == name else reference.removeprefix("comp-")
-        return Node(id_, label, "pipeline", detail, body.children, body.edges, when)
+        return Node(id_, label, "pipeline", told(also, detail), body.children, body.edges, when)
+
+
+def told(*words: str) -> str:
+    """The second line of a node: its own name where it is shown by another, and what it is."""
+    return " · ".join(word for word in words if word)
 
 
 def _by_number(name: str) -> list[str | int]:

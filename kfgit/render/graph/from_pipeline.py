@@ -20,11 +20,12 @@ from kfgit.model import (
     Whole,
 )
 from kfgit.references import Text, show
-from kfgit.render.graph.from_package import body_of
+from kfgit.render.graph.from_package import body_of, told
 from kfgit.render.graph.view import Edge, Graph, Node
 from kfgit.resolve import show_type
 
 _DEPTH = 4
+_CLAIMS = {"createpvc": "createPvc", "deletepvc": "deletePvc"}
 
 
 def graph_of(checked: CheckedPipeline) -> Graph:
@@ -47,7 +48,10 @@ def graph_of(checked: CheckedPipeline) -> Graph:
 def _exit(checked: CheckedPipeline) -> Iterator[Node]:
     scope = exit_scope(checked.pipeline, checked.project)
     if scope is not None and checked.pipeline.on_exit is not None:
-        yield Node("onExit", "onExit", "exit", _component(scope, checked.pipeline.on_exit))
+        task = checked.pipeline.on_exit
+        yield Node(
+            "onExit", task.display_name or "onExit", "exit", told(_also(task), _component(scope, task))
+        )
 
 
 class _Drawing:
@@ -78,18 +82,20 @@ class _Drawing:
             case Loop() as loop:
                 (inner,) = below(scope, task)
                 body = self.body(id_, inner)
-                return Node(id_, label, "loop", _loop(loop), body.children, body.edges, when)
+                return Node(
+                    id_, label, "loop", told(_also(task), _loop(loop)), body.children, body.edges, when
+                )
             case Switch() as switch:
                 branches = tuple(
                     self._branch(id_, index, inner, switch) for index, inner in enumerate(below(scope, task))
                 )
-                return Node(id_, label, "switch", "", branches, (), when)
+                return Node(id_, label, "switch", _also(task), branches, (), when)
             case UsePipeline(name=name):
-                return self._nested(id_, label, name.text, when)
+                return self._nested(id_, task, name.text, when)
             case Import(uri=uri):
-                return Node(id_, label, "import", _value(uri), when=when)
+                return Node(id_, label, "import", told(_also(task), _value(uri)), when=when)
             case _:
-                return Node(id_, label, "task", _component(scope, task), when=when)
+                return Node(id_, label, "task", told(_also(task), _component(scope, task)), when=when)
 
     def _branch(self, id_: str, index: int, scope: Scope, switch: Switch) -> Node:
         branch = switch.branches[index]
@@ -99,17 +105,23 @@ class _Drawing:
         detail = branch.when.text if branch.when is not None else ""
         return Node(here, word, "branch", detail, body.children, body.edges)
 
-    def _nested(self, id_: str, label: str, name: str, when: str) -> Node:
+    def _nested(self, id_: str, task: Task, name: str, when: str) -> Node:
         project = self._checked.project
+        label, detail = task.display_name or task.name, told(_also(task), name)
         inner = project.pipelines[name]
         if self._depth >= _DEPTH:
-            return Node(id_, label, "pipeline", name, when=when)
+            return Node(id_, label, "pipeline", detail, when=when)
         if inner.package is not None:
             body = body_of(inner.package, id_)
         else:
             checked = CheckedPipeline(inner, project, edges_of(inner, project))
             body = _Drawing(checked, self._depth + 1).body(id_, root_scope(inner, project))
-        return Node(id_, label, "pipeline", name, body.children, body.edges, when)
+        return Node(id_, label, "pipeline", detail, body.children, body.edges, when)
+
+
+def _also(task: Task) -> str:
+    """The name that the sources, runs and commands use, where another one is shown."""
+    return task.name if task.display_name and task.display_name != task.name else ""
 
 
 def _join(prefix: str, name: str) -> str:
@@ -121,13 +133,16 @@ def _component(scope: Scope, task: Task) -> str:
         case UsePipeline(name=name) | UseComponent(name=name, inline=None):
             return name.text
         case UseComponent(name=name, builtin=True):
-            return name.text
+            size = task.inputs.get("size")
+            return told(_CLAIMS.get(name.text, name.text), _value(size) if size is not None else "")
         case UseComponent():
             found = component_of(scope, task)
             code = found.implementation if found is not None else None
             if isinstance(code, Container):
                 return code.image
-            return f"{code.function}()" if code is not None else ""
+            if code is None:
+                return ""
+            return "notebook" if code.helper else f"{code.function}()"
         case _:
             return ""
 

@@ -71,15 +71,19 @@ def _middle(piece: Piece) -> int:
 
 
 def _work(group: Node, flow: Flow, depth: int) -> Piece:
-    """Children without exits: sheaves gathered, then each part that hangs together, side by side."""
+    """Children without exits: sheaves gathered, each part that hangs together, and at last the single tasks."""
     cards = _cards(group.children, group, flow, depth)
     gathering = gathered(group)
     items = {id: _sheaf(id, gathering.sheaves, cards, flow) for id in gathering.ids}
     parts: list[Piece] = []
+    loose: list[Piece] = []
     for ids in _hanging_together(gathering.ids, list(gathering.edges)):
+        if len(ids) == 1 and not items[ids[0]].boxes[0].node.children:
+            loose.append(items[ids[0]])
+            continue
         own = {pair: joined for pair, joined in gathering.edges.items() if pair[0] in frozenset(ids)}
         parts.append(connected({id: items[id] for id in ids}, own, flow, depth))
-    return shelved(parts, flow)
+    return shelved([*parts, shelved(loose, "down")] if loose and parts else parts or loose, flow)
 
 
 def _sheaf(id: str, sheaves: Mapping[str, Sheaf], cards: Mapping[str, Piece], flow: Flow) -> Piece:

@@ -73,7 +73,8 @@ def _text(node: Node) -> str:
 
 def _edge(edge: Edge, ids: Mapping[str, str]) -> str:
     arrow = "-->" if edge.kind == "data" else "-.->"
-    said = f'|"{_label(", ".join(edge.labels))}"|' if edge.labels else ""
+    words = ", ".join(edge.labels) or ("after" if edge.kind == "after" else "")
+    said = f'|"{_label(words)}"|' if words else ""
     return f"{ids[edge.source]} {arrow}{said} {ids[edge.target]}"
 
 

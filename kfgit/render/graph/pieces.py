@@ -13,6 +13,8 @@ Flow = Literal["down", "right"]
 Point = tuple[int, int]
 SIDE_GAP: Final = 24
 _LANDSCAPE: Final = 1.7
+_WIDEST_SHELF: Final = 1400
+_GROWN: Final = 1.2  # so much further to the right a column may go for a part below
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,27 +101,38 @@ def over(width: int, height: int, parts: Sequence[Piece]) -> Piece:
 
 
 def shelved(parts: Sequence[Piece], flow: Flow, *, gap: int = SIDE_GAP) -> Piece:
-    """Parts set side by side in their order, in as many rows (columns, if the flow is to the right) as look well."""
+    """Parts set side by side in their order, on as many shelves as look well; what fits below another goes there."""
     if len(parts) <= 1:
         return parts[0] if parts else Piece(0, 0)
     limit = _shelf_width(parts, flow, gap)
     placed: list[Piece] = []
-    x = y = deepest = widest = 0
+    shelf, depth, widest = 0, 0, 0  # where the shelf is, how deep it is, how wide the widest is
+    left, free, right = 0, 0, 0  # the shelf's last column: where it begins, what is free below, where it ends
     for part in parts:
-        if x and x + part.width > limit:
-            x, y = 0, y + deepest + gap
-            deepest = 0
-        placed.append(part.moved(x, y))
-        widest = max(widest, x + part.width)
-        deepest = max(deepest, part.height)
-        x += part.width + gap
-    return over(widest, y + deepest, placed)
+        if (
+            free
+            and free + gap + part.height <= shelf + depth
+            and left + part.width <= min(limit, _GROWN * right)
+        ):
+            free += gap
+        elif right and right + gap + part.width > limit:
+            shelf, depth = shelf + depth + gap, 0
+            left, right, free = 0, 0, shelf
+        else:
+            left, free = right + gap if right else 0, shelf
+        placed.append(part.moved(left, free))
+        free += part.height
+        right = max(right, left + part.width)
+        depth = max(depth, free - shelf)
+        widest = max(widest, right)
+    return over(widest, shelf + depth, placed)
 
 
 def _shelf_width(parts: Sequence[Piece], flow: Flow, gap: int) -> int:
     area = sum((part.width + gap) * (part.height + gap) for part in parts)
     widest = max(part.width for part in parts)
+    landscape = min(math.isqrt(int(area * _LANDSCAPE)), _WIDEST_SHELF)
     if flow == "right":
-        return max(widest, math.isqrt(int(area * _LANDSCAPE)) if len(parts) > 4 else 0)
+        return max(widest, landscape if len(parts) > 4 else 0)
     in_one_row = sum(part.width + gap for part in parts)
-    return max(widest, math.isqrt(int(area * _LANDSCAPE)), min(in_one_row, 920))
+    return max(widest, landscape, min(in_one_row, 920))

@@ -14,6 +14,8 @@ from kfgit.render.graph.waves import Pair
 
 Sheaf = tuple[str, ...]
 _SMALLEST: Final = 7
+_SMALLEST_OF_MANY: Final = 4
+_MANY: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Gathering:
 
 def gathered(group: Node) -> Gathering:
     """The children that are drawn singly, the sheaves, and the edges between them, several of a pair as one."""
-    sheaves = {members[0]: members for members in _alike(group) if len(members) >= _SMALLEST}
+    least = _SMALLEST if len(group.children) < _MANY else _SMALLEST_OF_MANY
+    sheaves = {members[0]: members for members in _alike(group) if len(members) >= least}
     stands_in = {member: first for first, members in sheaves.items() for member in members}
     ids = tuple(child.id for child in group.children if stands_in.get(child.id, child.id) == child.id)
     edges: dict[Pair, tuple[Edge, ...]] = {}

@@ -1,6 +1,6 @@
 """The DAG as a picture: one self-contained SVG without scripts, links or fonts, the same bytes for the same graph.
 
-Groups are drawn first, then edges, then what they join, so that nothing hides a name. Text that had to be cut keeps its
+Groups are drawn first, then edges, then what they join, so that nothing hides a name. What had to be cut keeps its
 whole in a `<title>`, which browsers show on hovering; nodes carry their id as `data-id` for pages to link.
 """
 
@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
-from kfgit.render.graph.cards import EDGE, LEADING, SIZE, TEXT_LEFT, TEXT_RIGHT, Line, lines
+from kfgit.render.graph.cards import EDGE, LEADING, SIZE, TEXT_LEFT, TEXT_RIGHT, lines, whole, wrapped
 from kfgit.render.graph.labels import Label, labels
 from kfgit.render.graph.layout import RULE_SPACE, layout
+from kfgit.render.graph.legend import legend
 from kfgit.render.graph.measure import fit, text_width
 from kfgit.render.graph.palette import MARKS, SIGNS, STYLE
 from kfgit.render.graph.pieces import Box, Flow, Frame, Piece, Point, Rule, Wire
@@ -40,7 +41,9 @@ def svg(graph: Graph) -> str:
     piece, flow = layout(graph.root)
     width = max(piece.width, _NARROWEST) + 2 * MARGIN
     top, header = _header(graph, width - 2 * MARGIN)
-    height = top + piece.height + MARGIN
+    bottom = top + piece.height + MARGIN // 2
+    more, key = legend(piece, MARGIN, bottom, width - 2 * MARGIN)
+    height = bottom + more + MARGIN // 2
     aside = (width - piece.width) // 2 if flow == "down" else MARGIN
     placed = piece.moved(aside, top)
     name = _attribute(graph.name)
@@ -54,6 +57,7 @@ def svg(graph: Graph) -> str:
             f'<rect class="page" width="{width}" height="{height}" rx="10"/>',
             *header,
             *_body(placed, flow),
+            *key,
             "</svg>\n",
         ]
     )
@@ -77,13 +81,15 @@ def _header(graph: Graph, room: int) -> tuple[int, list[str]]:
         if key:
             drawn.append(_text("key", MARGIN, y, key, room))
         aside = _KEY_ROOM if key else 0
-        drawn.append(_text("detail", MARGIN + aside, y, text, room - aside))
+        for index, line in enumerate(wrapped("detail", text, room - aside)):
+            y += LEADING["detail"] if index else 0
+            drawn.append(_text("detail", MARGIN + aside, y, line, room - aside))
     return y + MARGIN, drawn
 
 
 def _interface(graph: Graph) -> tuple[tuple[str, str], ...]:
     named = (("", (graph.description,)), ("inputs", graph.inputs), ("outputs", graph.outputs))
-    return tuple((key, text) for key, texts in named if (text := plain(", ".join(texts))))
+    return tuple((key, text) for key, texts in named if (text := ", ".join(plain(text) for text in texts)))
 
 
 def _box(box: Box) -> str:
@@ -98,11 +104,7 @@ def _box(box: Box) -> str:
         parts.append(
             f'<text class="sign" x="{box.x + box.width - 11}" y="{box.y + 16}">{SIGNS[node.state]}</text>'
         )
-    y = box.y + EDGE
-    for line in lines(node):
-        y += LEADING[line.role]
-        parts.append(_line(box, line, y))
-    return "".join(parts) + "</g>"
+    return "".join((*parts, *_words(box))) + "</g>"
 
 
 def _stack(box: Box) -> tuple[str, ...]:
@@ -117,11 +119,17 @@ def _card(box: Box, shift: int) -> str:
     )
 
 
-def _line(box: Box, line: Line, y: int) -> str:
-    room = box.width - TEXT_LEFT - TEXT_RIGHT
-    if box.node.state and line.role == "name":
-        room -= 8
-    return _text(line.role, box.x + TEXT_LEFT, y - 4, line.text, room)
+def _words(box: Box) -> Iterator[str]:
+    """The lines of a card; if one of them had to be cut, the whole of it as a tooltip."""
+    y, cut = box.y + EDGE, False
+    for line in lines(box.node):
+        y += LEADING[line.role]
+        room = box.width - TEXT_LEFT - TEXT_RIGHT - (8 if box.node.state and line.role == "name" else 0)
+        shown = fit(line.text, room, SIZE[line.role], bold=line.role == "name")
+        cut = cut or shown != line.text
+        yield f'<text class="{line.role}" x="{box.x + TEXT_LEFT}" y="{y - 4}">{_content(shown)}</text>'
+    if cut:
+        yield f"<title>{_content(whole(box.node))}</title>"
 
 
 def _text(role: str, x: int, y: int, text: str, room: float) -> str:

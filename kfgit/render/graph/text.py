@@ -7,7 +7,7 @@ be wider than the terminal, the detail gives way first, then what it waits for t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from kfgit.render.graph.measure import cells
@@ -28,6 +28,7 @@ _SIGNS: Final[Mapping[State, str]] = {"": " ", "added": "+", "changed": "~", "re
 _SGR: Final = {"added": "32", "changed": "33", "removed": "31", "bold": "1", "dim": "2", "guard": "33"}
 _NARROWEST_DETAIL: Final = 12
 _WIDEST_NAME: Final = 44
+_AFTER: Final = "after "
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +68,19 @@ def text(graph: Graph, width: int = 100, *, colour: bool = False) -> str:
         if row.node.kind == "exit" and not row.lead.strip():
             drawn.append(paper.inked("  ── always runs " + "─" * max(0, min(width, 60) - 17), "dim"))
         drawn += _lines(row, paper)
+    key = list(_legend(rows, paper))
+    drawn += ["", *key] if key else []
     return "\n".join(line.rstrip() for line in drawn) + "\n"
 
 
 def _header(graph: Graph, paper: _Paper) -> Iterator[str]:
     yield paper.inked(_cut(plain(graph.name), paper.width), "bold")
-    for key, value in (
-        ("", graph.description),
-        ("inputs", ", ".join(graph.inputs)),
-        ("outputs", ", ".join(graph.outputs)),
-    ):
-        if value:
-            word = f"{key:<9}" if key else ""
-            yield paper.inked(word, "dim") + _cut(plain(value), paper.width - len(word))
+    for key, values in (("", (graph.description,)), ("inputs", graph.inputs), ("outputs", graph.outputs)):
+        word = f"{key:<9}" if key else ""
+        value = ", ".join(plain(value) for value in values)
+        for line in _folded(value, "", replace(paper, width=paper.width - len(word))) if value else ():
+            yield paper.inked(word, "dim") + line
+            word = " " * len(word)
 
 
 def _rows(group: Node, lead: str, *, top: bool = False) -> Iterator[_Row]:
@@ -104,8 +105,10 @@ def _waits(child: Node, group: Node) -> str:
     """The tasks it reads, and those it only follows."""
     labels = {other.id: plain(other.label) for other in group.children}
     told = [edge for edge in told_edges(group) if edge.target == child.id]
-    said = [labels[edge.source] + (" (after)" if edge.kind == "after" else "") for edge in told]
-    return f"← {', '.join(dict.fromkeys(said))}" if said else ""
+    read = dict.fromkeys(labels[edge.source] for edge in told if edge.kind == "data")
+    followed = dict.fromkeys(labels[edge.source] for edge in told if edge.kind == "after")
+    said = [", ".join(read), f"{_AFTER}{', '.join(followed)}" if followed else ""]
+    return f"← {' · '.join(words for words in said if words)}" if told else ""
 
 
 def _lines(row: _Row, paper: _Paper) -> Iterator[str]:
@@ -119,30 +122,47 @@ def _lines(row: _Row, paper: _Paper) -> Iterator[str]:
     detail = plain(node.detail)
     space = room - (cells(row.waits) + 2 if row.waits else 0)
     together = not row.waits or not detail or space >= min(_NARROWEST_DETAIL, cells(detail))
-    shown = _cut(detail, space if together else room)
+    below = node.kind == "branch" and cells(detail) > room  # a condition is never cut
+    shown = "" if below else _cut(detail, space if together else room)
     fits = together and space >= 0
     gap = "  " if shown and row.waits else ""
     rest = paper.inked(shown, "dim") + (gap + row.waits if fits else "")
     yield left + pad + rest
+    if below:
+        yield from _folded(detail, f"  {row.under}", paper, "dim")
     if row.waits and not fits:
         yield from _folded(row.waits, f"  {row.under}", paper)
     if node.when:
-        yield f"  {paper.inked(row.under, 'dim')}" + paper.inked(
-            _cut(f"if {plain(node.when)}", paper.width - 2 - cells(row.under)), "guard"
-        )
+        yield from _folded(f"if {plain(node.when)}", f"  {row.under}", paper, "guard")
 
 
-def _folded(waits: str, under: str, paper: _Paper) -> Iterator[str]:
-    """The names on as many lines as they need, the later ones below the first name."""
+def _folded(words: str, under: str, paper: _Paper, colour: str = "") -> Iterator[str]:
+    """The words on as many lines as they need, the later ones a little further in."""
     line = ""
     room = paper.width - cells(under)
-    for word in waits.replace("← ", "←\0", 1).split(" "):
+    for word in words.replace("← ", "←\0", 1).split(" "):
         longer = f"{line} {word}" if line else word
         if line and cells(longer) > room:
-            yield paper.inked(under, "dim") + line.replace("\0", " ")
+            yield paper.inked(under, "dim") + paper.inked(line.replace("\0", " "), colour)
             longer = f"  {word}"
         line = _cut(longer, room)
-    yield paper.inked(under, "dim") + line.replace("\0", " ")
+    yield paper.inked(under, "dim") + paper.inked(line.replace("\0", " "), colour)
+
+
+def _legend(rows: tuple[_Row, ...], paper: _Paper) -> Iterator[str]:
+    """What numbers and arrows mean, where there are any."""
+    if not any(row.waits for row in rows):
+        return
+    told = ["equal numbers can run at once", "← waits for"]
+    told += ["after: without reading anything"] if any(f" {_AFTER}" in row.waits for row in rows) else []
+    line = ""
+    for words in told:
+        longer = f"{line} · {words}" if line else f"  {words}"
+        if line and cells(longer) > paper.width:
+            yield paper.inked(line, "dim")
+            longer = f"  {words}"
+        line = longer
+    yield paper.inked(_cut(line, paper.width), "dim")
 
 
 def _cut(text: str, width: int) -> str:

@@ -200,14 +200,19 @@ def _stopped_group(turn: Turn, group: Group, component: Component, place: Place)
     running = {
         name: node
         for name, node in group.tasks.items()
-        if not ended(node)
-        and not (turn.overdue and progress.in_exit(turn.program, place.task(dag.tasks[name]).key))
+        if not ended(node) and not _spared(turn, place.task(dag.tasks[name]).key)
     }
     changed = {
         name: _stopped(turn, node, dag.tasks[name], place.task(dag.tasks[name]))
         for name, node in running.items()
     }
     return progress.group_with(turn, group, component, place, changed)
+
+
+def _spared(turn: Turn, key: str) -> bool:
+    """Whether what runs is let be: exit tasks are, but a cancel that meets the root's was meant for it."""
+    in_roots = progress.in_exit(turn.program, key.split("/", 1)[0])
+    return progress.in_exit(turn.program, key) and (turn.overdue or not in_roots)
 
 
 def _stopped(turn: Turn, node: Node, task: Task, place: Place) -> Node:

@@ -5,10 +5,11 @@
   in loop iterations that have started. When all of it has ended, the DAG fails, and its own DAG sees a failed task.
 - A task with ALL_UPSTREAM_TASKS_COMPLETED (an exit task, `ignore_upstream_failure`) is a hook on its upstreams: it
   starts when they ended or never will start, whatever else failed.
-- After a cancel or the run's deadline only the root's exit tasks start, with all that is in them. Their upstream is
-  called `exit-handler-N` by every KFP compiler, which tells them from `ignore_upstream_failure`.
+- After a cancel or the run's deadline only exit tasks start, with all that is in them: the root's, and those of nested
+  pipelines that have begun. Their upstream is called `exit-handler-N` by every KFP compiler, which tells them from
+  `ignore_upstream_failure`.
 
-That is Argo, as KFP's compiler drives it (`argocompiler/dag.go`).
+That is Argo, as KFP's compiler drives it (`argocompiler/dag.go`; Argo's `exit_handler.go` runs hooks at every level).
 """
 
 from __future__ import annotations
@@ -124,13 +125,21 @@ def _held(turn: Turn, place: Place) -> bool:
 
 
 def in_exit(program: Program, key: str) -> bool:
-    """Whether a key is that of an exit task of the root, or of something in one."""
-    task = dag_of(program.root).tasks.get(key.split("/", 1)[0])
-    return task is not None and _is_exit(task)
+    """Whether a key is that of an exit task, of the root or of a nested pipeline, or of something in one."""
+    component = program.root
+    names = iter(key.split("/"))
+    for name in names:
+        task = dag_of(component).tasks.get(name)
+        if task is None or _is_exit(task):
+            return task is not None
+        if task.items is not None:
+            next(names, None)  # the index of an iteration
+        component = callee(program, task)
+    return False
 
 
 def _is_exit(task: Task) -> bool:
-    return any(name.startswith(_EXIT_HANDLER) for name in task.upstream)
+    return task.always and any(name.startswith(_EXIT_HANDLER) for name in task.upstream)
 
 
 def _marked(group: Group, node: Node, place: Place, task: Task, program: Program) -> Group:
