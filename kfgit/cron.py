@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -72,6 +73,16 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (OSError, KeyError, ValueError) as fault:  # a folder such as `Europe`, an unknown name, `../x`
         raise CronError(f"there is no time zone `{name}`") from fault
+
+
+def fires_after(cron: Cron, day: date) -> bool:
+    """Whether it fires in UTC on any later day up to where robfig gives up; cheap also where it does not."""
+    days = _days_after(day)
+    return bool(cron.second.values and cron.minute.values and cron.hour.values) and any(
+        _matches(cron, of_month, of_week)
+        for month in cron.month.values
+        for of_month, of_week in days[month - 1]
+    )
 
 
 def next_times(cron: Cron, after: datetime, zone: str, count: int) -> tuple[datetime, ...]:
@@ -244,12 +255,27 @@ def _moved(moment: datetime, by: timedelta) -> datetime:
 
 
 def _day_matches(cron: Cron, moment: datetime) -> bool:
+    return _matches(cron, moment.day, moment.isoweekday() % 7)
+
+
+def _matches(cron: Cron, day_of_month: int, day_of_week: int) -> bool:
     """Both day fields must match if one of them has a star; without stars either will do."""
-    of_month = moment.day in cron.day_of_month.values
-    of_week = moment.isoweekday() % 7 in cron.day_of_week.values
+    of_month = day_of_month in cron.day_of_month.values
+    of_week = day_of_week in cron.day_of_week.values
     if cron.day_of_month.star or cron.day_of_week.star:
         return of_month and of_week
     return of_month or of_week
+
+
+@lru_cache(maxsize=1)
+def _days_after(day: date) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """The later days of each month, each with its weekday, up to the end of the fifth year from now."""
+    count = (date(day.year + YEARS_AHEAD, 12, 31) - day).days
+    found = [day + timedelta(days=n) for n in range(1, count + 1)]
+    return tuple(
+        tuple(sorted({(one.day, one.isoweekday() % 7) for one in found if one.month == month}))
+        for month in range(1, 13)
+    )
 
 
 def _next_month(moment: datetime) -> datetime:

@@ -85,7 +85,7 @@ def _schedules(checked: CheckedProject, packages: Mapping[str, Package]) -> Iter
                 "catchup": schedule.catchup,
                 "maxConcurrency": schedule.max_concurrency,
                 "enabled": schedule.enabled and not development,
-                "inputs": dict(schedule.inputs),
+                "inputs": schedule.given.values,
             },
         )
 
@@ -105,7 +105,7 @@ def _runs(checked: CheckedProject, packages: Mapping[str, Package], state: str) 
         spec = {
             "pipeline": _pipeline_name(checked, pipeline),
             "experiment": experiment_name(checked, run.experiment),
-            "inputs": dict(run.inputs),
+            "inputs": run.given.values,
             "trigger": run.trigger,
             "key": _key(run, package, state),
         }
@@ -118,8 +118,8 @@ def _key(run: Run, package: Package, state: str) -> str:
     """A run starts at most once under a key."""
     match run.trigger:
         case "onChange":
-            return canonical.digest([package.digest, run.inputs])
+            return canonical.digest([package.digest, run.given.values])
         case "onApply":
-            return canonical.digest([state, package.digest, run.inputs])
+            return canonical.digest([state, package.digest, run.given.values])
         case _:
             return "once"

@@ -138,10 +138,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """
     if len(name) > _MAX_NAME or not _affordable(0):
         return None
-    candidates = sorted(k for k in known if len(k) <= _MAX_NAME)
+    candidates = [k for k in known if len(k) <= _MAX_NAME]
     if len(candidates) > _MAX_KNOWN:
-        _affordable(len(candidates))
-        candidates = [k for k in candidates if k[:2].lower() == name[:2].lower()][:_MAX_KNOWN]
+        _affordable(2 * len(candidates))
+        start = name[:2].lower()
+        candidates = [k for k in candidates if k[:2].lower() == start]
+    candidates = sorted(candidates)[:_MAX_KNOWN]
     if not _affordable(_COMPARED * len(candidates)):
         return None
     folded = {c.lower().replace("_", "-"): c for c in candidates}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import apart
 from tests.sdk import official
 
 # Laws have no deadline, for a busy machine breaks none. CI tries the same examples each time; people try new ones.
@@ -31,12 +32,8 @@ def accept(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def sdk_python() -> Path:
     """A Python that has KFP's SDK: $KFGIT_SDK_PYTHON, else that of an environment made once."""
-    try:
+    with apart.wanted():
         return official.python()
-    except official.Unavailable as reason:
-        if official.required():
-            raise
-        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="session")

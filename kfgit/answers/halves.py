@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple, TypeVar
@@ -58,12 +59,17 @@ def together(mine: Callable[[], T], other: Callable[[], T]) -> tuple[T, T] | Non
         os.close(writing)
         return None
     if process == 0:
+        os.close(reading)  # else it would wait for itself where nobody listens any more
         _tell(writing, other)
     os.close(writing)
     try:
         found = mine()
         with os.fdopen(reading, "rb", closefd=False) as stream:
             told = stream.read()
+    except BaseException:
+        with suppress(OSError):
+            os.kill(process, signal.SIGKILL)  # nobody wants to know any more
+        raise
     finally:
         os.close(reading)
         with suppress(ChildProcessError):  # whoever started kfgit may want to hear of no child's end

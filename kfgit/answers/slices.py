@@ -111,8 +111,11 @@ def guessed(files: Mapping[str, bytes]) -> Links:
 
 
 def foretold(links: Links, names: Mapping[str, tuple[str, ...]]) -> bool:
-    """Whether what was guessed has all the names that documents turned out to have."""
-    return all({_bare(name) for name in found} <= {*links.names[path]} for path, found in names.items())
+    """Whether what was guessed has the names that documents turned out to have; opaque ones are seen by all anyway."""
+    return all(
+        path in links.opaque or {_bare(name) for name in found} <= {*links.names[path]}
+        for path, found in names.items()
+    )
 
 
 def parted(links: Links, sizes: Mapping[str, int]) -> tuple[tuple[str, ...], tuple[str, ...]]:

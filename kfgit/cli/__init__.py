@@ -33,8 +33,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return int(shell_complete(app, {}, "kfgit", _COMPLETE, instruction))
         except Exception:  # noqa: BLE001 - somebody is typing: no place for complaints
             return exits.DONE
-    door = Door()
     given = sys.argv[1:] if arguments is None else arguments
+    door = Door(output="json" if _asks_for_json(given) else "human")
     try:
         with app.make_context("kfgit", list(given), obj=door) as context:
             result = app.invoke(context)
@@ -56,6 +56,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
         door.failed(told.code, told.message, told.help)
         return told.code
     return result if isinstance(result, int) else exits.DONE
+
+
+def _asks_for_json(given: Sequence[str]) -> bool:
+    """Whether the answer shall be JSON, also where the command line cannot be read for another mistake in it."""
+    asked = os.environ.get("KFGIT_OUTPUT", "")
+    for argument, following in zip(given, [*given[1:], ""], strict=True):
+        if argument == "--":
+            break
+        if argument in {"-o", "--output"}:
+            asked = following
+        elif argument.startswith(("-o", "--output=")):
+            asked = argument.removeprefix("-o").removeprefix("--output=").removeprefix("=")
+    return asked == "json"
 
 
 class _Ending(NamedTuple):

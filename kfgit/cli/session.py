@@ -233,7 +233,13 @@ def cache_folder() -> Path:
     own = os.environ.get("KFGIT_CACHE")
     if own:
         return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kfgit"
+    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        return (shared if shared.is_absolute() else Path.home() / ".cache") / "kfgit"
+    except RuntimeError:  # a user without a name, as in some containers
+        raise click.UsageError(
+            "nobody knows where your home folder is; set KFGIT_CACHE to a folder to keep things in"
+        ) from None
 
 
 def make_session(door: Door, directory: Path | None, colour: str, *, quiet: bool, verbose: bool) -> Session:

@@ -64,6 +64,8 @@ def _pipeline(repository: Repository, checked: CheckedProject, name: str) -> Sub
     found = checked.pipelines.get(name)
     if found is None:
         return None
+    if source.for_exit:
+        raise click.UsageError(f"`{name}` asks for the final status; run a pipeline that has it as `onExit`")
     server = desired.server_name(checked, name, source.external_name)
     return Subject(server, compiler.compile_pipeline(found), source.inputs)
 
@@ -78,7 +80,7 @@ def _run(repository: Repository, checked: CheckedProject, name: str) -> Subject 
         return None
     experiment = desired.experiment_name(checked, run.experiment)
     return Subject(
-        found.pipeline, found.package, found.inputs, experiment, run.inputs, name, run.wait_timeout
+        found.pipeline, found.package, found.inputs, experiment, run.given.values, name, run.wait_timeout
     )
 
 

@@ -38,7 +38,7 @@ def command(
     """
     root = session.root()
     asked = tuple(dict.fromkeys(envs))
-    memory = None if no_cache else Memory(cache_folder() / "answers", root, asked, time.time_ns())
+    memory = None if no_cache else _memory(root, asked)
     answer = answers.answer(memory) if memory is not None else None
     known: Mapping[str, bytes] = {}
     if answer is None:
@@ -55,6 +55,14 @@ def command(
         session, answer, session.texts(root, answer.diagnostics, known) if output == "human" else {}, output
     )
     return exits.INVALID if has_errors(answer.diagnostics) else exits.DONE
+
+
+def _memory(root: Path, asked: tuple[str, ...]) -> Memory | None:
+    """What was said before; None where there is no place to keep it."""
+    try:
+        return Memory(cache_folder() / "answers", root, asked, time.time_ns())
+    except click.UsageError:
+        return None
 
 
 def _within(found: Sequence[Diagnostic], paths: Sequence[str]) -> tuple[Diagnostic, ...]:

@@ -12,17 +12,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from kfgit.compiler.groups import Group, Leaf, Node, Tree
-from kfgit.graph.scope import (
-    BoundInput,
-    BoundItem,
-    BoundOutput,
-    BoundRun,
-    Scope,
-    below,
-    bind,
-    collected_type,
-    item_type,
-)
+from kfgit.graph.binding import bind, item_type
+from kfgit.graph.lists import collected_type
+from kfgit.graph.scope import BoundInput, BoundItem, BoundOutput, BoundRun, Scope, below
 from kfgit.model import ArtifactType, Literal_, ParameterType, Switch, Type, Whole
 from kfgit.references import Ref, RunRef, WorkspaceRef, show
 

@@ -21,7 +21,8 @@ from kfgit.compiler.interfaces import (
     declared_outputs,
 )
 from kfgit.compiler.tasks import Build, Json, Leaves, give
-from kfgit.graph.scope import BoundOutput, bind, root_scope
+from kfgit.graph.binding import bind
+from kfgit.graph.scope import BoundOutput, root_scope
 from kfgit.model import (
     ArtifactType,
     Condition,

@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 class Build(Protocol):
-    """What all pipelines of a package share."""
+    """The parts of a package, as far as they are made, and the names that are taken."""
 
     components: Json
     executors: Json

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from kfgit.compiler.kubernetes import without_variables
-from kfgit.model import Name, Project, Resources, RunPolicy, Settings, Task, UseComponent
+from kfgit.model import Project, Resources, RunPolicy, Settings, Task, UseComponent
 
 
 def effective(
@@ -34,15 +34,9 @@ def effective(
     return _with_profile(merged, project)
 
 
-def profile_name(profile: Name, project: Project) -> str:
-    """What a task's profile means in this environment: one step, no chains."""
-    mapped = project.environment.profiles.get(profile.text)
-    return mapped.text if mapped is not None else profile.text
-
-
 def _with_profile(settings: Settings, project: Project) -> Settings:
     """The profile's resources under the task's own, and the profile's placement."""
-    found = project.profiles.get(profile_name(settings.profile, project)) if settings.profile else None
+    found = project.profile_of(settings.profile)
     if found is None:
         return settings
     own, base = settings.resources or Resources(), found.resources

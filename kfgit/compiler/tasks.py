@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from kfgit.compiler import packaged
 from kfgit.compiler.channels import RUN_PLACEHOLDERS, Channels, FromItem, FromRun
 from kfgit.compiler.executors import container, importer
-from kfgit.compiler.groups import Leaf, Names, Tree
+from kfgit.compiler.groups import Leaf, Tree
 from kfgit.compiler.interfaces import component_outputs, declared_inputs, declared_outputs
 from kfgit.compiler.kubernetes import kubernetes_config
 from kfgit.compiler.settings import caching, effective, inherited_by, retry_policy
-from kfgit.graph.scope import component_of
+from kfgit.graph.binding import component_of
 from kfgit.model import (
     ArtifactType,
     Component,
@@ -34,16 +35,10 @@ from kfgit.references import Ref, RunRef, Text, WorkspaceRef
 Json = dict[str, Any]
 
 
-class Build(Protocol):
-    """What all pipelines of a package share."""
+class Build(packaged.Build, Protocol):
+    """What all pipelines of a package share, and how one that is nested in another gets its place there."""
 
     project: Project
-    components: Json
-    executors: Json
-    platform: Json
-    labels: dict[str, str]
-    names: Names
-    executor_names: Names
 
     def pipeline(self, pipeline: Pipeline, component: str, inherited: Settings) -> Json:
         """A nested pipeline as a component spec."""

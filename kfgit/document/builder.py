@@ -53,6 +53,7 @@ class Builder:
         self._anchors: dict[str, tuple[Node | None, int]] = {}
         self.nodes = 0
         self._document_line = 1
+        self._sound = True
 
     def documents(self) -> Iterator[Document]:
         """The documents up to the first thing that cannot be read; `broken` says what that was."""
@@ -65,10 +66,11 @@ class Builder:
                 if isinstance(event, yaml.DocumentStartEvent):
                     self._document_line = self._span(event).line
                     self._anchors.clear()
+                    self._sound = True
                     self.nodes += _PER_DOCUMENT
                     root = self._node(self._next(), 0)
                     if not (isinstance(root, Scalar) and root.value is None and root.plain):
-                        yield Document(self.path, index, root)
+                        yield Document(self.path, index, root, self._sound)
                     index += 1
                     self._document_line = self._span(self._next()).end_line
         except _Stop:
@@ -87,6 +89,7 @@ class Builder:
 
     def _note(self, told: Diagnostic) -> None:
         """Keeps a mistake, while anybody would read it: warnings leave room for errors."""
+        self._sound = self._sound and told.severity == "warning"
         if len(self.diagnostics) <= (MAX_PER_FILE if told.severity == "warning" else 2 * MAX_PER_FILE):
             self.diagnostics.append(told)
 
@@ -187,6 +190,7 @@ class Builder:
             self._no_tag(event)
         if self._mended and (span.line, span.column) in self._mended:
             node = failed(span, "an unquoted template")
+            self._sound = False
         elif not event.implicit[0]:
             node = Scalar(text, span, indent=self._indent(span) if event.style == "|" else None)
         elif is_word(text):
@@ -272,6 +276,8 @@ _SYNTAX_HELP = (
         "did not find expected ',' or",
         "close the bracket, and put a value that holds brackets or commas in quotes",
     ),
+    ("scanning an anchor", "put the value in quotes: an `&` begins an anchor"),
+    ("scanning an alias", "put the value in quotes: a `*` begins an alias"),
     ("did not find expected node content", "write a value here, or remove the comma"),
     ("did not find expected key", "let the keys of a map begin in one column"),
     ("did not find expected '-' indicator", "let the items of a list begin in one column"),

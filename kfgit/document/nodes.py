@@ -70,11 +70,12 @@ Node: TypeAlias = Scalar | Sequence | Mapping
 
 
 class Document(NamedTuple):
-    """One YAML document of a file; `index` counts from 0."""
+    """One YAML document of a file; `index` counts from 0. Where it is not `sound`, something in it was told."""
 
     file: str
     index: int  # type: ignore[assignment]  # hides a method of tuples that nobody wants here
     root: Node
+    sound: bool = True
 
 
 def plain(node: Node) -> Any:

@@ -15,9 +15,9 @@ def nodes(root: Node) -> Iterator[Node]:
         yield node
         match node:
             case Mapping(entries=entries):
-                pending += [entry.node for entry in reversed(entries.values())]
+                pending += [entry.node for entry in entries.values()][::-1]
             case Sequence(items=items):
-                pending += reversed(items)
+                pending += items[::-1]
             case Scalar():
                 pass
 

@@ -99,8 +99,8 @@ ENTRIES = {
     ),
     "status-outside-exit": Explanation(
         "the final status outside the exit task",
-        "How a run ended is known at its end only, so `TaskFinalStatus` and `$(run.status)` are "
-        "for `onExit`.",
+        "How tasks ended is known at their end only, so `TaskFinalStatus` and `$(run.status)` are "
+        "for `onExit`. A pipeline with such an input is an exit task, and no run of its own.",
         wrong=("tasks:\n  a: {component: report, inputs: {status: $(run.status)}}"),
         right="onExit: {component: report, inputs: {status: $(run.status)}}",
     ),

@@ -10,6 +10,8 @@ from kfgit.formatting.brackets import WIDTH
 from kfgit.formatting.writing import Line
 
 _GAP = "  "
+# Beyond so many blanks nobody sees what a comment belongs to.
+_WIDEST_GAP = 40
 _MARGIN = re.compile(r" *(?:- +)*")
 
 
@@ -17,9 +19,24 @@ def aligned(lines: Iterable[Line]) -> Iterator[str]:
     """The lines as text."""
     for depth, run in groupby(lines, key=_depth):
         if depth >= 0:
-            yield from _aligned(list(run))
+            for neighbours in _alike(run):
+                yield from _aligned(neighbours)
         else:
             yield from (line.text for line in run)
+
+
+def _alike(run: Iterable[Line]) -> Iterator[list[Line]]:
+    """Neighbours, as long as none of them is much longer than another."""
+    found: list[Line] = []
+    shortest = longest = 0
+    for line in run:
+        length = len(line.text)
+        shortest, longest = (min(shortest, length), max(longest, length)) if found else (length, length)
+        if longest - shortest > _WIDEST_GAP:
+            yield found
+            found, shortest, longest = [], length, length
+        found.append(line)
+    yield found
 
 
 def _depth(line: Line) -> int:

@@ -15,20 +15,11 @@ from kfgit.graph.edges import Edge, cycles, edges_in
 from kfgit.graph.hooks import check_hooks
 from kfgit.graph.nesting import inner_first, nested, pipeline_cycles, too_large
 from kfgit.graph.rooted import check_policy
-from kfgit.graph.scope import (
-    BoundOutput,
-    Path,
-    Scope,
-    below,
-    exit_scope,
-    root_scope,
-    type_of,
-)
+from kfgit.graph.scope import BoundOutput, Path, Scope, below, exit_scope, root_scope, type_of
 from kfgit.graph.tasks import TaskChecker, compatible, quantity, walk
 from kfgit.model import (
     Pipeline,
     Project,
-    StatusType,
     Task,
     UseComponent,
     UsePipeline,
@@ -95,14 +86,6 @@ def _pipeline(
     checker.faults += check_policy(pipeline, project.environment.target)
     _exit_task(checker, pipeline, project)
     _outputs(checker, root, pipeline)
-    for port in pipeline.inputs.values():
-        if isinstance(port.type, StatusType) and pipeline.package is None:
-            checker.fault(
-                "status-outside-exit",
-                "a pipeline cannot take a TaskFinalStatus",
-                port.place,
-                "the exit task reads `$(run.status)`",
-            )
     edges: dict[tuple[Path, int], tuple[Edge, ...]] = {}
     for scope in _scopes(root):
         found = edges[scope.path, scope.branch] = edges_in(scope)

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from kfgit.diagnostics import Diagnostic, did_you_mean, nearest
 from kfgit.graph.tasks import TaskChecker
-from kfgit.model import (
-    ArtifactType,
-    Input,
-    Pipeline,
-    Project,
-    Run,
-    Schedule,
-)
+from kfgit.model import ArtifactType, GivenInput, Input, Pipeline, Project, Run, Schedule
 from kfgit.resolve import literal_faults, show_type
 from kfgit.source import Span
 
@@ -32,42 +25,47 @@ def check_objects(project: Project) -> list[Diagnostic]:
 
 def _caller(checker: TaskChecker, pipeline: Pipeline, caller: Schedule | Run) -> None:
     """The inputs that a schedule or a run gives to a pipeline."""
+    if pipeline.for_exit:
+        message = f"the pipeline `{pipeline.name}` asks for the final status, which only an exit task may"
+        help_ = "run a pipeline that has it as `onExit`"
+        checker.fault("status-outside-exit", message, caller.pipeline.span, help_)
+        return
+    given = caller.given
     missing = [
-        name for name, port in pipeline.inputs.items() if port.required and name not in caller.input_spans
+        name
+        for name, port in pipeline.inputs.items()
+        if port.required and name not in (given.inputs.keys() | given.faulty)
     ]
     meant = set()
-    for name, value in caller.inputs.items():
+    for name, one in given.inputs.items():
         port = pipeline.inputs.get(name)
-        span = caller.input_spans[name]
         if port is None and not pipeline.unclear.covers(name, "inputs"):
             meant.add(nearest(name, missing))
             help_ = did_you_mean(name, pipeline.inputs, what="its inputs")
             message = f"the pipeline `{pipeline.name}` has no input `{name}`"
-            checker.fault("unknown-input", message, caller.input_keys.get(name, span), help_)
+            checker.fault("unknown-input", message, one.key_span, help_)
         elif port is not None:
-            _given(checker, port, value, caller)
-    holder = caller.inputs_span or caller.pipeline.span
+            _given(checker, port, one)
     for name in missing:
         port = pipeline.inputs[name]
-        if caller.unclear.covers(name, "inputs"):
+        if given.unclear.covers(name, "inputs"):
             continue
         if isinstance(port.type, ArtifactType):
             _artifact_input(checker, port, caller.pipeline.span)
         elif name not in meant:
             help_ = f"give it under `inputs`: `{name}: …` ({show_type(port.type)})"
             message = f"the pipeline `{pipeline.name}` needs the input `{name}`"
-            checker.fault("missing-input", message, holder, help_)
+            checker.fault("missing-input", message, given.span, help_)
 
 
-def _given(checker: TaskChecker, port: Input, value: object, caller: Schedule | Run) -> None:
-    span = caller.input_spans[port.name]
-    if value is None:
-        checker.fault("null-input", f"`{port.name}` cannot be null", span, "leave the input out")
+def _given(checker: TaskChecker, port: Input, given: GivenInput) -> None:
+    if given.value is None:
+        checker.fault("null-input", f"`{port.name}` cannot be null", given.span, "leave the input out")
     elif isinstance(port.type, ArtifactType):
-        _artifact_input(checker, port, span)
+        _artifact_input(checker, port, given.span)
     else:
-        for found in literal_faults(value, port):
-            place = found.place(span, caller.input_items.get(port.name, ()))
+        for found in literal_faults(given.value, port):
+            place = found.place(given.span, given.items)
             checker.fault(found.code, found.message, place, found.help)
 
 

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kfgit.diagnostics import Diagnostic, did_you_mean
-from kfgit.graph.scope import (
-    Bound,
-    Problem,
-    Scope,
-    Unknown,
-    bind,
-)
+from kfgit.graph.binding import bind
+from kfgit.graph.scope import Bound, Problem, Scope, Unknown
 from kfgit.model import (
     Name,
     Project,

@@ -6,12 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kfgit.diagnostics import Diagnostic, Related
-from kfgit.graph.scope import (
-    BoundOutput,
-    Scope,
-    below,
-    bind,
-)
+from kfgit.graph.binding import bind
+from kfgit.graph.scope import BoundOutput, Scope, below
 from kfgit.graph.tasks import used_references
 from kfgit.model import (
     Name,

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
+from kfgit.graph.binding import bind, item_type, references_of
 from kfgit.graph.fitting import compatible, is_list
-from kfgit.graph.scope import (
-    BoundOutput,
-    Scope,
-    below,
-    bind,
-    item_type,
-    references_of,
-    type_of,
-)
+from kfgit.graph.scope import BoundOutput, Scope, below, type_of
 from kfgit.graph.values import ValueChecker
 from kfgit.model import (
     ArtifactType,

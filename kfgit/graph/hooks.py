@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kfgit.diagnostics import Diagnostic
+from kfgit.graph.binding import bind
 from kfgit.graph.edges import Edge
-from kfgit.graph.scope import Problem, Scope, Unknown, bind
+from kfgit.graph.scope import Problem, Scope, Unknown
 from kfgit.graph.tasks import used_references
 from kfgit.model import Import, Loop, Task, UseComponent, UsePipeline
 from kfgit.source import Span

@@ -6,7 +6,8 @@ backend/src/v2/component/importer_launcher.go, ImportSpecToArtifact).
 
 from __future__ import annotations
 
-from kfgit.graph.scope import Bound, BoundInput, BoundItem, BoundOutput, BoundRun, Scope, bind
+from kfgit.graph.binding import bind
+from kfgit.graph.scope import Bound, BoundInput, BoundItem, BoundOutput, BoundRun, Scope
 from kfgit.model import Composite, Literal_, Task, Value, Whole
 
 

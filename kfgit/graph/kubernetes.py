@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from kfgit.graph.binding import bind
 from kfgit.graph.checker import Checker
-from kfgit.graph.scope import Bound, BoundItem, BoundOutput, Scope, bind, type_of
+from kfgit.graph.scope import Bound, BoundItem, BoundOutput, Scope, type_of
 from kfgit.model import Composite, Kubernetes, ParameterName, ParameterType, Task, Value, Whole
 from kfgit.references import InputRef, RunRef, show
 from kfgit.resolve import show_type

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kfgit.diagnostics import Diagnostic
-from kfgit.graph.scope import references_of
+from kfgit.graph.binding import references_of
 from kfgit.model import Composite, Import, Name, Task
 from kfgit.references import Text, WorkspaceRef, show
 

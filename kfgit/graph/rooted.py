@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kfgit.diagnostics import Diagnostic, Related
-from kfgit.graph.scope import NO_WORKSPACE, Scope
+from kfgit.graph.binding import NO_WORKSPACE
+from kfgit.graph.scope import Scope
 from kfgit.model import Component, Name, Pipeline, UseComponent
 from kfgit.references import WorkspaceRef, show
 

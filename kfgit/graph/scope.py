@@ -1,448 +1,155 @@
-"""Names and what they mean: the scopes of a pipeline and the binding of references in them.
-
-A scope is one DAG: the pipeline itself, the body of a loop, a branch of a switch, or the exit task. A name is looked
-for in its own scope, then outwards. From outside, a loop shows its tasks only through `.*`, and a branch only
-through the outputs of its switch.
-"""
+"""Scopes, and what a name in one can be bound to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
-from kfgit.diagnostics import did_you_mean
-from kfgit.graph.bound import (
-    Binding,
-    Bound,
-    BoundInput,
-    BoundItem,
-    BoundOutput,
-    BoundRun,
-    Path,
-    Problem,
-    Scope,
-    Unknown,
-    below,
-    exit_scope,
-    root_scope,
-    type_of,
-)
 from kfgit.model import (
-    ArtifactType,
-    Component,
-    Composite,
-    Import,
-    Literal_,
+    CLEAR,
     Loop,
-    ParameterName,
-    ParameterType,
-    StatusType,
+    Pipeline,
+    Project,
     Switch,
     Task,
     Type,
-    UseComponent,
-    UsePipeline,
-    Value,
-    Whole,
+    Unclear,
 )
-from kfgit.references import InputRef, ItemRef, OutputRef, Ref, RunRef, TaskRef, WorkspaceRef, show
-from kfgit.source import Span
+from kfgit.references import RunRef, WorkspaceRef
 
-__all__ = [
-    "Binding",
-    "Bound",
-    "BoundInput",
-    "BoundItem",
-    "BoundOutput",
-    "BoundRun",
-    "Path",
-    "Problem",
-    "Scope",
-    "Unknown",
-    "below",
-    "bind",
-    "collected_type",
-    "common_type",
-    "component_of",
-    "exit_scope",
-    "item_type",
-    "outputs_of",
-    "references_of",
-    "root_scope",
-    "type_of",
-]
+Path: TypeAlias = tuple[str, ...]
 
 
-NO_WORKSPACE = (
-    "give it one, such as `workspace: {size: 10Gi}`; a nested pipeline takes the path as an input of its own"
-)
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """One DAG. `path` leads to it in task names; `loop` is the loop whose body it is."""
+
+    kind: Literal["pipeline", "loop", "branch", "exit"]
+    path: Path
+    tasks: Mapping[str, Task]
+    pipeline: Pipeline
+    project: Project
+    parent: Scope | None = None
+    loop: Loop | None = None
+    branch: int = 0
+    unclear: Unclear = CLEAR
+
+    def outwards(self) -> Iterator[Scope]:
+        """This scope and those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
 
 
-def bind(scope: Scope, ref: Ref) -> Binding:
-    """What a reference means in a scope.
+@dataclass(frozen=True, slots=True)
+class BoundInput:
+    """An input of the pipeline."""
 
-    Types are looked up and never followed from pipeline to pipeline, so one reference costs no more than its own
-    groups are deep.
+    name: str
+    type: Type | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoundOutput:
+    """An output of a task; `path` names it from the pipeline down.
+
+    `collected` over the loops on the way; then `element` is the type of one iteration's output.
     """
-    match ref:
-        case InputRef():
-            return _input(scope, ref)
-        case TaskRef():
-            return _task(scope, ref)
-        case ItemRef():
-            return _item(scope, ref)
-        case RunRef(field="status"):
-            if scope.kind == "exit":
-                return BoundRun(ref, StatusType())
-            return Problem(
-                "status-outside-exit",
-                "`$(run.status)` is read in `onExit` only",
-                "ask for it in the exit task",
-            )
-        case RunRef():
-            return BoundRun(ref, ParameterType("string"))
-        case OutputRef():
-            return Problem(
-                "reference-not-allowed",
-                f"`{show(ref)}` is written inside a component",
-                "write `$(tasks.TASK.outputs.NAME)`",
-            )
-        case WorkspaceRef():
-            return _workspace(scope, ref)
+
+    path: Path
+    output: str
+    type: Type | None
+    holder: Scope = field(compare=False, hash=False)
+    collected: bool = False
+    element: Type | None = None
+
+    @property
+    def sibling(self) -> str:
+        """The task or group in `holder` that the consumer waits for."""
+        return self.path[len(self.holder.path)]
 
 
-def _workspace(scope: Scope, ref: WorkspaceRef) -> Binding:
-    if scope.pipeline.run_policy.workspace is None:
-        return Problem("no-workspace", "this pipeline has no workspace", NO_WORKSPACE)
-    return BoundRun(ref, ParameterType("string"))
+@dataclass(frozen=True, slots=True)
+class BoundItem:
+    """The item of a loop, or a field of it."""
+
+    loop: Path
+    field: str | None
+    type: Type | None
 
 
-def _input(scope: Scope, ref: InputRef) -> Binding:
-    port = scope.pipeline.inputs.get(ref.name)
-    if port is None and scope.pipeline.unclear.covers(ref.name, "inputs"):
-        return Unknown()
-    if port is None:
-        known = list(scope.pipeline.inputs)
-        return Problem(
-            "unknown-input",
-            f"the pipeline has no input `{ref.name}`",
-            did_you_mean(ref.name, known, what="its inputs"),
-        )
-    if ref.part:
-        return _part(ref, ref.part)
-    return BoundInput(ref.name, port.type) if port.type is not None else Unknown()
+@dataclass(frozen=True, slots=True)
+class BoundRun:
+    """Something about the run itself, or where its tasks share files."""
+
+    ref: RunRef | WorkspaceRef
+    type: Type | None
 
 
-def _part(ref: Ref, part: str) -> Problem:
-    help_ = f"pass the artifact itself, and use `$(inputs.NAME.{part})` inside the component"
-    return Problem("part-outside-component", f"`{show(ref)}` asks for the {part} outside a component", help_)
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Bound to something faulty that was told elsewhere."""
 
 
-def _item(scope: Scope, ref: ItemRef) -> Binding:
-    loops = [s for s in scope.outwards() if s.kind == "loop"]
-    if not loops:
-        return Problem(
-            "item-outside-loop", f"`{show(ref)}` stands in no loop", "use it in the tasks of a `forEach`"
-        )
-    chosen = next((s for s in loops if ref.loop is None or s.path[-1] == ref.loop), None)
-    if chosen is None or chosen.loop is None or chosen.parent is None:
-        known = [s.path[-1] for s in loops]
-        return Problem(
-            "unknown-loop",
-            f"no loop `{ref.loop}` is around this task",
-            did_you_mean(ref.loop or "", known, what="loops around it"),
-        )
-    if _is_unknown(chosen.loop.items):
-        return Unknown()
-    type_ = item_type(chosen)
-    if ref.field is None:
-        return BoundItem(chosen.path, None, type_)
-    return _item_field(chosen, ref.field, type_)
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a reference means nothing here."""
+
+    code: str
+    message: str
+    help: str | None = None
 
 
-def _item_field(scope: Scope, name: str, type_: Type | None) -> Binding:
-    items = scope.loop.items if scope.loop is not None else None
-    if isinstance(items, Literal_) and isinstance(items.value, list) and items.value:
-        if not all(isinstance(item, dict) for item in items.value):
-            return Problem(
-                "item-has-no-fields", f"the items have no `{name}`: they are no maps", "write `$(item)`"
-            )
-        lacking = [item for item in items.value if name not in item]
-        if lacking:
-            known = sorted({str(key) for item in items.value for key in item})
-            help_ = did_you_mean(name, known, what="fields of the items")
-            if name in known:
-                help_ = f"give each item a `{name}`: {len(lacking)} of {len(items.value)} have none"
-            return Problem("unknown-item-field", f"not every item has `{name}`", help_)
-        return BoundItem(scope.path, name, common_type([item[name] for item in items.value]))
-    if type_ is not None and not (isinstance(type_, ParameterType) and type_.name == "dict"):
-        return Problem(
-            "item-has-no-fields", f"the items have no `{name}`: they are no maps", "write `$(item)`"
-        )
-    return BoundItem(scope.path, name, None)
+Bound: TypeAlias = BoundInput | BoundOutput | BoundItem | BoundRun
 
 
-def item_type(scope: Scope) -> Type | None:
-    """The type of a loop's items; None where it is not known."""
-    if scope.loop is None or scope.parent is None:
+Binding: TypeAlias = Bound | Unknown | Problem
+
+
+def root_scope(pipeline: Pipeline, project: Project) -> Scope:
+    """The scope of a pipeline's own tasks."""
+    return Scope("pipeline", (), pipeline.tasks, pipeline, project, unclear=pipeline.unclear)
+
+
+def exit_scope(pipeline: Pipeline, project: Project) -> Scope | None:
+    """The scope of the exit task, which sees no other task."""
+    if pipeline.on_exit is None:
         return None
-    items = scope.loop.items
-    match items:
-        case Literal_(value=list() as values):
-            return common_type(values)
-        case Whole(ref=ref):
-            type_ = type_of(bind(scope.parent, ref))
-        case Composite(value=list()):
-            return None
-        case _:
-            return None
-    match type_:
-        case ParameterType("list", item) if item is not None:
-            return ParameterType(item)
-        case ArtifactType(title, version, True):
-            return ArtifactType(title, version)
-        case _:
-            return None
+    return Scope("exit", (), {"onExit": pipeline.on_exit}, pipeline, project)
 
 
-def common_type(values: list[Any]) -> ParameterType | None:
-    """The type of all the values of a literal list, if they have one. Whole numbers among numbers count as such."""
-    names = {_name_of(value) for value in values}
-    if names == {"int", "float"}:
-        return ParameterType("float")
-    (only,) = names if len(names) == 1 else (None,)
-    return ParameterType(only) if only is not None else None
-
-
-def _name_of(value: Any) -> ParameterName | None:
-    names: dict[type, ParameterName] = {
-        bool: "bool",
-        int: "int",
-        float: "float",
-        str: "string",
-        list: "list",
-        dict: "dict",
-    }
-    return names.get(type(value))
-
-
-def _is_unknown(value: Value) -> bool:
-    return isinstance(value, Composite) and value.value is None and not value.references
-
-
-def _task(scope: Scope, ref: TaskRef) -> Binding:
-    if ref.part:
-        return _part(ref, ref.part)
-    if scope.kind == "exit":
-        return Problem(
-            "exit-reads-task",
-            "the exit task cannot read another task",
-            "give it pipeline inputs and `$(run.status)`",
-        )
-    first, *rest = ref.path
-    holder = next((s for s in scope.outwards() if first in s.tasks), None)
-    if holder is None:
-        return _missing_task(scope, ref, first)
-    task, here = holder.tasks[first], holder
-    for name in rest:
-        if task.action is None:
-            return Unknown()
-        if not isinstance(task.action, Loop):
-            return _no_loop(task, ref)
-        (here,) = below(here, task)
-        if name not in here.tasks and here.unclear.covers(name, "tasks"):
-            return Unknown()
-        if name not in here.tasks:
-            way = (*here.path[len(holder.path) :],)
-            deeper = _into_loop(here.tasks, name, ref, way) if name == rest[-1] else None
-            elsewhere = _into_branch(here, name) or deeper
-            known = did_you_mean(name, here.tasks, what=f"tasks of `{task.name}`")
-            return elsewhere or Problem("unknown-task", f"the loop `{task.name}` has no task `{name}`", known)
-        task = here.tasks[name]
-    return _output(scope, holder, here, task, ref)
-
-
-def _no_loop(task: Task, ref: TaskRef) -> Problem:
-    if isinstance(task.action, Switch):
-        help_ = f"give it out of every branch with `outputs`, and read `$(tasks.{task.name}.outputs.NAME)`"
-        return Problem(
-            "reference-into-branch", f"`{show(ref)}` reaches into a branch of `{task.name}`", help_
-        )
-    if isinstance(task.action, UsePipeline):
-        help_ = f"give it out of the pipeline with `outputs`, and read `$(tasks.{task.name}.outputs.NAME)`"
-        return Problem(
-            "reference-into-pipeline", f"`{show(ref)}` reaches into the pipeline of `{task.name}`", help_
-        )
-    return Problem(
-        "not-a-loop",
-        f"`{task.name}` is no loop and holds no tasks",
-        f"write `$(tasks.{task.name}.outputs.NAME)`",
-    )
-
-
-def _missing_task(scope: Scope, ref: TaskRef, name: str) -> Problem | Unknown:
-    for outer in scope.outwards():
-        found = _into_branch(outer, name) or _into_loop(outer.tasks, name, ref, ())
-        if found is not None:
-            return found
-    if any(outer.unclear.covers(name, "tasks") for outer in scope.outwards()):
-        return Unknown()
-    known = [known for outer in scope.outwards() for known in outer.tasks]
-    return Problem("unknown-task", f"there is no task `{name}`", did_you_mean(name, known, what="tasks"))
-
-
-def _into_branch(scope: Scope, name: str) -> Problem | None:
-    for task in scope.tasks.values():
-        if isinstance(task.action, Switch) and any(name in branch.tasks for branch in task.action.branches):
-            help_ = (
-                f"give it out of every branch with `outputs`, and read `$(tasks.{task.name}.outputs.NAME)`"
-            )
-            return Problem(
-                "reference-into-branch", f"the task `{name}` stands in a branch of `{task.name}`", help_
-            )
-    return None
-
-
-def _into_loop(tasks: Mapping[str, Task], name: str, ref: TaskRef, way: Path) -> Problem | None:
-    """Why a task cannot be seen that stands in a loop among the tasks, however deep; `way` leads to them."""
-    for task in tasks.values():
-        if not isinstance(task.action, Loop):
-            continue
-        if name in task.action.tasks:
-            there = ".".join((*way, task.name, name))
-            help_ = f"write `$(tasks.{there}.outputs.{ref.output}.*)` for the list of all iterations"
-            message = f"the task `{name}` stands in the loop `{task.name}`"
-            return Problem("reference-into-loop", message, help_)
-        deeper = _into_loop(task.action.tasks, name, ref, (*way, task.name))
-        if deeper is not None:
-            return deeper
-    return None
-
-
-def _output(scope: Scope, holder: Scope, here: Scope, task: Task, ref: TaskRef) -> Binding:
-    through_loop = len(ref.path) > 1
-    if through_loop and not ref.collected:
-        fixed = show(TaskRef(ref.path, ref.output, collected=True))
-        return Problem(
-            "reference-into-loop",
-            f"`{show(ref)}` reads one of many iterations",
-            f"write `{fixed}` for the list of all",
-        )
-    if through_loop and scope.path[: len(holder.path) + 1] == (*holder.path, ref.path[0]):
-        fixed = show(TaskRef(ref.path[1:], ref.output, collected=len(ref.path) > 2))
-        return Problem(
-            "reference-into-loop",
-            f"`{show(ref)}` stands in the loop that it collects",
-            f"write `{fixed}` in the same iteration",
-        )
-    if isinstance(task.action, Loop):
-        help_ = f"write `$(tasks.{'.'.join(ref.path)}.TASK.outputs.{ref.output}.*)`"
-        return Problem("unknown-output", f"the loop `{task.name}` has no outputs of its own", help_)
-    if ref.collected and not through_loop:
-        return Problem(
-            "not-a-loop",
-            f"`{task.name}` runs once, there is nothing to collect",
-            f"write `{show(TaskRef(ref.path, ref.output))}`",
-        )
-    types = outputs_of(here, task, ref.output)
-    if types is None:
-        return Unknown()
-    if ref.output not in types:
-        if _outputs_are_unclear(here, task, ref.output):
-            return Unknown()
-        if isinstance(task.action, Switch) and not types:
-            help_ = "list them under `outputs` of every branch; the last branch must be an else"
-            return Problem("unknown-output", f"the switch `{task.name}` has no outputs", help_)
-        message = f"the task `{task.name}` has no output `{ref.output}`"
-        return Problem("unknown-output", message, did_you_mean(ref.output, types, what="its outputs"))
-    type_ = types[ref.output]
-    path = (*holder.path, *ref.path)
-    seen = collected_type(type_) if through_loop else type_
-    return BoundOutput(path, ref.output, seen, holder, through_loop, type_)
-
-
-def collected_type(type_: Type | None) -> Type | None:
-    """What a loop makes of an output."""
-    match type_:
-        case ParameterType("list" | "dict"):
-            return ParameterType("list")
-        case ParameterType(name):
-            return ParameterType("list", name)
-        case ArtifactType(title, version):
-            return ArtifactType(title, version, many=True)
-        case _:
-            return None
-
-
-def component_of(scope: Scope, task: Task) -> Component | None:
-    """The component of a task, if it has one and it is known."""
-    if not isinstance(task.action, UseComponent):
-        return None
-    return task.action.inline or scope.project.components.get(task.action.name.text)
-
-
-def outputs_of(scope: Scope, task: Task, wanted: str) -> Mapping[str, Type | None] | None:
-    """The outputs of a task by name; None where they are not known because something is faulty.
-
-    Of a switch only the `wanted` one has its type: switches in switches would be walked through for each of them.
-    """
+def below(scope: Scope, task: Task) -> tuple[Scope, ...]:
+    """The scopes that a task opens: a loop's body, a switch's branches."""
+    path = (*scope.path, task.name)
     match task.action:
-        case UseComponent():
-            found = component_of(scope, task)
-            if found is None:
-                return None
-            return {name: port.type for name, port in found.outputs.items()}
-        case UsePipeline(name=name):
-            inner = scope.project.pipelines.get(name.text)
-            return {o.name: o.type for o in inner.outputs.values()} if inner is not None else None
-        case Import(type=type_):
-            return {"artifact": type_}
-        case Switch():
-            return _switch_outputs(scope, task, wanted)
-        case Loop():
-            return {}
-        case None:
-            return None
-
-
-def _outputs_are_unclear(scope: Scope, task: Task, name: str) -> bool:
-    """Whether an output that is not there may be missing because of a fault that was told."""
-    match task.action:
-        case UseComponent():
-            found = component_of(scope, task)
-            return found is None or found.unclear.covers(name, "outputs")
-        case UsePipeline(name=used):
-            inner = scope.project.pipelines.get(used.text)
-            return inner is None or inner.unclear.covers(name, "outputs")
+        case Loop(tasks=tasks) as loop:
+            return (
+                Scope("loop", path, tasks, scope.pipeline, scope.project, scope, loop, unclear=task.unclear),
+            )
         case Switch(branches=branches):
-            return any(branch.unclear.covers(name, "outputs") or branch.bad_condition for branch in branches)
+            return tuple(
+                Scope(
+                    "branch",
+                    path,
+                    branch.tasks,
+                    scope.pipeline,
+                    scope.project,
+                    scope,
+                    branch=index,
+                    unclear=branch.unclear,
+                )
+                for index, branch in enumerate(branches)
+            )
         case _:
-            return False
-
-
-def _switch_outputs(scope: Scope, task: Task, wanted: str) -> Mapping[str, Type | None]:
-    branches = task.action.branches if isinstance(task.action, Switch) else ()
-    if not branches or branches[-1].when is not None or branches[-1].bad_condition:
-        return {}
-    names = [name for name in branches[0].outputs if all(name in branch.outputs for branch in branches)]
-    return {name: _given_out(below(scope, task)[0], name) if name == wanted else None for name in names}
-
-
-def _given_out(branch: Scope, name: str) -> Type | None:
-    """The type of what a branch gives out, if that is made in it."""
-    switch = branch.parent.tasks[branch.path[-1]].action if branch.parent is not None else None
-    value = switch.branches[branch.branch].outputs[name].value if isinstance(switch, Switch) else None
-    if isinstance(value, Whole) and isinstance(value.ref, TaskRef) and value.ref.path[0] in branch.tasks:
-        return type_of(bind(branch, value.ref))
-    return None
-
-
-def references_of(value: Value | None) -> Iterable[tuple[Ref, Span]]:
-    """All references in a given value, each with the scalar that contains it."""
-    match value:
-        case Whole(ref=ref, span=span):
-            return ((ref, span),)
-        case Composite(references=found, span=span, places=places):
-            return zip(found, places or [span] * len(found), strict=True)
-        case Literal_() | None:
             return ()
+
+
+def type_of(binding: Binding) -> Type | None:
+    """The type of what was bound; None where it is unknown."""
+    match binding:
+        case BoundInput(type=type_) | BoundItem(type=type_) | BoundRun(type=type_) | BoundOutput(type=type_):
+            return type_
+        case Unknown() | Problem():
+            return None

@@ -57,8 +57,7 @@ class SettingsChecker(Checker):
 
     def _over_profile(self, settings: Settings, amounts: Resources | None, profile: Name | None) -> None:
         """Amounts go over those of the profile, key by key; what only one of them says is looked at there."""
-        named = self.project.environment.profiles.get(profile.text, profile) if profile is not None else None
-        found = self.project.profiles.get(named.text) if named is not None else None
+        found = self.project.profile_of(profile)
         if amounts is None or found is None:
             return
         for which, other in (("requests", "limits"), ("limits", "requests")):

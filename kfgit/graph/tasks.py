@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from kfgit.diagnostics import MAX_PER_FILE, did_you_mean, nearest
+from kfgit.graph.binding import component_of, references_of
 from kfgit.graph.fitting import compatible
 from kfgit.graph.groups import GroupChecker
 from kfgit.graph.importing import can_import
 from kfgit.graph.kubernetes import KubernetesChecker, looked_up
 from kfgit.graph.placeholders import check_handed_on, check_metadata
 from kfgit.graph.rooted import check_nested, check_use
-from kfgit.graph.scope import (
-    Scope,
-    below,
-    component_of,
-    references_of,
-)
+from kfgit.graph.scope import Scope, below
 from kfgit.graph.settings import SettingsChecker, quantity
 from kfgit.model import (
     Component,
@@ -111,7 +107,11 @@ class TaskChecker(GroupChecker, SettingsChecker, KubernetesChecker):
                 for ref, place in references_of(value):
                     self.bound(scope, ref, place)
                 continue
-            self.given(scope, value, port, task)
+            if isinstance(port.type, StatusType) and scope.kind != "exit":
+                for ref, place in references_of(value):
+                    self.bound(scope, ref, place)
+            else:
+                self.given(scope, value, port, task)
         for name, port in ports.items():
             unclear = "inputs" in called.unclear.maps or task.unclear.covers(name, "inputs")
             if name in missing and name not in meant and not unclear:
@@ -129,7 +129,8 @@ class TaskChecker(GroupChecker, SettingsChecker, KubernetesChecker):
         if scope.kind != "exit":
             span = task.input_spans.get(name, task.span)
             message = f"`{name}` asks for the final status, which only an exit task may"
-            self.fault("status-outside-exit", message, span, "use the component in `onExit`")
+            what = "pipeline" if isinstance(task.action, UsePipeline) else "component"
+            self.fault("status-outside-exit", message, span, f"use the {what} in `onExit`")
 
     def _import(self, scope: Scope, task: Task, action: Import) -> None:
         self.text_value(scope, action.uri, "the uri of an import")

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kfgit import cel
+from kfgit.graph.binding import references_of
 from kfgit.graph.checker import Checker
 from kfgit.graph.fitting import compatible, mismatch_help
-from kfgit.graph.scope import (
-    Bound,
-    BoundItem,
-    BoundOutput,
-    Scope,
-    references_of,
-    type_of,
-)
+from kfgit.graph.scope import Bound, BoundItem, BoundOutput, Scope, type_of
 from kfgit.model import (
     ArtifactType,
     Composite,

@@ -6,6 +6,7 @@ Values only, no logic. Every value that a check may complain about carries its s
 from __future__ import annotations
 
 from kfgit.model.components import (
+    Allowed,
     Argument,
     Component,
     Concat,
@@ -31,6 +32,8 @@ from kfgit.model.names import (
 from kfgit.model.objects import (
     Environment,
     Experiment,
+    Given,
+    GivenInput,
     Profile,
     Project,
     Run,
@@ -85,6 +88,7 @@ __all__ = [
     "UNCLEAR",
     "Accelerator",
     "Action",
+    "Allowed",
     "Argument",
     "ArtifactType",
     "Branch",
@@ -102,6 +106,8 @@ __all__ = [
     "EphemeralVolume",
     "Experiment",
     "FieldPath",
+    "Given",
+    "GivenInput",
     "IfPresent",
     "Implementation",
     "Import",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from kfgit.model.names import CLEAR, Name, Unclear
@@ -12,6 +13,20 @@ from kfgit.references import RunRef, Text, WorkspaceRef
 from kfgit.source import Span
 
 RunFact: TypeAlias = RunRef | WorkspaceRef
+
+
+class Allowed(tuple[Any, ...]):  # noqa: SLOT001 - keeps what it makes once
+    """The values that an input may have, in their order; there may be many, and each literal asks for its own."""
+
+    def __contains__(self, value: object) -> bool:
+        try:
+            return value in self._known
+        except TypeError:  # lists and maps have no hash
+            return super().__contains__(value)
+
+    @cached_property
+    def _known(self) -> frozenset[Any]:
+        return frozenset(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +40,7 @@ class Input:
     has_default: bool = False
     optional: bool = False
     description: str = ""
-    enum: tuple[Any, ...] = ()
+    enum: Allowed = field(default_factory=Allowed)
     minimum: float | None = None
     maximum: float | None = None
     pattern: str | None = None

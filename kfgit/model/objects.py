@@ -14,18 +14,41 @@ from kfgit.source import Span
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """When a pipeline runs by itself. `every` is in seconds.
+class GivenInput:
+    """A value given to an input, and where its name, the value and what a list holds stand."""
 
-    `input_spans` are the places of the values, `input_keys` of their names, `input_items` of what lists hold,
-    `inputs_span` of what holds them all.
+    value: Any
+    key_span: Span
+    span: Span
+    items: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a schedule or run gives to its pipeline. `span` is the key that holds it all, or would.
+
+    `faulty` are names whose values were told to be wrong; `unclear` says which others nobody knows about.
     """
+
+    inputs: Mapping[str, GivenInput]
+    faulty: frozenset[str]
+    span: Span
+    unclear: Unclear = CLEAR
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values by the names of the inputs."""
+        return {name: given.value for name, given in self.inputs.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a pipeline runs by itself. `every` is in seconds."""
 
     name: str
     pipeline: Name
     span: Span
-    inputs: Mapping[str, Any]
-    input_spans: Mapping[str, Span]
+    given: Given
     version: str = "latest"
     experiment: str | None = None
     cron: str | None = None
@@ -40,10 +63,6 @@ class Schedule:
     pipeline_root: str | None = None
     external_name: str | None = None
     cron_span: Span | None = None
-    unclear: Unclear = CLEAR
-    input_keys: Mapping[str, Span] = field(default_factory=dict)
-    inputs_span: Span | None = None
-    input_items: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +85,11 @@ class Run:
     name: str
     pipeline: Name
     span: Span
-    inputs: Mapping[str, Any]
-    input_spans: Mapping[str, Span]
+    given: Given
     trigger: Trigger = "manual"
     experiment: str | None = None
     wait: bool = False
     wait_timeout: int | None = None
-    unclear: Unclear = CLEAR
-    input_keys: Mapping[str, Span] = field(default_factory=dict)
-    inputs_span: Span | None = None
-    input_items: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +137,9 @@ class Project:
     runs: Mapping[str, Run] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     faulty: frozenset[tuple[str, str]] = frozenset()
+
+    def profile_of(self, name: Name | None) -> Profile | None:
+        """The profile that a task's `profile` means in this environment: one step, no chains."""
+        if name is None:
+            return None
+        return self.profiles.get(self.environment.profiles.get(name.text, name).text)

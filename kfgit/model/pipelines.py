@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from kfgit.model.components import Component, Input
 from kfgit.model.names import CLEAR, Name, Unclear
 from kfgit.model.settings import Settings
-from kfgit.model.types import ArtifactType, Type
+from kfgit.model.types import ArtifactType, StatusType, Type
 from kfgit.model.values import Condition, Value
 from kfgit.source import Span
 
@@ -162,3 +162,11 @@ class Pipeline:
     labels_span: Span | None = None
     run_policy: RunPolicy = field(default_factory=RunPolicy)
     package: Compiled | None = None
+
+    @property
+    def for_exit(self) -> bool:
+        """Whether it asks for the final status of others, so that it is an exit task and no run of its own.
+
+        A package is run as it stands: KFP leaves such an input of it out.
+        """
+        return self.package is None and any(isinstance(p.type, StatusType) for p in self.inputs.values())

@@ -103,7 +103,8 @@ def _merge_overlays(
         if target is not None:
             node = merge(target.node, document.node)
             if isinstance(node, Mapping):
-                merged[key] = replace(target, node=node, environment=document.environment)
+                unsound = target.unsound or document.unsound
+                merged[key] = replace(target, node=node, environment=document.environment, unsound=unsound)
             continue
         if document.kind not in {"Environment", "Project"}:
             names = [name for kind, name in base if kind == document.kind]

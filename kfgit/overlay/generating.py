@@ -56,7 +56,7 @@ def _documents(
         return []
     parsed = document.parse(SourceFile(source.path, made.text.encode("utf-8", "replace")))
     faults += (_moved_fault(fault, made.lines) for fault in parsed.diagnostics)
-    return [Document(one.file, one.index, _moved(one.root, made, sources)) for one in parsed.value]
+    return [one._replace(root=_moved(one.root, made, sources)) for one in parsed.value]
 
 
 def _moved_fault(fault: Diagnostic, lines: tuple[int, ...]) -> Diagnostic:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from kfgit import packages, template
-from kfgit.diagnostics import Checked, Diagnostic, did_you_mean, nearest
+from kfgit.diagnostics import Checked, Diagnostic, did_you_mean, has_errors, nearest
 from kfgit.document import Document, Mapping, Scalar, at, plain
 from kfgit.overlay.strays import Stray, unused
 from kfgit.packages import compiled
@@ -32,7 +32,8 @@ PROJECT_FILE = "kfgit.yaml"
 class Located:
     """A kfgit document: what it is, where it stands, and for whom (`environment` None = for all).
 
-    `unsound` has a faulty head (name or version), which was told; the rest of it is looked at all the same.
+    `unsound` has a faulty head (name or version) or something else that was told before its form and meaning; the
+    rest of it is looked at all the same.
     """
 
     kind: str
@@ -70,12 +71,12 @@ def _locate(document: Document, faults: list[Diagnostic]) -> Located | None:
     if not isinstance(root, Mapping):
         faults.append(_foreign(root.span))
         return None
+    before = len(faults)
     if packages.is_v1_component(root):
         converted = packages.v1_component(document)
         faults += converted.diagnostics
         root = converted.value
     environment = _environment(document.file)
-    before = len(faults)
     kind = _kind(root, faults, in_environment=environment is not None)
     if kind is None:
         return None
@@ -93,7 +94,8 @@ def _locate(document: Document, faults: list[Diagnostic]) -> Located | None:
         faults.append(Diagnostic("misplaced-project", message, span, "move it there"))
         return None
     text = name.text if name is not None else f"unnamed at {root.span.start()}"
-    return Located(kind, text, root, document.file, environment, len(faults) > before or name is None)
+    unsound = not document.sound or has_errors(faults[before:]) or name is None
+    return Located(kind, text, root, document.file, environment, unsound)
 
 
 def _environment_document(
@@ -109,7 +111,7 @@ def _environment_document(
     called = name.text if name is not None and sound else environment
     if called is None:
         return None
-    return Located("Environment", called, root, document.file, called, not sound)
+    return Located("Environment", called, root, document.file, called, not (sound and document.sound))
 
 
 class _Name(NamedTuple):

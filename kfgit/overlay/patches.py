@@ -70,10 +70,10 @@ def _apply_patch(
             help_ = "the labels of `selector` must stand in `metadata.labels`"
         faults.append(Diagnostic("patch-without-target", message, span, help_))
     for key in hits:
-        old = documents[key]
+        old, before = documents[key], len(faults)
         node = _patched(old.node, patch, faults, removed.setdefault(key, []))
         if isinstance(node, Mapping):
-            documents[key] = replace(old, node=node)
+            documents[key] = replace(old, node=node, unsound=old.unsound or len(faults) > before)
 
 
 def _is_target(document: Located, target: Mapping) -> bool:

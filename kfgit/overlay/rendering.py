@@ -73,12 +73,14 @@ def rendered(
     """The document with its templates rendered; the same object where there are none."""
     if document.kind == "Project":
         return document
+    before = len(faults)
     renderer = _Renderer(scope, sources, faults, work)
     render = renderer.environment if document.kind == "Environment" else renderer.node
     node = render(document.node)
-    if node is document.node or not isinstance(node, Mapping):
+    unsound = document.unsound or len(faults) > before
+    if not isinstance(node, Mapping) or (node is document.node and unsound == document.unsound):
         return document
-    return replace(document, node=node)
+    return replace(document, node=node, unsound=unsound)
 
 
 class _Renderer:

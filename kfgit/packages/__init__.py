@@ -18,7 +18,7 @@ from kfgit.document import Document, Entry, Mapping, Node, Origin, Scalar, at
 from kfgit.packages.arguments import CommandLine
 from kfgit.packages.faults import Faults, is_empty, mark
 from kfgit.packages.ports import inputs_of, outputs_of, uses_of, written
-from kfgit.packages.text import component_name, literal, mapping, shell_literal, warn_of_argo, words
+from kfgit.packages.text import component_name, escaped, literal, mapping, warn_of_argo, words
 
 __all__ = ["is_v1_component", "v1_component"]
 
@@ -26,6 +26,7 @@ _API_VERSION = "kfgit.dev/v1"
 _ROOT_KEYS = ("name", "description", "metadata", "inputs", "outputs", "implementation", "version")
 _CONTAINER_KEYS = ("image", "command", "args", "env", "fileOutputs")
 _MADE = (Origin("a v1 component", None),)
+_FROM_FILE = (Origin("the name of the file", None),)
 # Kubernetes' rules for labels, as schemas/common.schema.json has them; patches and policies select by labels.
 _LABEL = re.compile(
     r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z"
@@ -50,13 +51,13 @@ def v1_component(document: Document) -> Checked[Mapping]:
         faults.wrong_type(root, "a component", "a map")
         root = Mapping({}, root.span)
     faults.known_keys(root, _ROOT_KEYS, "a component")
-    spec = _spec(faults, root)
+    metadata = _metadata(faults, root, document.file)
     made = mapping(
         root.span,
         apiVersion=Scalar(_API_VERSION, root.span, origins=_MADE),
         kind=Scalar("Component", root.span, origins=_MADE),
-        metadata=_metadata(faults, root, document.file),
-        spec=spec,
+        metadata=metadata,
+        spec=_spec(faults, root),
     )
     return Checked(made, tuple(faults.found))
 
@@ -96,7 +97,7 @@ def _name(faults: Faults, root: Mapping, file: str) -> Entry:
     if entry is None or text is not None or is_empty(entry.node):
         message = f"the component has no name of letters and digits; it is called `{name}` after its file"
         faults.warn("name-from-file", message, span, "add a `name`")
-    return Entry(span, Scalar(name, span))
+    return Entry(span, Scalar(name, span, origins=_FROM_FILE if entry is None else ()))
 
 
 def _spec(faults: Faults, root: Mapping) -> Mapping:
@@ -180,7 +181,7 @@ def _environment(faults: Faults, variables: Mapping) -> Mapping:
             node: Node = faults.wrong_type(entry.node, f"the variable `{key}`", "a string", help_)
         else:
             warn_of_argo(faults, text, entry.node.span)
-            node = literal(shell_literal(text), entry.node.span)
+            node = literal(escaped(text), entry.node.span)
         made[key] = Entry(entry.key_span, node)
     return Mapping(made, variables.span)
 

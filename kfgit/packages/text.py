@@ -40,8 +40,8 @@ def literal(text: str, span: Span) -> Scalar:
     return Scalar(text, span)
 
 
-def shell_literal(text: str) -> str:
-    """A text that `references.scan_shell` gives back as it is."""
+def escaped(text: str) -> str:
+    """A text that means itself where `$( … )` is a reference: in scripts and arguments, and in values."""
     return text.replace("$(", "$$(")
 
 
@@ -51,7 +51,7 @@ def argument_pieces(text: str, span: Span) -> list[Scalar]:
     Pieces, because a template has limits of size that a program given in an argument may exceed.
     """
     cuts = [0, *(found.end() for found in _JINJA.finditer(text)), len(text)]
-    return [Scalar(shell_literal(text[a:b]), span) for a, b in pairwise(cuts)]
+    return [Scalar(escaped(text[a:b]), span) for a, b in pairwise(cuts)]
 
 
 def whole(pieces: list[Node], span: Span) -> Node:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from kfgit.document import MAX_DEPTH, Entry, Mapping, Node, Scalar, Sequence
 from kfgit.packages.faults import Faults, kind_of
-from kfgit.packages.text import literal
+from kfgit.packages.text import escaped, literal
 from kfgit.source import Span
 
 ARTIFACT = "Artifact"
@@ -193,7 +193,7 @@ def _cast(node: Node, type_: str) -> Node:
                 raise _NoValue
             return node._replace(value=found)
         case _:
-            return literal(str(node.value), node.span)
+            return literal(escaped(str(node.value)), node.span)
 
 
 def _integer(value: Any) -> int:
@@ -216,9 +216,27 @@ def _structure(node: Node, type_: str) -> Node:
             raise _NoValue
         text = node.value.strip() or {"list": "[]", "dict": "{}"}[type_]
         node = _lifted(json.loads(text, parse_constant=_refused), node.span, 0)
+    else:
+        node = _as_it_stands(node)
     if not isinstance(node, Sequence if type_ == "list" else Mapping):
         raise _NoValue
     return node
+
+
+def _as_it_stands(node: Node) -> Node:
+    """A list or map whose texts mean nothing to Jinja or as references."""
+    match node:
+        case Mapping(entries=entries):
+            made = {
+                escaped(key): entry._replace(node=_as_it_stands(entry.node)) for key, entry in entries.items()
+            }
+            return Mapping(made, node.span)
+        case Sequence(items=items):
+            return Sequence(tuple(map(_as_it_stands, items)), node.span)
+        case Scalar(value=str() as text):
+            return literal(escaped(text), node.span)
+        case Scalar():
+            return node
 
 
 def _refused(_constant: str) -> Any:
@@ -232,12 +250,13 @@ def _lifted(value: Any, span: Span, depth: int) -> Node:
     match value:
         case dict():
             return Mapping(
-                {key: Entry(span, _lifted(item, span, depth + 1)) for key, item in value.items()}, span
+                {escaped(key): Entry(span, _lifted(item, span, depth + 1)) for key, item in value.items()},
+                span,
             )
         case list():
             return Sequence(tuple(_lifted(item, span, depth + 1) for item in value), span)
         case str():
-            return literal(value, span)
+            return literal(escaped(value), span)
         case float() if not math.isfinite(value):
             raise _NoValue
         case _:

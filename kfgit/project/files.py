@@ -99,7 +99,7 @@ def survey(root: Path, sources: Collection[str] | None = None) -> Survey:
 
 def stamp(root: Path, path: str) -> Stamp | None:
     """The stamp of any file of the repository."""
-    return _Reader(root).stamp(path, None)
+    return _Reader(root.resolve()).stamp(path, None)
 
 
 def content(root: Path, path: str) -> Content | Diagnostic:
@@ -129,16 +129,17 @@ class _Reader:
         """`kfgit.yaml` and the YAML files of the sources, each once, in order; not more than allowed."""
         seen = {PROJECT_FILE}
         yield PROJECT_FILE, None
-        for number, folder in enumerate(dict.fromkeys(DEFAULT_SOURCES if sources is None else sources)):
+        for number, source in enumerate(dict.fromkeys(DEFAULT_SOURCES if sources is None else sources)):
             if number == MAX_SOURCES:
                 self.too_many(f"more than {MAX_SOURCES} sources")
                 return
-            if is_outside(folder):
+            if is_outside(source):
                 continue  # told where it is written
+            folder = os.path.normpath(source)
             if not self._inside(self._root / folder):
                 self._fault(
                     "path-outside",
-                    f"the source `{folder}` is outside the repository",
+                    f"the source `{source}` is outside the repository",
                     PROJECT_FILE,
                     "name folders of the repository",
                 )
@@ -186,9 +187,10 @@ class _Reader:
     def stamp(self, path: str, entry: os.DirEntry[str] | None) -> Stamp | None:
         """The stamp of a file, or of what a link points at."""
         try:
-            regular = entry is not None and entry.is_file(follow_symlinks=False)
-            found = entry.stat(follow_symlinks=False) if entry is not None and regular else None
-            return _stamp(found or (self._root / path).stat())
+            if entry is not None and entry.is_file(follow_symlinks=False):
+                return _stamp(entry.stat(follow_symlinks=False))
+            whole = self._root / path
+            return _stamp(whole.stat()) if self._inside(whole) else None
         except (OSError, ValueError):
             return None
 
@@ -222,12 +224,14 @@ class _Reader:
                     "copy the file into the repository",
                 )
                 return None
-            found = whole.stat()
-            if not stat.S_ISREG(found.st_mode):
+            if not stat.S_ISREG(whole.stat().st_mode):
                 self._fault("unreadable-file", "this is no regular file", path, "remove it from the sources")
                 return None
-            with whole.open("rb") as stream:
-                return Content(stream.read(MAX_BYTES + 1), _stamp(found))
+            # What lies there may be another thing by now: whoever opens a pipe without this waits for its writer.
+            opened = os.open(whole.resolve(), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(opened, "rb") as stream:
+                stamp = _stamp(os.fstat(opened))
+                return Content(stream.read(MAX_BYTES + 1), stamp)
         except (OSError, ValueError) as fault:
             reason = getattr(fault, "strerror", None) or "bad path"
             self._fault(

@@ -33,9 +33,9 @@ def _git_folder(root: Path) -> Path | None:
     """`.git`, from `root` upwards; a worktree and a submodule have a file that names it."""
     for folder in (root, *root.parents):
         found = folder / ".git"
-        if found.is_file() and (told := _first_line(found)).startswith("gitdir: "):
+        if (told := _first_line(found)).startswith("gitdir: "):
             return folder / told.removeprefix("gitdir: ")
-        if (found / "HEAD").exists():
+        if _first_line(found / "HEAD"):
             return found
     return None
 
@@ -133,5 +133,9 @@ def _read(path: Path, most: int) -> bytes:
         opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):
         return b""
-    with os.fdopen(opened, "rb") as stream:
-        return stream.read(most) if stat.S_ISREG(os.fstat(opened).st_mode) else b""
+    try:
+        return os.read(opened, most) if stat.S_ISREG(os.fstat(opened).st_mode) else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(opened)

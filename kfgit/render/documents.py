@@ -62,6 +62,8 @@ class _Writer:
                 for index, item in enumerate(items):
                     yield from self.lines(item, f"{indent}  ", (*path, index), f"{first or indent}- ")
                     first = ""
+            case Scalar(value=str() as text) if "\n" in text and _can_be_block(text):
+                yield from self._block(lead, node, text, indent)
             case _:
                 yield f"{lead or indent}{_leaf(node)}", self._origin(node)
         yield from self._missing(indent, path)
@@ -72,12 +74,15 @@ class _Writer:
                 yield head, ""
                 yield from self.lines(node, f"{indent}  ", path)
             case Scalar(value=str() as text) if "\n" in text and _can_be_block(text):
-                yield f"{head} |{'' if text.endswith(chr(10)) else '-'}", self._origin(node)
-                for line in text.removesuffix("\n").split("\n"):
-                    yield (f"{indent}  {line}" if line else ""), ""
+                yield from self._block(f"{head} ", node, text, f"{indent}  ")
             case _:
                 yield f"{head} {_leaf(node)}", self._origin(node)
                 yield from self._missing(f"{indent}  ", path)
+
+    def _block(self, head: str, node: Node, text: str, indent: str) -> Iterator[tuple[str, str]]:
+        yield f"{head}|{'' if text.endswith(chr(10)) else '-'}", self._origin(node)
+        for line in text.removesuffix("\n").split("\n"):
+            yield (f"{indent}{line}" if line else ""), ""
 
     def _missing(self, indent: str, path: Path) -> Iterator[tuple[str, str]]:
         for one in self._gone.get(path, ()):

@@ -12,12 +12,13 @@ from kfgit.diagnostics import Checked, Diagnostic
 from kfgit.document import Mapping, Scalar, at
 from kfgit.model import Component, Experiment, Pipeline, Project, Run, Schedule
 from kfgit.overlay import Located, View
-from kfgit.resolve import objects
+from kfgit.resolve import environments, objects
 from kfgit.resolve.components import component
 from kfgit.resolve.files import Files
 from kfgit.resolve.literals import conforms, literal_fault, literal_faults
 from kfgit.resolve.pipelines import PipelineReader
 from kfgit.resolve.places import check_places
+from kfgit.resolve.profiles import read_profiles
 from kfgit.resolve.reader import Reader
 from kfgit.resolve.types import parse_type, show_type
 from kfgit.resolve.values import WHEN_HELP
@@ -56,16 +57,14 @@ def resolve(
     faulty = set(broken)
     faults: list[Diagnostic] = []
     home = by_kind.get("Environment", {}).get(view.environment)
-    environment = objects.environment(
+    environment = environments.environment(
         reader,
         view.environment,
         home.node if home else None,
         home.name_span if home else _NOWHERE,
         next((d.node for d in by_kind.get("Project", {}).values()), None),
     )
-    profiles = objects.profiles(
-        reader, {name: d.node for name, d in by_kind.get("ResourceProfile", {}).items()}
-    )
+    profiles = read_profiles(reader, {name: d.node for name, d in by_kind.get("ResourceProfile", {}).items()})
     faults += reader.faults
     faulty |= {
         ("ResourceProfile", name) for name in by_kind.get("ResourceProfile", {}) if name not in profiles

@@ -26,7 +26,7 @@ from kfgit.model import (
 )
 from kfgit.references import InputRef, OutputRef, Ref, RunRef, Text, WorkspaceRef, show
 from kfgit.resolve.choices import check_choices
-from kfgit.resolve.environment import environment
+from kfgit.resolve.env import env_of
 from kfgit.resolve.files import Files
 from kfgit.resolve.notebooks import notebook_component
 from kfgit.resolve.ports import description_of, field, input_
@@ -139,7 +139,7 @@ def _container(reader: Reader, node: Node, ports: Ports) -> Container | None:
     check_choices(reader, (*command, *args))
     if name is None or image is None:
         return None
-    variables = environment(reader, spec.get("env"))
+    variables = env_of(reader, spec.get("env"))
     run_facts = tuple(
         (ref, text.span)
         for text in texts

@@ -42,20 +42,24 @@ def kubernetes(reader: Reader, node: Node | None, variables: Collection[str]) ->
 
 def _block(reader: Reader, found: Mapping) -> Kubernetes:
     return Kubernetes(
-        _key_sources(reader, "secrets", found.get("secrets")),
-        _key_sources(reader, "configMaps", found.get("configMaps")),
-        _pairs(reader, found.get("fieldPaths")),
-        tuple(m for m in (_claim(reader, each) for each in reader.items(found.get("pvcs"))) if m),
-        tuple(v for v in (_ephemeral(reader, e) for e in reader.items(found.get("ephemeralVolumes"))) if v),
-        tuple(v for v in (_empty_dir(reader, each) for each in reader.items(found.get("emptyDirs"))) if v),
-        _value(reader, found.get("nodeSelector")),
-        _values(reader, found.get("nodeAffinity")),
-        _values(reader, found.get("tolerations")),
-        _fixed_texts(reader, found.get("podLabels")),
-        _fixed_texts(reader, found.get("podAnnotations")),
-        reader.string(found.get("imagePullPolicy")),
-        _values(reader, found.get("imagePullSecrets")) or (),
-        _security_context(reader, found.get("securityContext")),
+        secrets=_key_sources(reader, "secrets", found.get("secrets")),
+        config_maps=_key_sources(reader, "configMaps", found.get("configMaps")),
+        field_paths=_pairs(reader, found.get("fieldPaths")),
+        claims=tuple(m for m in (_claim(reader, each) for each in reader.items(found.get("pvcs"))) if m),
+        ephemeral_volumes=tuple(
+            v for v in (_ephemeral(reader, e) for e in reader.items(found.get("ephemeralVolumes"))) if v
+        ),
+        empty_dirs=tuple(
+            v for v in (_empty_dir(reader, each) for each in reader.items(found.get("emptyDirs"))) if v
+        ),
+        node_selector=_value(reader, found.get("nodeSelector")),
+        node_affinity=_values(reader, found.get("nodeAffinity")),
+        tolerations=_values(reader, found.get("tolerations")),
+        pod_labels=_fixed_texts(reader, found.get("podLabels")),
+        pod_annotations=_fixed_texts(reader, found.get("podAnnotations")),
+        image_pull_policy=reader.string(found.get("imagePullPolicy")),
+        image_pull_secrets=_values(reader, found.get("imagePullSecrets")) or (),
+        security_context=_security_context(reader, found.get("securityContext")),
     )
 
 

@@ -60,7 +60,7 @@ def literal_faults(value: Any, port: Input) -> Iterator[LiteralFault]:
     elif not conforms(value, port.type):
         yield from _mismatches(value, port.name, port.type)
     elif port.enum and value not in port.enum:
-        help_ = did_you_mean(str(value), [str(v) for v in port.enum], what="its values")
+        help_ = did_you_mean(str(value), map(str, port.enum), what="its values")
         yield LiteralFault("value-not-allowed", f"`{port.name}` cannot be {_short(value)}", help_)
     else:
         yield from _bound_faults(value, port)

@@ -12,6 +12,7 @@ from kfgit.diagnostics import has_errors
 from kfgit.document import Mapping
 from kfgit.model import (
     CLEAR,
+    Allowed,
     ArtifactType,
     Input,
     ParameterType,
@@ -91,7 +92,7 @@ def _input(port: Port) -> Input:
         has_default=port.has_default,
         optional=port.optional,
         description=port.description,
-        enum=port.enum,
+        enum=Allowed(port.enum),
     )
 
 

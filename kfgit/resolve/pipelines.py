@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from kfgit.document import Mapping, Node, Scalar
 from kfgit.model import (
     UNCLEAR,
-    Accelerator,
     Action,
     ArtifactType,
     Branch,
@@ -19,7 +18,6 @@ from kfgit.model import (
     Name,
     Pipeline,
     PipelineOutput,
-    Resources,
     Retry,
     Settings,
     Switch,
@@ -31,12 +29,13 @@ from kfgit.model import (
 )
 from kfgit.resolve.claims import CLAIM_TASKS, claim_inputs, claim_task
 from kfgit.resolve.components import component
-from kfgit.resolve.environment import environment
+from kfgit.resolve.env import env_of
 from kfgit.resolve.files import Files
 from kfgit.resolve.kubernetes import kubernetes
 from kfgit.resolve.packaged import packaged
 from kfgit.resolve.ports import input_
 from kfgit.resolve.reader import Reader
+from kfgit.resolve.resources import resources
 from kfgit.resolve.run_policy import run_policy
 from kfgit.resolve.types import type_of
 from kfgit.resolve.values import condition, value
@@ -66,16 +65,20 @@ class PipelineReader:
         pipeline = Pipeline(
             name,
             span,
-            {key: input_(reader, key, e.key_span, e.node) for key, e in reader.entries(spec.get("inputs"))},
-            {key: self._output(key, e.key_span, e.node) for key, e in reader.entries(spec.get("outputs"))},
-            self._with_defaults(spec.get("defaults")).tasks(spec.get("tasks")),
-            self.settings(spec.get("defaults")),
-            self.task("onExit", on_exit.key_span, on_exit.node) if on_exit is not None else None,
-            reader.string(metadata.get("description")) or "",
-            reader.string(spec.get("displayName")),
-            reader.string(spec.get("externalName")),
-            reader.string(spec.get("pipelineRoot")),
-            reader.texts(metadata.get("labels")) if "labels" in metadata.entries else {},
+            inputs={
+                key: input_(reader, key, e.key_span, e.node) for key, e in reader.entries(spec.get("inputs"))
+            },
+            outputs={
+                key: self._output(key, e.key_span, e.node) for key, e in reader.entries(spec.get("outputs"))
+            },
+            tasks=self._with_defaults(spec.get("defaults")).tasks(spec.get("tasks")),
+            defaults=self.settings(spec.get("defaults")),
+            on_exit=self.task("onExit", on_exit.key_span, on_exit.node) if on_exit is not None else None,
+            description=reader.string(metadata.get("description")) or "",
+            display_name=reader.string(spec.get("displayName")),
+            external_name=reader.string(spec.get("externalName")),
+            pipeline_root=reader.string(spec.get("pipelineRoot")),
+            labels=reader.texts(metadata.get("labels")) if "labels" in metadata.entries else {},
             whole=not reader.broken,
             unclear=UNCLEAR
             if "package" in spec.entries or "spec" not in document.entries
@@ -136,11 +139,11 @@ class PipelineReader:
             span,
             inputs,
             spans,
-            condition(reader, found.get("when")),
-            tuple(n for n in map(reader.name, reader.items(found.get("after"))) if n is not None),
-            self.settings(found),
-            reader.string(found.get("displayName")),
-            self._ignores(found),
+            when=condition(reader, found.get("when")),
+            after=tuple(n for n in map(reader.name, reader.items(found.get("after"))) if n is not None),
+            settings=self.settings(found),
+            display_name=reader.string(found.get("displayName")),
+            ignore_upstream_failure=self._ignores(found),
             unclear=self._unclear(given_task),
         )
 
@@ -241,16 +244,16 @@ class PipelineReader:
         reader = self.reader
         found = reader.without_strays(given)
         cache, key = self._cache(found.get("cache"))
-        variables = environment(reader, found.get("env")) if "env" in found.entries else None
+        variables = env_of(reader, found.get("env")) if "env" in found.entries else None
         return Settings(
-            cache,
-            key,
-            self._retry(found.get("retry")),
-            self._timeout(found.get("timeout")),
-            reader.name(found.get("profile")),
-            resources(reader, found.get("resources")),
-            variables,
-            {key: entry.key_span for key, entry in found.entries.items()},
+            cache=cache,
+            cache_key=key,
+            retry=self._retry(found.get("retry")),
+            timeout=self._timeout(found.get("timeout")),
+            profile=reader.name(found.get("profile")),
+            resources=resources(reader, found.get("resources")),
+            env=variables,
+            spans={key: entry.key_span for key, entry in found.entries.items()},
             kubernetes=kubernetes(reader, found.get("kubernetes"), variables or ()),
         )
 
@@ -295,33 +298,3 @@ def _labels_span(document: Mapping) -> Span | None:
 
 def _unknown(node: Node) -> Value:
     return Composite(None, (), node.span)
-
-
-def resources(reader: Reader, node: Node | None) -> Resources | None:
-    """Requests, limits and an accelerator."""
-    found = reader.mapping(node)
-    if found is None:
-        return None
-    amounts = {
-        which: reader.texts(found.get(which)) if which in found.entries else {}
-        for which in ("requests", "limits")
-    }
-    spans = {
-        f"{which}.{name}": entry.node.span
-        for which in amounts
-        if isinstance(found.get(which), Mapping)
-        for name, entry in reader.entries(found.get(which))
-    }
-    return Resources(
-        amounts["requests"], amounts["limits"], accelerator(reader, found.get("accelerator")), spans
-    )
-
-
-def accelerator(reader: Reader, node: Node | None) -> Accelerator | None:
-    """Devices of one kind."""
-    found = reader.mapping(node)
-    resource = reader.string(found.get("resource")) if found is not None else None
-    if found is None or resource is None:
-        return None
-    count = reader.integer(found.get("count")) if "count" in found.entries else 1
-    return Accelerator(resource, 1 if count is None else count, reader.string(found.get("model")))

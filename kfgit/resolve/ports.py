@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from kfgit.diagnostics import nearest
 from kfgit.document import Mapping, Node, Scalar, Sequence, places
-from kfgit.model import ArtifactType, Input, ParameterType, StatusType, Type
+from kfgit.model import Allowed, ArtifactType, Input, ParameterType, StatusType, Type
 from kfgit.resolve.literals import literal_faults
 from kfgit.resolve.reader import Reader
 from kfgit.resolve.types import show_type, type_of
-from kfgit.resolve.values import literal_leaves
+from kfgit.resolve.values import literal, literal_leaves
 from kfgit.source import Span, changed
 
 
@@ -28,20 +28,18 @@ def description_of(node: Node) -> str:
 def input_(reader: Reader, name: str, span: Span, node: Node) -> Input:
     """One input of a component or a pipeline, with its default checked."""
     type_ = type_of(reader, field(node, "type"))
-    default = field(node, "default")
+    default, allowed = field(node, "default"), field(node, "enum")
     given = default is not None and not (isinstance(default, Scalar) and default.value is None)
     unclear = _may_have_default(reader, node) or (isinstance(default, Scalar) and default.is_failed)
     port = Input(
         name,
         type_,
         span,
-        default=reader.plain(default) if given else None,
+        default=literal(default) if default is not None and given else None,
         has_default=given,
         optional=reader.boolean(field(node, "optional")) or unclear,
         description=description_of(node),
-        enum=tuple(reader.plain(field(node, "enum")) or ())
-        if isinstance(field(node, "enum"), Sequence)
-        else (),
+        enum=Allowed(map(literal, allowed.items if isinstance(allowed, Sequence) else ())),
         minimum=reader.number(field(node, "min")),
         maximum=reader.number(field(node, "max")),
         pattern=reader.string(field(node, "pattern")),
@@ -72,8 +70,9 @@ def _check_rules(reader: Reader, port: Input, node: Node) -> None:
         place = changed(most, least, port.span)
         reader.fault("bad-range", message, place, "exchange `min` and `max`")
     if isinstance(port.type, ParameterType):
+        one = replace(port, enum=Allowed())
         for item in reader.items(node.get("enum")):
-            _check_allowed(reader, replace(port, enum=()), item)
+            _check_allowed(reader, one, item)
 
 
 _RULES = (
@@ -94,7 +93,7 @@ def _check_keys(reader: Reader, port: Input, type_: Type, node: Mapping) -> None
 def _check_allowed(reader: Reader, port: Input, item: Node) -> None:
     message, help_ = "an allowed value cannot be a reference", "write the value, or check it in a task"
     if literal_leaves(reader, item, "reference-not-allowed", message, help_):
-        for fault in literal_faults(reader.plain(item), port):
+        for fault in literal_faults(literal(item), port):
             place = fault.place(item.span, places(item))
             reader.fault(fault.code, f"an allowed value of {fault.message}", place, fault.help)
 
@@ -112,4 +111,7 @@ def _check_input(reader: Reader, port: Input, default: Node | None) -> None:
             reader.fault(fault.code, f"the default of {fault.message}", place, fault.help)
 
 
-_NO_REFERENCE = ("a default is a value, not a reference", "set the input where the pipeline is used")
+_NO_REFERENCE = (
+    "a default is a value, not a reference",
+    "set the input where the pipeline is used; `$$(` writes the text `$(`",
+)

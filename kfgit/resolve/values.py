@@ -6,7 +6,7 @@ from typing import Any
 
 from kfgit import cel, references
 from kfgit.diagnostics import Diagnostic, Severity, did_you_mean
-from kfgit.document import Mapping, Node, Scalar, Sequence, places, plain
+from kfgit.document import Mapping, Node, Scalar, Sequence, places
 from kfgit.model import Composite, Condition, Literal_, Value, Whole
 from kfgit.references import BadReference, Ref, Text
 from kfgit.resolve.literals import is_finite
@@ -49,15 +49,40 @@ def value(reader: Reader, node: Node) -> Value | None:
             tree = _tree(reader, node, found)
             whole, reader.broken = not reader.broken, reader.broken or before
             if whole and not found:
-                return Literal_(plain(node), node.span, places(node))
+                return Literal_(literal(node), node.span, places(node))
             refs, where = tuple(ref for ref, _ in found), tuple(place for _, place in found)
             return Composite(tree, refs, node.span, where)
+
+
+def literal(node: Node) -> Any:
+    """A value without references as it is meant: `$$(` in its texts writes `$(`."""
+    match node:
+        case Mapping():
+            return {_escaped(key): literal(entry.node) for key, entry in node.entries.items()}
+        case Sequence():
+            return [literal(item) for item in node.items]
+        case Scalar(value=str() as text):
+            return _escaped(text)
+        case Scalar():
+            return node.value
+
+
+def _escaped(text: str) -> str:
+    return text.replace("$$(", "$(")
+
+
+def _check_keys(reader: Reader, node: Mapping) -> None:
+    for key, entry in node.entries.items():
+        if references.has_reference(key):
+            help_ = "make the map in a task that gives it out; `$$(` writes the text `$(`"
+            reader.fault("reference-not-allowed", "a key cannot hold a reference", entry.key_span, help_)
 
 
 def literal_leaves(reader: Reader, node: Node, code: str, message: str, help_: str) -> bool:
     """Whether a value that must be a literal is one: references in it are told so, and what JSON does not have."""
     match node:
         case Mapping():
+            _check_keys(reader, node)
             found = [literal_leaves(reader, e.node, code, message, help_) for e in node.entries.values()]
             return all(found)
         case Sequence():
@@ -85,7 +110,8 @@ def _tree(reader: Reader, node: Node, found: list[tuple[Ref, Span]]) -> Any:
     """The value with its texts read; what is faulty is told, and nothing stands in its place."""
     match node:
         case Mapping():
-            return {key: _tree(reader, entry.node, found) for key, entry in node.entries.items()}
+            _check_keys(reader, node)
+            return {_escaped(key): _tree(reader, e.node, found) for key, e in node.entries.items()}
         case Sequence():
             return [_tree(reader, item, found) for item in node.items]
         case Scalar():

@@ -82,7 +82,9 @@ def render(text: str, scope: Mapping[str, Any], work: Work | None = None) -> Ren
         return f"\ue000{len(held) - 1}\ue001"
 
     try:
-        compiled = _compile(held_back(text, hold))
+        bare = held_back(text, hold)
+        work.compile(bare)
+        compiled = _compile(bare)
         value = compiled.evaluate(scope, work)
     except Fault as fault:
         return fault.fault

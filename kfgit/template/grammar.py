@@ -20,8 +20,8 @@ _MAX_BLOCKS = 12
 _MAX_INT = 10**30
 
 FILTERS = frozenset(
-    "abs capitalize default d first float int join last length count list lower max min replace reverse round"
-    " sort string sum title trim unique upper".split()
+    "abs capitalize default d dictsort first float int items join last length count list lower max min replace"
+    " reverse round sort string sum title tojson trim unique upper".split()
 )
 TESTS = frozenset(
     "defined undefined none string number integer float boolean mapping sequence true false even odd"
@@ -137,7 +137,7 @@ def _check_call(node: Any) -> None:
             TemplateFault(
                 "template-not-allowed",
                 f"`{name}()` cannot be called in a template",
-                "use a filter, or put the value in `vars`",
+                "use the filter `| items`" if method == "items" else "use a filter, or put the value in `vars`",
             )
         )
 

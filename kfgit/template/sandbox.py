@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache
@@ -193,5 +194,26 @@ def _trimmed(value: str, chars: str | None = None) -> str:
     return str(value).strip(None if chars is None else str(chars)[:_MAX_TRIMMED])
 
 
+def _items(value: Any) -> list[tuple[Any, Any]]:
+    """Jinja's `items`, of maps only: what is missing is told."""
+    if not isinstance(value, Mapping):
+        str(value)  # tells what is missing
+        raise Fault(TemplateFault("template-failed", f"`items` takes a map, not {_kind(value)}"))
+    return list(value.items())
+
+
+def _by_key(value: Any) -> list[tuple[Any, Any]]:
+    """Jinja's `dictsort` by key; ours are texts."""
+    return sorted(_items(value))
+
+
+def _as_json(value: Any) -> str:
+    """JSON as it is: Jinja's `tojson` escapes what HTML takes for its own."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
 _MAX_TRIMMED = 100
-_OWN = {"join": _joined, "replace": _replaced, "sum": _summed, "trim": _trimmed}
+_OWN = {
+    "dictsort": _by_key, "items": _items, "join": _joined, "replace": _replaced, "sum": _summed, "tojson": _as_json,
+    "trim": _trimmed,
+}  # fmt: skip

@@ -14,22 +14,30 @@ from kfgit.template.faults import Fault, TemplateFault
 MAX_OUTPUT = 65_536
 MAX_WEIGHT = 1_000_000
 _BUDGET = 8_000_000
+_PER_TEMPLATE = 5_000
 TOO_MUCH = TemplateFault("template-too-large", "the templates here do too much work")
 
 
 class Work:
     """The work that is left to the templates of one environment, or of one file."""
 
-    __slots__ = ("left",)
+    __slots__ = ("_compiled", "left")
 
     def __init__(self, budget: int = _BUDGET) -> None:
         self.left = budget
+        self._compiled: set[str] = set()
 
     def spend(self, units: int) -> None:
         """One unit is about a character copied, or an item visited."""
         self.left -= units
         if self.left < 0:
             raise Fault(TOO_MUCH)
+
+    def compile(self, text: str) -> None:
+        """Pays for a template, once, however often it is written: Jinja makes Python of it."""
+        if text not in self._compiled:
+            self.spend(_PER_TEMPLATE)
+            self._compiled.add(text)
 
     def weighed(self, value: Any) -> Any:
         """The value, after its weight was paid for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,100 @@ def test_render(kfgit: Kfgit, project: MakeProject) -> None:
     (item,) = found["items"]
     assert item["metadata"]["name"] == "hello"
     assert {"path", "file", "line"} <= set(item["origins"][0])
+    assert item["removed"] == []
+
+
+def test_render_explains_variables_and_what_is_gone(kfgit: Kfgit, project: MakeProject) -> None:
+    staging = (
+        STAGING
+        + "  vars: {who: staging, more: {b: 3}}\n  patches:\n    - target: {kind: Pipeline, name: hello}\n"
+    )
+    staging += "      patch: [{op: remove, path: /spec/outputs/text}]\n"
+    root = project(
+        {
+            **BASE,
+            "kfgit.yaml": PROJECT + "spec:\n  vars: {who: all, more: {a: 1}}\n",
+            "environments/staging.yaml": staging,
+            "environments/staging/hello.yaml": "kind: Pipeline\nmetadata: {name: hello, description: null}\n",
+            "pipelines/other.yaml": HELLO.replace(
+                "{name: hello, ", "{name: other, labels: {a.b/c: x}, "
+            ).replace("default: world", 'default: "for {{ vars.who }} in {{ env.name }} at {{ git.sha }}"'),
+        }
+    )
+    why = kfgit("render", "hello", "-e", "staging", "--explain", cwd=root)
+    assert (why.code, why.err) == (0, "")
+    assert re.search(
+        r"# description: removed +# environments/staging/hello\.yaml:2, was pipelines/hello\.yaml:3\n",
+        why.out,
+    )
+    assert re.search(
+        r"# text: removed +# environments/staging\.yaml:9, was pipelines/hello\.yaml:8\n", why.out
+    )
+    (item,) = kfgit("render", "hello", "-e", "staging", "--explain", "-o", "json", cwd=root).json["items"]
+    assert {gone["path"]: gone["was"]["line"] for gone in item["removed"]} == {
+        "metadata.description": 3,
+        "spec.outputs.text": 8,
+    }
+    (item,) = kfgit("render", "other", "-e", "staging", "--explain", "-o", "json", cwd=root).json["items"]
+    told = {one["path"]: one for one in item["origins"]}
+    assert 'metadata.labels["a.b/c"]' in told
+    assert told["spec.inputs.name.default"]["via"] == [
+        {"what": "vars.who", "file": "environments/staging.yaml", "line": 6},
+        {"what": "env.name", "file": "environments/staging.yaml", "line": 3},
+        {"what": "git.sha", "file": None, "line": None},
+    ]
+
+
+DRAWN = """\
+apiVersion: kfgit.dev/v1
+kind: Pipeline
+metadata: {name: drawn}
+spec:
+  inputs: {names: {type: list<string>, default: [a]}}
+  tasks:
+    scratch: {createPvc: {nameSuffix: -x, accessModes: [ReadWriteOnce], size: 5Gi}, cache: false}
+    say: {component: greet, displayName: Say it, after: [scratch]}
+    all:
+      forEach: $(inputs.names)
+      tasks:
+        gate:
+          switch:
+            - when: $(tasks.one.outputs.text) != "x"
+              tasks: {deep: {pipeline: level-1}}
+            - tasks: {other: {component: greet}}
+        one: {component: greet, inputs: {name: $(item)}}
+    drop: {deletePvc: {name: $(tasks.scratch.outputs.name)}, after: [say, all], cache: false}
+  onExit: {component: greet, displayName: The end}
+"""
+
+
+def test_graph_has_everything_in_every_format(kfgit: Kfgit, project: MakeProject) -> None:
+    """Also what is nested six levels deep, and the names behind display names."""
+    levels = "\n---\n".join(
+        HELLO.replace("{name: hello, ", f"{{name: level-{index}, ").replace(
+            "  tasks:\n",
+            f"  tasks:\n    further: {{pipeline: level-{index + 1}}}\n" if index < 6 else "  tasks:\n",
+        )
+        for index in range(1, 7)
+    )
+    root = project({**BASE, "pipelines/drawn.yaml": DRAWN, "pipelines/levels.yaml": levels})
+    graph = kfgit("graph", "drawn", "-o", "json", cwd=root).json
+    nodes = {node["id"]: node for node in graph["nodes"]}
+    inmost = "all/gate#0/deep/" + "further/" * 5 + "greet"
+    assert {"scratch", "say", "all/one", "all/gate#1/other", "drop", "onExit", inmost} <= nodes.keys()
+    assert nodes["say"]["label"] == "Say it"
+    assert nodes["say"]["detail"] == "say · greet"
+    assert nodes["scratch"]["detail"] == "createPvc · 5Gi"
+    assert (nodes["onExit"]["label"], nodes["onExit"]["kind"]) == ("The end", "exit")
+    waits = {(edge["source"], edge["target"], edge["kind"]) for edge in graph["edges"]}
+    assert {("scratch", "say", "after"), ("all", "drop", "after"), ("all/one", "all/gate", "data")} <= waits
+    for output in ("text", "svg", "mermaid", "dot"):
+        told = kfgit("--color", "never", "graph", "drawn", "-o", output, cwd=root, env={"COLUMNS": "120"}).out
+        words = re.sub(r"#(\d+);", lambda code: chr(int(code[1])), told)
+        assert all(
+            name in words for name in ("scratch", "Say it", "say", "one", "other", "further", "The end")
+        )
+        assert told.count("level-6") == 1
 
 
 def test_render_tells_only_what_concerns_it(kfgit: Kfgit, project: MakeProject) -> None:
@@ -228,6 +323,21 @@ def test_every_failure_is_json_for_who_asked_for_it(kfgit: Kfgit, project: MakeP
         found = document(told, "Error")
         assert (told.code, found["exitCode"]) == (code, code)
         assert str(found["message"]) in told.err
+
+
+def test_a_command_line_that_cannot_be_read_is_told_in_json_too(kfgit: Kfgit, project: MakeProject) -> None:
+    root = project(BASE)
+    for argv in (
+        ("validate", "--nope", "-o", "json"),
+        ("validate", "-o", "json", "--nope"),
+        ("validate", "--output=json", "--nope"),
+        ("plan", "-ojson", "--exit-code=3"),
+        ("valdate", "-o", "json"),
+        ("graph", "-o", "json"),
+    ):
+        told = kfgit(*argv, cwd=root)
+        assert (told.code, document(told, "Error")["exitCode"]) == (64, 64), argv
+    assert kfgit("validate", "--nope", "-o", "human", cwd=root).out == ""
 
 
 def test_schema(kfgit: Kfgit) -> None:

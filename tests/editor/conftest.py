@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.editor.server import Editor, Unavailable
-from tests.sdk import official
+from tests import apart
+from tests.editor.server import Editor
 
 
 @pytest.fixture(scope="session")
@@ -23,11 +23,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def editor(project: Path) -> Iterator[Editor]:
-    try:
+    with apart.wanted():
         opened = Editor(project)
-    except Unavailable as reason:
-        if official.required():
-            raise
-        pytest.skip(str(reason))
     with opened:
         yield opened

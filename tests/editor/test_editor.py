@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.apart import ROOT
 from tests.docs import test_pages as pages
-from tests.editor.server import ROOT, Editor, Problem
+from tests.editor.server import Editor, Problem
 from tests.spine.test_schema import BEYOND, FAULTY, TEMPLATED, VALID, document
 
 HEAD = "apiVersion: kfgit.dev/v1\nkind: {}\nmetadata:\n  name: a\nspec:\n"

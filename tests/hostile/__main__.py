@@ -26,28 +26,29 @@ def main() -> int:
     wanted = parser.parse_args()
     print(f"{wanted.count:,} inputs from the seed {wanted.seed}", flush=True)
     codes: Counter[str] = Counter()
-    failures, sound, began = 0, 0, time.monotonic()
-    for seed in range(wanted.seed, wanted.seed + wanted.count):
+    failures, sound, passed, began = 0, 0, 0, time.monotonic()
+    for tried, seed in enumerate(range(wanted.seed, wanted.seed + wanted.count)):
+        if tried and tried % _TELL_EVERY == 0:
+            print(f"{tried:,} tried in {time.monotonic() - began:.0f} s, {failures} failed", flush=True)
         folder = Path(tempfile.mkdtemp(prefix="kfgit-fuzz-"))
         try:
             told = examine(folder, repository(seed))
         except Exception:  # noqa: BLE001 - to find any is what this is for
             failures += 1
-            print(
-                f"\nseed {seed} fails; its files are in {folder}\n{traceback.format_exc(limit=-4)}",
-                flush=True,
-            )
+            print(f"\nthe seed {seed} fails; its files are in {folder}\n{traceback.format_exc(limit=-4)}")
+            print(f"again: python -m tests.hostile --count 1 --seed {seed}\n", flush=True)
             if failures >= wanted.most:
                 break
             continue
         shutil.rmtree(folder)
         codes.update({one.code for one in told})
-        sound += not told
-    seconds = time.monotonic() - began
-    counts = f"{failures} failures, {sound} without a mistake, {len(codes)} codes told"
-    print(f"{wanted.count:,} inputs in {seconds:.0f} s: {counts}")
-    print(f"again: python -m tests.hostile --count {wanted.count} --seed {wanted.seed}")
+        passed, sound = passed + 1, sound + (not told)
+    print(f"{sound:,} have no mistake; {len(codes)} codes were told of the others")
+    print(f"{passed:,} passed, {failures} failed, in {time.monotonic() - began:.0f} s")
     return 1 if failures else 0
+
+
+_TELL_EVERY = 1_000
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from typing import Any
 
 from kfgit import driver, formatting
 from kfgit.diagnostics import Diagnostic, has_errors
-from kfgit.formatting import Shapes
-from kfgit.render import diagnostics as shown, documents, graph
+from kfgit.document import plain
+from kfgit.formatting import InForm, Reformed, Shapes
+from kfgit.render import diagnostics as shown, documents, forms, graph
 from kfgit.render.graph.from_pipeline import graph_of
 from kfgit.render.style import Style
 from kfgit.source import SourceFile, Span, lines
@@ -48,7 +49,7 @@ def examine(root: Path, files: Mapping[str, bytes]) -> tuple[Diagnostic, ...]:
         shapes = Shapes(driver.schemas())
         for path, content in files.items():
             if path.endswith(".yaml"):
-                formatting.form(SourceFile(path, content), shapes)
+                _form(SourceFile(path, content), shapes)
     _is_well_told(told, files)
     left = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
     assert left == set(files), f"files were written or removed: {left ^ set(files)}"
@@ -57,16 +58,31 @@ def examine(root: Path, files: Mapping[str, bytes]) -> tuple[Diagnostic, ...]:
 
 def _environment(repository: driver.Repository, name: str) -> None:
     checked = driver.check(repository, name)
-    for found in checked.value.view.documents:
-        documents.yaml(found.node, Style(), explain=True).encode()
+    view = checked.value.view
+    for found in view.documents:
+        removed = view.removed.get((found.kind, found.name), ())
+        documents.yaml(found.node, Style()).encode()
+        documents.yaml(found.node, Style(), explain=True, removed=removed).encode()
+        origins, losses = documents.origins(found.node), documents.losses(found.node, removed)
+        json.dumps([plain(found.node), list(origins), list(losses)]).encode()
     for pipeline in checked.value.project.pipelines.values():
         drawn = graph_of(pipeline)
-        for text in (graph.svg(drawn), graph.mermaid(drawn), graph.dot(drawn), graph.text(drawn, 100)):
+        texts = (graph.svg(drawn), graph.mermaid(drawn), graph.dot(drawn))
+        for text in (*texts, graph.text(drawn, 100), graph.text(drawn, 20, colour=True)):
             text.encode()
+        json.dumps(graph.as_json(drawn), allow_nan=False).encode()
+    for package in driver.compile_all(checked.value).values():  # what is checked, whatever is wrong beside it
+        package.to_yaml().encode()
     if not has_errors((*repository.diagnostics, *checked.diagnostics)):
-        for package in driver.compile_all(checked.value).values():
-            package.to_yaml().encode()
         driver.resources(checked.value)
+
+
+def _form(source: SourceFile, shapes: Shapes) -> None:
+    formed = formatting.form(source, shapes)
+    if isinstance(formed, Reformed):
+        forms.difference(source.path, source.content, formed.content, Style()).encode()
+        again = formatting.form(SourceFile(source.path, formed.content), shapes)
+        assert isinstance(again, InForm), "the stable form is not stable"
 
 
 def _is_well_told(told: Sequence[Diagnostic], files: Mapping[str, bytes]) -> None:

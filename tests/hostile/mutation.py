@@ -31,6 +31,11 @@ kind: Pipeline
 metadata: {name: wrapped}
 spec: {package: package.yaml}
 """
+USER = """apiVersion: kfgit.dev/v1
+kind: Pipeline
+metadata: {name: uses}
+spec: {tasks: {t: {component: code}, u: {component: code, after: [t]}}}
+"""
 
 ODD = (
     "null", "true", "~", "0", "-1", "1.5", "1e999", "0x1F", "012", "no", "''", '""', "[]", "{}", "[[]]", "{a: {}}",
@@ -65,6 +70,7 @@ def corpus() -> Corpus:
         ("pipelines/case.yaml", sorted((ROOT / "tests/sdk/pairs").rglob("*.yaml"))),
         ("pipelines/package.yaml", sorted(SHARED.rglob("*.yaml"))),
         ("components/code.py", sorted((ROOT / "components").rglob("*.py"))),
+        ("components/page.ipynb", sorted((ROOT / "tests").rglob("*.ipynb"))),
         ("pipelines/case.yaml.j2", sorted((ROOT / "pipelines").glob("*.yaml"))),
         ("environments/dev.yaml", sorted((ROOT / "environments").glob("*.yaml"))),
         ("kfgit.yaml", [ROOT / "kfgit.yaml"]),
@@ -98,15 +104,21 @@ def repository(seed: int) -> Mapping[str, bytes]:
         files["components/library.yaml"] = (ROOT / "tests/cases/library.yaml").read_bytes()
     if place == "pipelines/package.yaml":
         files["pipelines/wrapper.yaml"] = WRAPPER.encode()
+    if place == "components/page.ipynb":
+        files["components/page.yaml"] = f"{HEAD}spec: {{notebook: {{file: page.ipynb}}}}\n".encode()
+        files["pipelines/uses.yaml"] = USER.encode()
     if place == "components/code.py":
+        files["pipelines/uses.yaml"] = USER.encode()
         name = re.search(r"^def (\w+)", text, re.MULTILINE)
         files["components/code.yaml"] = _component(name.group(1) if name else "f").encode()
     return files
 
 
+HEAD = "apiVersion: kfgit.dev/v1\nkind: Component\nmetadata: {name: code}\n"
+
+
 def _component(function: str) -> str:
-    head = "apiVersion: kfgit.dev/v1\nkind: Component\nmetadata: {name: code}\n"
-    return f"{head}spec: {{python: {{file: code.py, function: {function}}}}}\n"
+    return f"{HEAD}spec: {{python: {{file: code.py, function: {function}}}}}\n"
 
 
 def _bytes(chance: random.Random, content: bytes) -> bytes:

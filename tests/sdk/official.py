@@ -1,13 +1,10 @@
 """KFP's SDK, kept apart: an environment of its own, and one process in it that answers for the whole session.
 
-kfgit never imports the SDK, and the SDK must not decide which versions of protobuf or kubernetes the tests have. The
-environment is made once for each requirement and Python; a lock lets one of xdist's workers make it while others wait.
+kfgit never imports the SDK, and the SDK must not decide which versions of protobuf or kubernetes the tests have.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -17,36 +14,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-ROOT = Path(__file__).parents[2]
+from tests import apart
+
 REQUIREMENT = ("kfp==2.17.0", "kfp-kubernetes==2.17.0")
 OVERRIDE = "KFGIT_SDK_PYTHON"
-# Seconds for one step: an index that does not answer must not hold the tests for ever.
-PATIENCE = 300
-
-
-class Unavailable(Exception):
-    """The SDK cannot be installed here, such as without a package index."""
 
 
 class Refused(Exception):
     """What the SDK said of a program or a package that it does not take."""
 
 
-def required() -> bool:
-    """Whether a missing SDK fails the tests: in CI, where nobody would see that they were skipped."""
-    return bool(os.environ.get("CI"))
-
-
 def python() -> Path:
-    """The interpreter that has the SDK. Raises Unavailable."""
+    """The interpreter that has the SDK. Raises `apart.Unavailable`."""
     given = os.environ.get(OVERRIDE)
     if given:
         return Path(given)
-    key = hashlib.sha256(json.dumps([REQUIREMENT, sys.version_info[:2]]).encode()).hexdigest()[:12]
-    folder = ROOT / f".venv-sdk-{key}"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with apart.folder("sdk", REQUIREMENT) as folder:
         if not (folder / "complete").exists():
             _make(folder / "env")
             (folder / "complete").touch()
@@ -55,28 +38,14 @@ def python() -> Path:
 
 def _make(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    uv = _uv()
-    _run(sys.executable, "-m", "venv", *(["--without-pip"] if uv else []), str(folder))
+    uv = apart.uv()
+    apart.run(sys.executable, "-m", "venv", *(["--without-pip"] if uv else []), str(folder))
     interpreter = str(folder / "bin" / "python")
     if uv:
-        _run(uv, "pip", "install", "--quiet", "--python", interpreter, *REQUIREMENT)
+        apart.run(uv, "pip", "install", "--quiet", "--python", interpreter, *REQUIREMENT)
     else:
-        _run(interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *REQUIREMENT)
-    _run(interpreter, "-c", "import kfp, kfp.kubernetes")
-
-
-def _uv() -> str | None:
-    beside = Path(sys.executable).with_name("uv")
-    return str(beside) if beside.exists() else shutil.which("uv")
-
-
-def _run(*command: str) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unavailable(f"the SDK cannot be installed: {error}") from error
-    if done.returncode:
-        raise Unavailable(f"the SDK cannot be installed: {done.stderr.strip()[-500:]}")
+        apart.run(interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *REQUIREMENT)
+    apart.run(interpreter, "-c", "import kfp, kfp.kubernetes")
 
 
 class Sdk:

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 # What fails is shown as it was found: to shrink it would ask the SDK some hundred times more.
 @settings(
-    max_examples=100,
+    max_examples=40,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -24,6 +24,7 @@ And where SDK 2.17.0 compiles something wrong or not at all, which `tests/cases/
 - what follows an `If` and `Elif` without an `Else` lands inside their group;
 - all fields of a literal item take the type of the first, and a condition on one and a use of another do not compile;
 - executors of a nested pipeline that uses a component twice overwrite each other where the outer one uses it, too;
+- so do groups of a nested pipeline and of the outer one with one name: what is in the one lands in the other;
 - what Kubernetes adds to an executor of a nested pipeline goes to the outer one with its name as well.
 """
 

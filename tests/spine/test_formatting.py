@@ -287,6 +287,18 @@ FORMS = {
         HEAD + "spec: # s\n  a: 1 # x\n  bcd: 2        # y\n  e: 3\n  f: 4 #z\n",
         HEAD + "spec:  # s\n  a: 1    # x\n  bcd: 2  # y\n  e: 3\n  f: 4  #z\n",
     ),
+    "comments of a long line and of short ones": (
+        HEAD + f"spec:\n  a: 1 # x\n  bc: 2 # y\n  d: {'x' * 60} # z\n  e: 3 # w\n",
+        HEAD + f"spec:\n  a: 1   # x\n  bc: 2  # y\n  d: {'x' * 60}  # z\n  e: 3  # w\n",
+    ),
+    "a loop": (
+        HEAD + "spec:\n  tasks:\n    l:\n      tasks: {a: {component: c}}\n      forEach: [1]\n      when: x\n",
+        HEAD + "spec:\n  tasks:\n    l:\n      forEach: [1]\n      when: x\n      tasks: {a: {component: c}}\n",
+    ),
+    "what is said of a pipeline stands above its tasks": (
+        HEAD + "spec:\n  onExit: {component: c}\n  tasks: {}\n  ttl: {finished: 1d}\n  displayName: x\n  inputs: {}\n",
+        HEAD + "spec:\n  displayName: x\n  inputs: {}\n  ttl: {finished: 1d}\n  tasks: {}\n  onExit: {component: c}\n",
+    ),
     "comments after the last item": (
         HEAD + "spec:\n   tasks:\n      a: {}\n      # of tasks\n   # of spec\n# of the end\n",
         HEAD + "spec:\n  tasks:\n    a: {}\n    # of tasks\n  # of spec\n# of the end\n",

@@ -43,7 +43,6 @@ class Compiled:
     """A package: both documents as JSON, and what is read out of them.
 
     `images` has each with its place, `reached` the components that can run, `size` counts them as often as they do.
-    the components that run.
     """
 
     file: str

@@ -35,10 +35,12 @@ def dot(graph: Graph) -> str:
     drawn = ["digraph pipeline {", *_HEADER, f'  label="{_label(graph.name)}";']
     for child in graph.root.children:
         drawn += _node(child, ids, "  ")
-    for parent in (graph.root, *(node for node, _ in descendants(graph.root))):
+    groups = (graph.root, *(node for node, _ in descendants(graph.root)))
+    for parent in groups:
         members = {child.id: child for child in parent.children}
         drawn += (_edge(edge, members, ids) for edge in told_edges(parent))
-    return "\n".join([*drawn, *_exit_edges(graph.root, ids), "}"]) + "\n"
+    unseen = (edge for parent in groups for edge in _exit_edges(parent, ids))
+    return "\n".join([*drawn, *unseen, "}"]) + "\n"
 
 
 def _node(node: Node, ids: Mapping[str, str], indent: str) -> Iterator[str]:
@@ -73,11 +75,11 @@ def _edge(edge: Edge, members: Mapping[str, Node], ids: Mapping[str, str]) -> st
     return f"  {ids[_inmost(source, -1).id]} -> {ids[_inmost(target, 0).id]}{attributes};"
 
 
-def _exit_edges(root: Node, ids: Mapping[str, str]) -> Iterator[str]:
-    """Unseen edges that hold the exit task below everything."""
-    sources = {edge.source for edge in root.edges}
-    for last in (child for child in root.children if child.kind == "exit"):
-        for child in root.children:
+def _exit_edges(group: Node, ids: Mapping[str, str]) -> Iterator[str]:
+    """Unseen edges that hold the exit task of a pipeline below all else in it."""
+    sources = {edge.source for edge in group.edges}
+    for last in (child for child in group.children if child.kind == "exit"):
+        for child in group.children:
             if child.kind != "exit" and child.id not in sources:
                 yield f"  {ids[_inmost(child, -1).id]} -> {ids[_inmost(last, 0).id]} [style=invis];"
 

@@ -25,7 +25,7 @@ Json = Mapping[str, Any]
 
 def body_of(package: Compiled, prefix: str = "") -> Node:
     """The tasks of a package and the edges among them, as a node that has only these."""
-    return _Drawing(package.spec).body(prefix, package.spec["root"], top=not prefix)
+    return _Drawing(package.spec).body(prefix, package.spec["root"])
 
 
 class _Drawing:
@@ -33,12 +33,12 @@ class _Drawing:
         self._components: Json = spec.get("components") or {}
         self._executors: Json = (spec.get("deploymentSpec") or {}).get("executors") or {}
 
-    def body(self, id_: str, component: Json, *, top: bool = False) -> Node:
+    def body(self, id_: str, component: Json) -> Node:
         """The DAG of a component."""
         dag = component.get("dag") or {}
         tasks: Json = {name: dag["tasks"][name] for name in sorted(dag.get("tasks") or {}, key=_by_number)}
         waits = [wait for name, task in tasks.items() for wait in _waits(name, task)]
-        last = _exit_task(tasks, {source for source, _, _ in waits}) if top else None
+        last = _exit_task(tasks, {source for source, _, _ in waits})
         edges = [
             Edge(_join(id_, source), _join(id_, target), labels, "data" if labels else "after")
             for source, target, labels in waits

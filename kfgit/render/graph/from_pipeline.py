@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from kfgit.graph import CheckedPipeline, Edge as Wait, edges_of
-from kfgit.graph.scope import Scope, below, component_of, exit_scope, root_scope
+from kfgit.graph.binding import component_of
+from kfgit.graph.scope import Scope, below, exit_scope
 from kfgit.model import (
     Container,
     Import,
@@ -24,15 +26,13 @@ from kfgit.render.graph.from_package import body_of, told
 from kfgit.render.graph.view import Edge, Graph, Node
 from kfgit.resolve import show_type
 
-_DEPTH = 4
 _CLAIMS = {"createpvc": "createPvc", "deletepvc": "deletePvc"}
 
 
 def graph_of(checked: CheckedPipeline) -> Graph:
     """The picture's values: groups hold their tasks, edges run among siblings."""
     pipeline = checked.pipeline
-    package = pipeline.package
-    root = _Drawing(checked).body("", checked.root) if package is None else body_of(package)
+    root = _Drawing(checked).whole("")
     return Graph(
         pipeline.display_name or pipeline.name,
         pipeline.description,
@@ -41,22 +41,31 @@ def graph_of(checked: CheckedPipeline) -> Graph:
             f"{name}: {show_type(port.type)}" if port.type else name
             for name, port in pipeline.outputs.items()
         ),
-        Node("", pipeline.name, "pipeline", children=(*root.children, *_exit(checked)), edges=root.edges),
+        Node("", pipeline.name, "pipeline", children=root.children, edges=root.edges),
     )
 
 
-def _exit(checked: CheckedPipeline) -> Iterator[Node]:
-    scope = exit_scope(checked.pipeline, checked.project)
-    if scope is not None and checked.pipeline.on_exit is not None:
-        task = checked.pipeline.on_exit
-        yield Node(
-            "onExit", task.display_name or "onExit", "exit", told(_also(task), _component(scope, task))
-        )
-
-
 class _Drawing:
-    def __init__(self, checked: CheckedPipeline, depth: int = 0) -> None:
-        self._checked, self._depth = checked, depth
+    def __init__(self, checked: CheckedPipeline) -> None:
+        self._checked = checked
+
+    def whole(self, id_: str) -> Node:
+        """The tasks of the pipeline with its exit task, as a node that has only these."""
+        package = self._checked.pipeline.package
+        if package is not None:
+            return body_of(package, id_)
+        body = self.body(id_, self._checked.root)
+        return replace(body, children=(*body.children, *self._exit(id_)))
+
+    def _exit(self, prefix: str) -> Iterator[Node]:
+        """The exit task, which is one card also where it is a pipeline."""
+        scope, task = (
+            exit_scope(self._checked.pipeline, self._checked.project),
+            self._checked.pipeline.on_exit,
+        )
+        if scope is not None and task is not None:
+            detail = told(_also(task), _component(scope, task))
+            yield Node(_join(prefix, task.name), task.display_name or task.name, "exit", detail)
 
     def body(self, id_: str, scope: Scope) -> Node:
         """The tasks of a scope and the edges among them, as a node that has only these."""
@@ -109,13 +118,8 @@ class _Drawing:
         project = self._checked.project
         label, detail = task.display_name or task.name, told(_also(task), name)
         inner = project.pipelines[name]
-        if self._depth >= _DEPTH:
-            return Node(id_, label, "pipeline", detail, when=when)
-        if inner.package is not None:
-            body = body_of(inner.package, id_)
-        else:
-            checked = CheckedPipeline(inner, project, edges_of(inner, project))
-            body = _Drawing(checked, self._depth + 1).body(id_, root_scope(inner, project))
+        edges = edges_of(inner, project) if inner.package is None else {}
+        body = _Drawing(CheckedPipeline(inner, project, edges)).whole(id_)
         return Node(id_, label, "pipeline", detail, body.children, body.edges, when)
 
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Final
 
 from kfgit.render.graph.cards import card_width, heading_width, text_height
+from kfgit.render.graph.columns import in_columns
 from kfgit.render.graph.pieces import Box, Flow, Frame, Piece, Rule, over, shelved
-from kfgit.render.graph.rows import connected
 from kfgit.render.graph.sheaves import Sheaf, gathered
 from kfgit.render.graph.view import Node
 from kfgit.render.graph.waves import Pair
@@ -82,7 +82,7 @@ def _work(group: Node, flow: Flow, depth: int) -> Piece:
             loose.append(items[ids[0]])
             continue
         own = {pair: joined for pair, joined in gathering.edges.items() if pair[0] in frozenset(ids)}
-        parts.append(connected({id: items[id] for id in ids}, own, flow, depth))
+        parts.append(in_columns({id: items[id] for id in ids}, own, flow, depth))
     return shelved([*parts, shelved(loose, "down")] if loose and parts else parts or loose, flow)
 
 

@@ -30,12 +30,13 @@ _COLOURS: Final[Mapping[State, str]] = {
     "changed": "fill:#fff8c5,stroke:#9a6700,color:#4d3800",
     "removed": "fill:#ffebe9,stroke:#cf222e,color:#82071e,stroke-dasharray:4 3",
 }
+_ALWAYS: Final = "always runs"
 _GROUP: Final = "fill:#80808014,stroke:#80808099"  # see-through, so that it suits a light page and a dark one
 
 
 def mermaid(graph: Graph) -> str:
     """The text of a flowchart, without a Markdown fence."""
-    ids = safe_ids(graph)
+    ids = _Ids(safe_ids(graph), graph)
     work = [child for child in graph.root.children if child.kind != "exit"]
     last = [child for child in graph.root.children if child.kind == "exit"]
     drawn = ["flowchart TD"]
@@ -45,20 +46,71 @@ def mermaid(graph: Graph) -> str:
     drawn += ["  end"] if last else []
     for node in last:
         drawn += _node(node, ids, "  ")
-        drawn.append(f'  pipeline -. "always runs" .-> {ids[node.id]}')
+        drawn.append(f'  pipeline -. "{_ALWAYS}" .-> {ids.safe[node.id]}')
     for parent in (graph.root, *(node for node, _ in descendants(graph.root))):
         drawn += (f"  {_edge(edge, ids)}" for edge in told_edges(parent))
+        drawn += (f"  {line}" for line in (_holding(parent, ids) if parent is not graph.root else ()))
+    drawn += (f"  {_edge(edge, ids)}" for group, _ in descendants(graph.root) for edge in _endings(group))
     return "\n".join([*drawn, *_classes(graph, ids)]) + "\n"
 
 
-def _node(node: Node, ids: Mapping[str, str], indent: str) -> Iterator[str]:
-    name = ids[node.id]
+class _Ids:
+    """Names of nodes, and where edges begin and end.
+
+    Mermaid 11 fails on edges of a group when groups in it have edges too ("setting 'rank'"), so edges of a group that
+    has groups in it end at a dot within.
+    """
+
+    def __init__(self, safe: Mapping[str, str], graph: Graph) -> None:
+        self.safe = safe
+        groups = [node for node, _ in descendants(graph.root)]
+        edges = [*graph.root.edges, *(edge for node in groups for edge in (*node.edges, *_endings(node)))]
+        outer = {node.id for node in groups if any(child.children for child in node.children)}
+        self._read = {edge.source for edge in edges} & outer
+        self._reading = {edge.target for edge in edges} & outer
+
+    def source(self, id: str) -> str:
+        """Where an edge from a node begins."""
+        return f"out_{self.safe[id]}" if id in self._read else self.safe[id]
+
+    def target(self, id: str) -> str:
+        """Where an edge to a node ends."""
+        return f"in_{self.safe[id]}" if id in self._reading else self.safe[id]
+
+    def dots(self, node: Node) -> tuple[str, ...]:
+        """The dots within a group."""
+        return tuple({self.source(node.id): None, self.target(node.id): None} if node.children else ())
+
+
+def _endings(group: Node) -> Iterator[Edge]:
+    """What leads to the exit task of a nested pipeline; that of the whole follows a frame."""
+    sources = {edge.source for edge in group.edges}
+    for last in (child for child in group.children if child.kind == "exit"):
+        for child in group.children:
+            if child.kind != "exit" and child.id not in sources:
+                yield Edge(child.id, last.id, (_ALWAYS,), "after")
+
+
+def _holding(group: Node, ids: _Ids) -> Iterator[str]:
+    """Unseen links that hold a group's dots above and below what is in it."""
+    sources, targets = {edge.source for edge in group.edges}, {edge.target for edge in group.edges}
+    above, below = ids.target(group.id), ids.source(group.id)
+    for child in group.children:
+        if above.startswith("in_") and child.id not in targets:
+            yield f"{above} ~~~ {ids.target(child.id)}"
+        if below.startswith("out_") and child.id not in sources:
+            yield f"{ids.source(child.id)} ~~~ {below}"
+
+
+def _node(node: Node, ids: _Ids, indent: str) -> Iterator[str]:
+    name = ids.safe[node.id]
     if not node.children:
         start, end = _OPEN.get(node.kind, '[["'), _CLOSE.get(node.kind, '"]]')
         yield f"{indent}{name}{start}{_text(node)}{end}"
         return
     yield f'{indent}subgraph {name}["{_text(node)}"]'
     yield f"{indent}  direction TB"
+    yield from (f'{indent}  {dot}((" "))' for dot in ids.dots(node) if dot != name)
     for child in node.children:
         yield from _node(child, ids, indent + "  ")
     yield f"{indent}end"
@@ -71,21 +123,21 @@ def _text(node: Node) -> str:
     return ("#58; " if node.children else "<br/>").join(part for part in parts if part)
 
 
-def _edge(edge: Edge, ids: Mapping[str, str]) -> str:
+def _edge(edge: Edge, ids: _Ids) -> str:
     arrow = "-->" if edge.kind == "data" else "-.->"
     words = ", ".join(edge.labels) or ("after" if edge.kind == "after" else "")
     said = f'|"{_label(words)}"|' if words else ""
-    return f"{ids[edge.source]} {arrow}{said} {ids[edge.target]}"
+    return f"{ids.source(edge.source)} {arrow}{said} {ids.target(edge.target)}"
 
 
-def _classes(graph: Graph, ids: Mapping[str, str]) -> Iterator[str]:
-    groups = [ids[node.id] for node, _ in descendants(graph.root) if node.children]
+def _classes(graph: Graph, ids: _Ids) -> Iterator[str]:
+    groups = [ids.safe[node.id] for node, _ in descendants(graph.root) if node.children]
     groups += ["pipeline"] if any(child.kind == "exit" for child in graph.root.children) else []
     if groups:
         yield f"  classDef group {_GROUP}"
         yield f"  class {','.join(groups)} group"
     for state, colours in _COLOURS.items():
-        members = [ids[node.id] for node, _ in descendants(graph.root) if node.state == state]
+        members = [ids.safe[node.id] for node, _ in descendants(graph.root) if node.state == state]
         if members:
             yield f"  classDef {state} {colours}"
             yield f"  class {','.join(members)} {state}"

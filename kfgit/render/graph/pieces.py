@@ -46,13 +46,14 @@ class Wire:
     """A line for one or more edges.
 
     Straight and curved stretches between its points take turns, straight first. `depth` counts the groups around it,
-    `back` says that it runs against the flow.
+    `back` says that it runs against the flow, `turns` that it goes from one column to the next.
     """
 
     edges: tuple[Edge, ...]
     points: tuple[Point, ...]
     depth: int
     back: bool = False
+    turns: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ _ASIDE: Final = 12  # a line that goes this far aside wants one pixel more betwe
 
 
 @dataclass(frozen=True, slots=True)
-class _Grid:
+class Grid:
     """The places of one part: `middle` across the flow, `bands` along it."""
 
     flow: Flow
@@ -52,7 +52,7 @@ def connected(
     items: Mapping[str, Piece], edges: Mapping[Pair, tuple[Edge, ...]], flow: Flow, depth: int
 ) -> Piece:
     """The items in place with the lines of `edges`, which join nothing else."""
-    grid = _grid(items, list(edges), flow)
+    grid = grid_of(items, list(edges), flow)
     breadth = max(middle + (room(stop, grid.across) + 1) // 2 for stop, middle in grid.middle.items())
     width, height = grid.point(breadth, grid.bands[-1][1])
     wires = tuple(_wire(grid, pair, joined, depth) for pair, joined in edges.items())
@@ -60,7 +60,8 @@ def connected(
     return over(width, height, [Piece(width, height, wires=wires), *parts])
 
 
-def _grid(items: Mapping[str, Piece], pairs: Sequence[Pair], flow: Flow) -> _Grid:
+def grid_of(items: Mapping[str, Piece], pairs: Sequence[Pair], flow: Flow) -> Grid:
+    """Where the items and the bends of their lines stand."""
     widths = {id: item.width for id, item in items.items()}
     heights = {id: item.height for id, item in items.items()}
     across, along = (widths, heights) if flow == "down" else (heights, widths)
@@ -69,7 +70,7 @@ def _grid(items: Mapping[str, Piece], pairs: Sequence[Pair], flow: Flow) -> _Gri
     left = min(at - (room(stop, across) + 1) // 2 for stop, at in middle.items())
     middle = {stop: at - left for stop, at in middle.items()}
     row = {stop: index for index, stops in enumerate(layers.rows) for stop in stops}
-    return _Grid(flow, layers, row, middle, across, along, _bands(layers, row, middle, along, _ROW_GAP[flow]))
+    return Grid(flow, layers, row, middle, across, along, _bands(layers, row, middle, along, _ROW_GAP[flow]))
 
 
 def _bands(
@@ -87,7 +88,7 @@ def _bands(
     return bands
 
 
-def _wire(grid: _Grid, pair: Pair, joined: tuple[Edge, ...], depth: int) -> Wire:
+def _wire(grid: Grid, pair: Pair, joined: tuple[Edge, ...], depth: int) -> Wire:
     """A line from border to border; an edge that closes a cycle takes its way backwards."""
     back = pair not in grid.layers.ways
     source, *bends, target = grid.layers.ways[pair[::-1] if back else pair]

@@ -11,7 +11,7 @@ from kfgit.resolve.secrets import is_secret
 _REFERENCE_HELP = "write `{secret: NAME, key: KEY}`; locally it is read from `.kfgit/secrets/NAME.env`"
 
 
-def environment(reader: Reader, node: Node | None) -> dict[str, EnvValue]:
+def env_of(reader: Reader, node: Node | None) -> dict[str, EnvValue]:
     """Environment variables in their four forms."""
     found: dict[str, EnvValue] = {}
     for key, entry in reader.entries(node):

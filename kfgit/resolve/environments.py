@@ -1,0 +1,99 @@
+"""Environments: where they run, what they prune and protect, and what they ask for in vain."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from kfgit.diagnostics import did_you_mean
+from kfgit.document import Mapping, Node, Scalar, at, plain
+from kfgit.model import Environment, Name
+from kfgit.resolve.reader import Reader
+from kfgit.resolve.times import ZONE_HELP, is_zone
+from kfgit.source import Span
+
+_PRUNE = {
+    "schedules": "delete",
+    "profiles": "delete",
+    "experiments": "keep",
+    "pipelines": "keep",
+    "runs": "keep",
+}
+
+
+def environment(
+    reader: Reader, name: str, document: Mapping | None, span: Span, project: Mapping | None = None
+) -> Environment:
+    """An Environment; without a document it is the one named `local` that always exists.
+
+    The project's policies hold where the environment says nothing of them.
+    """
+    common = at(project, ("spec", "policies")) if project is not None else None
+    policies = plain(common) if isinstance(common, Mapping) else {}
+    if document is None:
+        return Environment(name, span, prune=_PRUNE, policies=policies)
+    spec = reader.mapping(document.get("spec")) or Mapping({}, span)
+    target = reader.mapping(spec.get("target")) or Mapping({}, span)
+    development = reader.string(spec.get("mode")) == "development"
+    prefix = reader.string(spec.get("prefix"))
+    prune = {**_PRUNE, **reader.texts(spec.get("prune"))}
+    _not_enforced(reader, spec)
+    _check_environment(reader, spec)
+    return Environment(
+        name,
+        span,
+        mode="development" if development else "production",
+        prefix=(prefix if prefix is not None else f"{name}-") if development else "",
+        target="cluster" if reader.string(target.get("type")) == "cluster" else "local",
+        executor=reader.string(target.get("executor")) or "auto",
+        profiles={
+            key: Name(str(plain(e.node)), e.node.span) for key, e in reader.entries(spec.get("profiles"))
+        },
+        prune=dict.fromkeys(prune, "keep") if development else prune,
+        protect=reader.strings(spec.get("protect")),
+        policies={**policies, **(plain(own) if isinstance(own := spec.get("policies"), Mapping) else {})},
+        namespace=reader.string(target.get("namespace")),
+    )
+
+
+# What an environment may ask for and nothing looks at yet: better said than found out.
+_LATER = (("pin",), ("gpu",), *(("policies", key) for key in ("maxGpusPerRun", "budgetPerMonth", "freeze")))
+
+
+def _not_enforced(reader: Reader, spec: Mapping) -> None:
+    for path in _LATER:
+        found = at(spec, path)
+        holder = at(spec, path[:-1])
+        if found is None or not isinstance(holder, Mapping) or not _asks(path[-1], found):
+            continue
+        message = f"`{path[-1]}` is not enforced yet"
+        reader.warn(
+            "not-enforced", message, holder.entries[path[-1]].key_span, "do not rely on it in this version"
+        )
+
+
+def _asks(key: str, node: Node) -> bool:
+    """Whether a setting asks for something; a faulty one was told and asks for nothing."""
+    match key:
+        case "pin":
+            return isinstance(node, Mapping)
+        case "gpu":
+            return bool(plain(node) == "require")
+        case _:
+            value = node.get("value") if isinstance(node, Mapping) else node
+            return value is not None and plain(value) is not False
+
+
+def _check_environment(reader: Reader, spec: Mapping) -> None:
+    """What the schema cannot say of an Environment: names of kinds and time zones."""
+    for item in reader.items(spec.get("protect")):
+        text = plain(item)
+        kind = text.partition("/")[0] if isinstance(text, str) else "*"
+        if not any(fnmatchcase(known, kind) for known in _PROTECTED) and "/" in str(text):
+            help_ = did_you_mean(kind, _PROTECTED, what="kinds")
+            reader.fault("unknown-kind", f"there is nothing of kind `{kind}` to protect", item.span, help_)
+    zone = at(spec, ("target", "kfp", "timezone"))
+    if isinstance(zone, Scalar) and isinstance(zone.value, str) and zone.value and not is_zone(zone.value):
+        reader.fault("unknown-timezone", f"there is no time zone `{zone.value}`", zone.span, ZONE_HELP)
+
+
+_PROTECTED = ("pipeline", "schedule", "experiment", "run", "profile", "resourceprofile")

@@ -1,0 +1,114 @@
+"""Resource profiles, each with what it extends folded in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping as MappingOf
+
+from kfgit.diagnostics import Related, did_you_mean
+from kfgit.document import Mapping, Scalar, at
+from kfgit.model import Name, Placement, Profile, Resources
+from kfgit.resolve.reader import Reader
+from kfgit.resolve.resources import resources
+from kfgit.resolve.scheduling import check_affinity, check_fixed, check_tolerations
+
+
+def read_profiles(reader: Reader, documents: MappingOf[str, Mapping]) -> dict[str, Profile]:
+    """All profiles with what they extend folded in; without those that extend nothing or each other, which is told."""
+    found: dict[str, Profile] = {}
+    told: set[str] = set()
+    for start in documents:
+        if start in found or start in told:
+            continue
+        chain, missing = _ancestors(start, documents, found, told)
+        if missing is None or missing.text in found:
+            base = found[missing.text] if missing is not None else None
+            for name in reversed(chain):
+                base = found[name] if name in found else _folded(reader, name, documents[name], base)
+                found[name] = base
+        elif missing.text in chain:
+            circle = chain[chain.index(missing.text) :]
+            first = _parent(documents[circle[0]]) or missing
+            message = f"profiles extend each other: {' → '.join([*circle, circle[0]])}"
+            if len(circle) == 1:
+                message = f"the profile `{circle[0]}` extends itself"
+            related = (_extension(name, documents[name]) for name in (circle if len(circle) > 1 else ()))
+            reader.fault("profile-cycle", message, first.span, "break the circle", *related)
+            told.update(chain)
+        else:
+            if missing.text not in told:
+                help_ = did_you_mean(missing.text, documents, what="profiles")
+                message = f"there is no ResourceProfile `{missing.text}`"
+                reader.fault("unknown-profile", message, missing.span, help_)
+            told.update(chain)
+    return found
+
+
+def _parent(document: Mapping) -> Name | None:
+    node = at(document, ("spec", "extends"))
+    return Name(node.value, node.span) if isinstance(node, Scalar) and isinstance(node.value, str) else None
+
+
+def _extension(name: str, document: Mapping) -> Related:
+    parent = _parent(document)
+    assert parent is not None, name
+    return Related(f"`{name}` extends `{parent.text}`", parent.span)
+
+
+def _ancestors(
+    start: str, documents: MappingOf[str, Mapping], found: MappingOf[str, Profile], told: Collection[str]
+) -> tuple[list[str], Name | None]:
+    """A profile and what it extends, up to one that is known; and what the last extends, known or in vain."""
+    chain, last = {start: None}, start
+    while True:
+        parent = _parent(documents[last])
+        if parent is None or parent.text not in documents or parent.text in chain:
+            return list(chain), parent
+        if parent.text in found or parent.text in told:
+            return list(chain), parent
+        chain[parent.text], last = None, parent.text
+
+
+def _folded(reader: Reader, name: str, document: Mapping, base: Profile | None) -> Profile:
+    spec = reader.mapping(document.get("spec")) or Mapping({}, document.span)
+    own = resources(reader, spec) or Resources()
+    placement = _placement(reader, spec, base.placement if base is not None else Placement())
+    impossible = tuple(
+        Name(key, span) for key, span in own.spans.items() if key.endswith(".ephemeralStorage")
+    )
+    if placement.queue is None and "priority" in spec.entries:
+        impossible = (*impossible, Name("priority", spec.entries["priority"].key_span))
+    if base is None:
+        return Profile(name, document.span, own, placement, impossible, frozenset(own.spans))
+    merged = Resources(
+        {**base.resources.requests, **own.requests},
+        {**base.resources.limits, **own.limits},
+        own.accelerator or base.resources.accelerator,
+        {**base.resources.spans, **own.spans},
+    )
+    inherited = tuple(n for n in base.cluster_only if n.text != "priority" or placement.queue is None)
+    return Profile(name, document.span, merged, placement, (*inherited, *impossible), frozenset(own.spans))
+
+
+def _placement(reader: Reader, spec: Mapping, base: Placement) -> Placement:
+    """What a profile says of nodes and queues, over what it extends: each key replaces."""
+    node = reader.mapping(spec.get("node")) or Mapping({}, spec.span)
+    selector = reader.texts(node.get("selector")) if "selector" in node.entries else None
+    check_affinity(reader, node.get("affinity"))
+    check_tolerations(reader, node.get("tolerations"))
+    check_fixed(reader, node.get("affinity"))
+    check_fixed(reader, node.get("tolerations"))
+    affinity = reader.plain(node.get("affinity"))
+    tolerations = reader.plain(node.get("tolerations"))
+    return Placement(
+        reader.string(spec.get("sharedMemory")) or base.shared_memory,
+        base.node_selector if selector is None else selector,
+        base.affinity if not isinstance(affinity, list) else tuple(affinity),
+        base.tolerations if not isinstance(tolerations, list) else tuple(tolerations),
+        _word(reader, spec, "queue", "localQueue") or base.queue,
+        _word(reader, spec, "priority", "class") or base.priority,
+    )
+
+
+def _word(reader: Reader, spec: Mapping, group: str, key: str) -> str | None:
+    found = reader.mapping(spec.get(group))
+    return reader.string(found.get(key)) if found is not None else None

@@ -1,0 +1,67 @@
+"""Programs of others, each in a folder of its own: made once, and used by all tests that come after.
+
+The tests must not decide which versions kfgit runs with, nor the other way round. A lock lets one of xdist's workers
+make a folder while others wait.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# Seconds for one step: a registry that does not answer must not hold the tests for ever.
+PATIENCE = 300
+
+
+class Unavailable(Exception):
+    """A program cannot be installed here, such as without a package registry."""
+
+
+@contextmanager
+def wanted() -> Iterator[None]:
+    """Skips the tests that want what is not available; in CI, where nobody would see that, they fail."""
+    try:
+        yield
+    except Unavailable as reason:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(reason))
+
+
+@contextmanager
+def folder(name: str, *requirements: object) -> Iterator[Path]:
+    """The folder for some requirements and this Python, locked."""
+    key = hashlib.sha256(json.dumps([*requirements, sys.version_info[:2]]).encode()).hexdigest()[:12]
+    found = ROOT / f".venv-{name}-{key}"
+    found.mkdir(exist_ok=True)
+    with (found / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield found
+
+
+def uv() -> str | None:
+    """The uv beside this Python, else that of the machine."""
+    beside = Path(sys.executable).with_name("uv")
+    return str(beside) if beside.exists() else shutil.which("uv")
+
+
+def run(*command: str) -> str:
+    """What one step of an installation prints. Raises Unavailable."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"{command[0]} cannot install what the tests need: {error}") from error
+    if done.returncode:
+        raise Unavailable(f"{command[0]} cannot install what the tests need: {done.stderr.strip()[-500:]}")
+    return done.stdout
