@@ -97,14 +97,18 @@ def _readable(found: list[Diagnostic]) -> list[Diagnostic]:
     """The mistakes of one file, in order: errors before warnings where they are too many to tell."""
     kept = sorted((d for d in found if d.code != _MORE), key=lambda d: d.severity != "error")
     if len(kept) <= MAX_PER_FILE:
-        return found
+        return sorted([*kept, *[d for d in found if d.code == _MORE][:1]], key=_place)
     left = kept[MAX_PER_FILE]
-    severity: Severity = (
-        "error" if any(d.severity == "error" for d in found if d.code == _MORE) else left.severity
+    is_error = any(d.severity == "error" for d in found if d.code == _MORE)
+    return sorted(
+        [*kept[:MAX_PER_FILE], untold(left.span, "error" if is_error else left.severity)], key=_place
     )
+
+
+def untold(span: Span, severity: Severity = "error") -> Diagnostic:
+    """Stands for mistakes of a file that has more than anybody reads."""
     message = f"more than {MAX_PER_FILE} mistakes in this file; the others are not told"
-    more = Diagnostic(_MORE, message, left.span, "mend the ones that are told first", severity)
-    return sorted([*kept[:MAX_PER_FILE], more], key=_place)
+    return Diagnostic(_MORE, message, span, "mend the ones that are told first", severity)
 
 
 _MORE = "too-many-mistakes"

@@ -7,17 +7,26 @@ Each stage returns its result with everything it found wrong; a fault never keep
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kfgit import graph, overlay, policies, resolve, schema, verdicts
-from kfgit.diagnostics import Checked, Diagnostic, bounded_help, did_you_mean, has_errors, ordered
-from kfgit.document import scalars
+from kfgit.diagnostics import (
+    MAX_PER_FILE,
+    Checked,
+    Diagnostic,
+    bounded_help,
+    did_you_mean,
+    has_errors,
+    ordered,
+    untold,
+)
+from kfgit.document import plain
 from kfgit.graph import CheckedProject
 from kfgit.overlay import Located, View
 from kfgit.reading import LOCAL, Forms, Repository, load, schemas, sources_of, wants_git
-from kfgit.source import Span
 
 if TYPE_CHECKING:
     from kfgit.ir import Package, Resource
@@ -51,15 +60,13 @@ class Checkout:
 def check(repository: Repository, environment: str) -> Checked[Checkout]:
     """One environment from its documents to checked pipelines."""
     viewed = overlay.view(repository.documents, environment, repository.git, repository.templates)
-    form = [(found, _form(found, viewed.value, repository.forms)) for found in viewed.value.documents]
+    form = list(_forms(viewed.value, repository.forms))
     told = verdicts.without_heads(
         (fault for _, faults in form for fault in faults), (*repository.diagnostics, *viewed.diagnostics)
     )
     broken = set(repository.broken) | {
         (found.kind, found.name) for found, faults in form if found.unsound or has_errors(faults)
     }
-    failed = {fault.span for fault in viewed.diagnostics if fault.severity == "error"}
-    broken |= {(d.kind, d.name) for d in repository.documents if failed and _holds_one(d, failed)}
     model = resolve.resolve(
         viewed.value,
         repository.name,
@@ -83,13 +90,16 @@ def check(repository: Repository, environment: str) -> Checked[Checkout]:
 _STRAY = frozenset({"unknown-key", "exclusive-keys", "misplaced-key"})
 
 
-def _holds_one(found: Located, failed: Collection[Span]) -> bool:
-    """Whether a fault of a template belongs to a document: its values carry the template's place."""
-    here = {span for span in failed if span.file == found.file}
-    return bool(here) and any(leaf.span in here for leaf in scalars(found.node))
+def _forms(view: View, known: Forms) -> Iterator[tuple[Located, tuple[Diagnostic, ...]]]:
+    """The schema's word on each document; of a file with very many mistakes only that there are more."""
+    told: Counter[str] = Counter()
+    for found in view.documents:
+        faults = _form(found, view, known, tersely=told[found.file] > MAX_PER_FILE)
+        told[found.file] += len(faults)
+        yield found, faults
 
 
-def _form(found: Located, view: View, known: Forms) -> tuple[Diagnostic, ...]:
+def _form(found: Located, view: View, known: Forms, *, tersely: bool) -> tuple[Diagnostic, ...]:
     """The schema's word on a document; one that was meant as an overlay is told so instead.
 
     `known` has what was said before: documents that environments do not touch are the same objects in all of them.
@@ -97,7 +107,12 @@ def _form(found: Located, view: View, known: Forms) -> tuple[Diagnostic, ...]:
     if found.kind == "Project":
         return ()
     if id(found.node) not in known:
-        known[id(found.node)] = found.node, schema.validate(found.node, found.kind, schemas())
+        if not tersely:
+            faults = schema.validate(found.node, found.kind, schemas())
+        else:
+            is_valid = schemas().accepts(plain(found.node), found.kind)
+            faults = () if is_valid else (untold(found.name_span),)
+        known[id(found.node)] = found.node, faults
     _, told = known[id(found.node)]
     if (found.kind, found.name) in view.additions and any(d.code == "missing-key" for d in told):
         names = [

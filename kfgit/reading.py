@@ -124,7 +124,9 @@ def load(root: Path, only: Collection[str] | None = None) -> Repository:
         tree=tree,
         sources=sources,
     )
-    faults += [*_project_faults(repository), *_homeless(repository), *_too_many(located.value)]
+    if not any(fault.code == "too-many-files" for fault in tree.diagnostics):  # what seems to be missing was not read
+        faults += [*_project_faults(repository), *_homeless(repository)]
+    faults += _too_many(located.value)
     return replace(repository, diagnostics=ordered(faults))
 
 

@@ -85,8 +85,11 @@ _SIZE = 8
 
 
 def _tell(writing: int, work: Callable[[], object]) -> None:
-    """The life of the other process: whatever happens, it ends here and says nothing to anybody else."""
+    """The life of the other process: whatever happens, it ends here, says nothing to others and holds no pipe of theirs."""
     try:
+        null = os.open(os.devnull, os.O_RDWR)
+        for standard in range(3):
+            os.dup2(null, standard)
         told = pickle.dumps(work())
         with os.fdopen(writing, "wb", closefd=False) as stream:
             stream.write(len(told).to_bytes(_SIZE, "big") + told)

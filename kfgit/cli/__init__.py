@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _asks_for_json(given: Sequence[str]) -> bool:
     """Whether the answer shall be JSON, also where the command line cannot be read for another mistake in it."""
     asked = os.environ.get("KFGIT_OUTPUT", "")
-    for argument, following in zip(given, [*given[1:], ""], strict=True):
+    for argument, following in pairwise((*given, "")):
         if argument == "--":
             break
         if argument in {"-o", "--output"}:

@@ -104,7 +104,7 @@ ENTRIES = {
     ),
     "too-many-files": Explanation(
         "more files than kfgit reads",
-        "A project may have 100 sources with 50,000 YAML files and 64 MiB in them. Narrow `spec.sources` to the "
+        "A project may have 100 sources with 20,000 YAML files and 64 MiB in them. Narrow `spec.sources` to the "
         "folders with kfgit documents.",
         wrong="sources: [.]",
         right="sources: [components, pipelines, environments]",

@@ -216,19 +216,20 @@ def _task(scope: Scope, ref: TaskRef) -> Binding:
 
 def _output(scope: Scope, holder: Scope, here: Scope, task: Task, ref: TaskRef) -> Binding:
     through_loop = len(ref.path) > 1
+    if through_loop and scope.path[: len(holder.path) + 1] == (*holder.path, ref.path[0]):
+        fixed = show(TaskRef(ref.path[1:], ref.output, collected=len(ref.path) > 2))
+        what = "collects" if ref.collected else "names"
+        return Problem(
+            "reference-into-loop",
+            f"`{show(ref)}` stands in the loop that it {what}",
+            f"write `{fixed}` in the same iteration",
+        )
     if through_loop and not ref.collected:
         fixed = show(TaskRef(ref.path, ref.output, collected=True))
         return Problem(
             "reference-into-loop",
             f"`{show(ref)}` reads one of many iterations",
             f"write `{fixed}` for the list of all",
-        )
-    if through_loop and scope.path[: len(holder.path) + 1] == (*holder.path, ref.path[0]):
-        fixed = show(TaskRef(ref.path[1:], ref.output, collected=len(ref.path) > 2))
-        return Problem(
-            "reference-into-loop",
-            f"`{show(ref)}` stands in the loop that it collects",
-            f"write `{fixed}` in the same iteration",
         )
     if isinstance(task.action, Loop):
         help_ = f"write `$(tasks.{'.'.join(ref.path)}.TASK.outputs.{ref.output}.*)`"

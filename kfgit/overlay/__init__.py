@@ -79,6 +79,7 @@ def _unique(documents: Iterable[Located], faults: list[Diagnostic]) -> dict[tupl
         key = (document.kind, document.name)
         first = unique.setdefault(key, document)
         if first is not document:
+            unique[key] = replace(first, unsound=True)
             message = f"the {document.kind} `{document.name}` is written twice"
             related = (Related("first written here", first.name_span),)
             faults.append(

@@ -14,7 +14,7 @@ from kfgit.source import MAX_BYTES, SourceFile, whole_file
 
 PROJECT_FILE = "kfgit.yaml"
 DEFAULT_SOURCES = ("components", "pipelines", "environments")
-MAX_FILES = 50_000
+MAX_FILES = 20_000
 MAX_SOURCES = 100
 MAX_TOTAL = 64 * 1024 * 1024
 _SUFFIXES = (".yaml", ".yml", ".yaml.j2")
@@ -126,9 +126,9 @@ class _Reader:
         self.diagnostics: list[Diagnostic] = []
 
     def paths(self, sources: Collection[str] | None) -> Iterator[tuple[str, os.DirEntry[str] | None]]:
-        """`kfgit.yaml` and the YAML files of the sources, each once, in order; not more than allowed."""
-        seen = {PROJECT_FILE}
+        """`kfgit.yaml` and the YAML files of the sources, each once, in order; none of too many."""
         yield PROJECT_FILE, None
+        found: dict[str, os.DirEntry[str]] = {}
         for number, source in enumerate(dict.fromkeys(DEFAULT_SOURCES if sources is None else sources)):
             if number == MAX_SOURCES:
                 self.too_many(f"more than {MAX_SOURCES} sources")
@@ -145,13 +145,12 @@ class _Reader:
                 )
                 continue
             for path, entry in sorted(self._walk(folder), key=lambda found: found[0]):
-                if path in seen:
-                    continue
-                seen.add(path)
-                if len(seen) > MAX_FILES:
-                    self.too_many(f"more than {MAX_FILES:,} YAML files")
-                    return
-                yield path, entry
+                if path != PROJECT_FILE:
+                    found.setdefault(path, entry)
+            if len(found) > MAX_FILES:
+                self.too_many(f"more than {MAX_FILES:,} YAML files")
+                return
+        yield from found.items()
 
     def _walk(self, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         """The YAML files below a folder."""

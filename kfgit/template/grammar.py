@@ -137,7 +137,9 @@ def _check_call(node: Any) -> None:
             TemplateFault(
                 "template-not-allowed",
                 f"`{name}()` cannot be called in a template",
-                "use the filter `| items`" if method == "items" else "use a filter, or put the value in `vars`",
+                "use the filter `| items`"
+                if method == "items"
+                else "use a filter, or put the value in `vars`",
             )
         )
 

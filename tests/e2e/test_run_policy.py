@@ -91,7 +91,7 @@ def test_a_deadline_ends_a_run_and_its_workspace_stays_for_a_look(project: Proje
         """
         workspace: {size: 10Mi}
         ttl: {success: 1d}
-        activeDeadline: 1s
+        activeDeadline: 3s
         tasks:
           nap: {component: nap, retry: {max: 3}}
           never: {component: nap, after: [nap]}
@@ -99,7 +99,7 @@ def test_a_deadline_ends_a_run_and_its_workspace_stays_for_a_look(project: Proje
         """,
     )
     run = project.run("slow", code=7)
-    assert (run.state, run.error) == ("FAILED", "it took longer than its active deadline of 1s")
+    assert (run.state, run.error) == ("FAILED", "it took longer than its active deadline of 3s")
     assert run.states == {"nap": "FAILED", "never": "SKIPPED", "onExit": "SUCCEEDED"}
     assert run.tasks["nap"]["attempts"] == 1
     assert run.tasks["onExit"]["outputs"]["told"]["state"] == "FAILED"

@@ -13,7 +13,7 @@ from tests.hostile.mutation import PROJECT, repository
 
 
 @given(st.integers(0, 2**40))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_what_is_nearly_right_is_told(seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         examine(Path(folder), repository(seed))
@@ -22,7 +22,7 @@ def test_what_is_nearly_right_is_told(seed: int) -> None:
 @given(
     st.binary(max_size=300) | st.text(max_size=300).map(str.encode), st.sampled_from(["x.yaml", "x.yaml.j2"])
 )
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_any_bytes_are_told(content: bytes, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         examine(Path(folder), {"kfgit.yaml": PROJECT.encode(), f"pipelines/{name}": content})

@@ -311,7 +311,7 @@ def test_what_is_remembered_is_what_would_be_said(
 
 
 # What was, or would be, remembered wrongly by a way that looks right.
-STORIES = {
+STORIES: Mapping[str, tuple[Edit | Move | Put, ...]] = {
     "a missing file becomes a link out of the repository": (
         Edit(PART.format(0), replacing("step.py", "missing.py")),
         Put("components/missing.py", "→../../outside.py"),
