@@ -85,7 +85,7 @@ _SIZE = 8
 
 
 def _tell(writing: int, work: Callable[[], object]) -> None:
-    """The life of the other process: whatever happens, it ends here, says nothing to others and holds no pipe of theirs."""
+    """The life of the other process: whatever happens, it ends here, and it holds no pipe of anybody else."""
     try:
         null = os.open(os.devnull, os.O_RDWR)
         for standard in range(3):
