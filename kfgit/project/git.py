@@ -33,6 +33,8 @@ def _git_folder(root: Path) -> Path | None:
     """`.git`, from `root` upwards; a worktree and a submodule have a file that names it."""
     for folder in (root, *root.parents):
         found = folder / ".git"
+        if not os.path.lexists(found):
+            continue
         if (told := _first_line(found)).startswith("gitdir: "):
             return folder / told.removeprefix("gitdir: ")
         if _first_line(found / "HEAD"):

@@ -57,6 +57,13 @@ def literal_faults(value: Any, port: Input) -> Iterator[LiteralFault]:
     if not is_finite(value):
         message = f"`{port.name}` cannot be infinity or NaN, which JSON does not have"
         yield LiteralFault("type-mismatch", message, "write a number, or leave it out")
+    elif (
+        conforms(value, port.type) and "float" not in (port.type.name, port.type.item) and not is_exact(value)
+    ):
+        message = f"`{port.name}` cannot be {_short(value)}: KFP keeps numbers as doubles, which change it"
+        yield LiteralFault(
+            "out-of-range", message, "stay within ±9007199254740992 (2^53), or make it a string"
+        )
     elif not conforms(value, port.type):
         yield from _mismatches(value, port.name, port.type)
     elif port.enum and value not in port.enum:
@@ -102,6 +109,23 @@ def is_finite(value: Any) -> bool:
             return all(is_finite(item) for item in value.values())
         case _:
             return True
+
+
+def is_exact(value: Any) -> bool:
+    """Whether doubles have all whole numbers of a value, as protobuf's Struct keeps them."""
+    match value:
+        case int():
+            return abs(value) <= _EXACT or (abs(value) < _LARGEST and int(float(value)) == value)
+        case list():
+            return all(is_exact(item) for item in value)
+        case dict():
+            return all(is_exact(item) for item in value.values())
+        case _:
+            return True
+
+
+_EXACT = 2**53
+_LARGEST = 2**1023
 
 
 @lru_cache(maxsize=4096)
@@ -158,8 +182,10 @@ def _hint(value: Any, type_: ParameterType) -> str:
     match type_.name, value:
         case "string", bool():
             return f'quote it: "{str(value).lower()}"'
-        case "string", int() | float():
+        case "string", int():
             return f'quote it: "{value}"'
+        case "string", float():
+            return "put it in quotes"  # as it is written: of 1.10 only 1.1 is left here
         case "bool", str() if value.lower() in _BOOLEANS:
             return f"write {_BOOLEANS[value.lower()]}"
         case "int" | "float", str() if _NUMBER.match(value):

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import get_args
 
-from kfgit.diagnostics import did_you_mean
+from kfgit.diagnostics import did_you_mean, nearest
 from kfgit.document import Node
 from kfgit.lightweight import ARTIFACT_TYPES
 from kfgit.model import ArtifactType, ParameterName, ParameterType, StatusType, Type
@@ -15,6 +15,8 @@ from kfgit.resolve.reader import Reader
 _PARAMETERS: tuple[ParameterName, ...] = get_args(ParameterName)
 _CUSTOM = re.compile(r"([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)+)(?:@(\d+\.\d+\.\d+))?\Z")
 _LIST = re.compile(r"list<\s*(.+?)\s*>\Z")
+
+_DICT = re.compile(r"(?:dict|map)\s*<", re.IGNORECASE)
 
 
 def type_of(reader: Reader, node: Node | None) -> Type | None:
@@ -26,7 +28,14 @@ def type_of(reader: Reader, node: Node | None) -> Type | None:
     if found is None:
         known = (*_PARAMETERS, *ARTIFACT_TYPES, "TaskFinalStatus")
         listed = _LIST.match(text)
-        help_ = did_you_mean(listed.group(1) if listed else text, known, what="types")
+        if listed and (
+            meant := nearest(listed.group(1), [name for name in known if parse_type(f"list<{name}>")])
+        ):
+            help_ = f"did you mean `list<{meant}>`?"
+        elif _DICT.match(text):
+            help_ = "write `dict`: the types of its values are not told"
+        else:
+            help_ = did_you_mean(listed.group(1) if listed else text, known, what="types")
         if "@" in text or "." in text:
             help_ = "write `namespace.Title@1.2.3`: the version has three numbers"
         reader.fault("unknown-type", f"there is no type `{text}`", node.span, help_)

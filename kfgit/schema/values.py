@@ -34,8 +34,8 @@ def _type_help(case: Case, types: list[str]) -> str:
 
 
 def _is_reference(case: Case) -> bool:
-    """Whether a runtime reference stands where no reference may stand; in the items of a command line it may."""
-    if case.path and case.path[-1] in _ARGUMENTS:
+    """Whether a reference stands where none may; inside command lines and outputs one may."""
+    if case.path and (case.path[-1] in _ARGUMENTS or case.path[-2:-1] == ("outputs",)):
         return False
     text = case.value.replace("$$(", "") if isinstance(case.value, str) else ""
     return _REFERENCE.search(text) is not None and "reference" not in (case.form or "")

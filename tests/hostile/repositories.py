@@ -190,6 +190,39 @@ MODELS: dict[str, Files] = {
     "escapes": {"pipelines/p.yaml": pipeline('  tasks: {"t\\e[31m": {component: "x\\e[31m\\u202e\\n::error::no"}}\n')},
     "variables": {"environments/dev.yaml": DEV, "pipelines/x.yaml": pipeline("  tasks:\n" + "".join(f"    t{n}: {{component: make, inputs: {{x: '{n}{{{{ vars.long }}}}'}}}}\n" for n in range(4_000)))},
 }  # fmt: skip
+
+
+def documents(kind: str, count: int, spec: str) -> str:
+    """So many documents of one kind in a file; `%` is the number of each."""
+    head = f"--- {{apiVersion: kfgit.dev/v1, kind: {kind}, metadata: {{name: x%}}, spec: {{{spec}}}}}\n"
+    return "".join(head.replace("%", str(n)).replace("@", str(n + 1)) for n in range(count))
+
+
+def with_enum(values: int, tasks: int) -> Files:
+    choices = ",".join(f"v{n}" for n in range(values))
+    port = f"  inputs: {{x: {{type: string, enum: [{choices}]}}}}\n"
+    given = with_tasks(tasks, "    t%: {component: c, inputs: {x: v2%}}\n")
+    return {"components/c.yaml": component(f"{port}  container: {{image: 'e.com/m:1'}}\n"), **given}
+
+
+P = pipeline("  tasks: {t: {component: make}}\n")
+MANY: dict[str, Files] = {
+    "mistakes": {"pipelines/p.yaml": documents("ResourceProfile", 20_000, "cpuu: 1")},
+    "names": {"pipelines/p.yaml": documents("Pipeline", 20_000, "").replace("name: x", "name: X")},
+    "kinds": {"pipelines/p.yaml": documents("Pipelin", 20_000, "")},
+    "runs": {"pipelines/p.yaml": documents("Run", 15_000, "pipeline: nope%")},
+    "extends": {"pipelines/p.yaml": documents("ResourceProfile", 15_000, "extends: x@")},
+    "crons": {"pipelines/p.yaml": P + documents("Schedule", 8_000, "pipeline: p, cron: '0 % 30 2 *'")},
+    "never": {"pipelines/p.yaml": P + documents("Schedule", 8_000, "pipeline: p, cron: '0 0 30,% 2 *'")},
+    "enum": with_enum(30_000, 8_000),
+    "templates": {"pipelines/p.yaml": with_tasks(15_000, "    t%: {component: make, inputs: {x: '{{ 1 + % }}'}}\n")["pipelines/p.yaml"]},
+    "unknown-variables": {"pipelines/p.yaml": documents("ResourceProfile", 15_000, "requests: {cpu: '{{ vars.x% }}'}")},
+    "patterns": {"components/c.yaml": component("  inputs:\n" + "".join(f"    x{n}: {{type: string, pattern: '(?=a)(a*)*c{n}{'b?' * 100}', default: {'a' * 99}}}\n" for n in range(4_000)) + "  container: {image: 'e.com/m:1'}\n")},
+    "variables": {"environments/dev.yaml": DEV, **with_tasks(8_000, "    t%: {component: make, inputs: {x: '{{ vars.big }}'}}\n")},
+    "values": {"pipelines/p.yaml": pipeline("  inputs: {a: {type: dict, default: {" + ",".join(f"k{n}: {{a: 1}}" for n in range(49_000)) + "}}}\n  tasks: {t: {component: make}}\n")},
+    "files": {f"pipelines/d{n % 100}/f{n}.yaml": "a: 1\n" for n in range(25_000)},
+    "folders": {f"pipelines/{'d/' * 700}f.yaml": "a: 1\n"},
+}  # fmt: skip
 FOLDERS: dict[str, Files] = {
     "links": {
         "pipelines/passwd.yaml": link("/etc/passwd"), "pipelines/zero.yaml": link("/dev/zero"), "pipelines/self.yaml": link("self.yaml"),
@@ -232,6 +265,7 @@ def _all() -> Iterator[tuple[str, Files]]:
     yield from ((f"script-{name}", with_script(text)) for name, text in SCRIPTS.items())
     yield from ((f"patch-{name}", with_patches(text)) for name, text in PATCHES.items())
     yield from ((f"model-{name}", files) for name, files in MODELS.items())
+    yield from ((f"many-{name}", files) for name, files in MANY.items())
     yield from ((f"folder-{name}", files) for name, files in FOLDERS.items())
     yield from ((f"git-{name}", with_git(files)) for name, files in GIT.items())
 
