@@ -83,16 +83,22 @@ def _default(text: PythonText, node: ast.expr | None) -> tuple[Any, bool, bool]:
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         text.fault("python-signature", "a default must be a literal", node, "write the value itself")
         return None, False, True
-    if isinstance(value, list | dict) and not _is_json(value):
+    if isinstance(value, int | list | dict) and not _is_json(value):
         help_ = "write lists, maps with texts as keys, texts, numbers, True and False"
         text.fault("python-signature", "a default must be a value that JSON has", node, help_)
         return None, False, True
     return value, value is not None, True
 
 
+# Python refuses to print longer numbers, and a double holds none of 1,024 bits.
+_MOST_BITS = 1_024
+
+
 def _is_json(value: object) -> bool:
     match value:
-        case None | str() | int() | float():
+        case int():
+            return value.bit_length() <= _MOST_BITS
+        case None | str() | float():
             return True
         case list():
             return all(_is_json(item) for item in value)

@@ -53,9 +53,7 @@ class Bounded:
     def __exit__(
         self, _type: type[BaseException] | None, _value: object, _trace: TracebackType | None
     ) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        self._process.__exit__(None, None, None)  # closes what it reads, and waits for its end
 
     def __call__(self, root: Path, *argv: str) -> Ran:
         """One command in the folder `root`; what it remembers lies beside that."""

@@ -121,7 +121,9 @@ class _Dag:
             edges[key] = dict(self._upstream(task))
             self._inputs(key, task)
             self._iterator(key, task)
-        self._cycle(edges)
+        # Of a task that is no map only its name is known, and it waits for nobody.
+        known = {name: {u: span for u, span in waits.items() if u in edges} for name, waits in edges.items()}
+        self._cycle(known)
         self._outputs()
 
     # Tasks.
