@@ -124,7 +124,8 @@ def load(root: Path, only: Collection[str] | None = None) -> Repository:
         tree=tree,
         sources=sources,
     )
-    if not any(fault.code == "too-many-files" for fault in tree.diagnostics):  # what seems to be missing was not read
+    # Where there are too many files, what seems to be missing was not read.
+    if not any(fault.code == "too-many-files" for fault in tree.diagnostics):
         faults += [*_project_faults(repository), *_homeless(repository)]
     faults += _too_many(located.value)
     return replace(repository, diagnostics=ordered(faults))

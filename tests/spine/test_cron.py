@@ -173,6 +173,22 @@ def test_what_never_fires_has_no_next_time(text: str) -> None:
     assert times(text, "2026-03-01T00:00:00Z") == []
 
 
+@given(
+    st.lists(st.integers(1, 31), max_size=3),
+    st.integers(1, 12),
+    st.sampled_from("*?0135"),
+    st.sampled_from([[], ["*/30"]]),
+)
+def test_whether_it_ever_fires_is_known_without_looking_for_it(
+    days: list[int], month: int, weekday: str, stars: list[str]
+) -> None:
+    of_month = ",".join([*map(str, days), *stars]) or ","
+    found = cron.parse(f"0 12 {of_month} {month} {weekday}")
+    for start in (datetime(2024, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)):
+        evening = start.replace(hour=23)
+        assert cron.fires_after(found, start.date()) == bool(cron.next_times(found, evening, "UTC", 1))
+
+
 def test_the_calendar_ends() -> None:
     assert times("0 0 1 1 *", "9998-06-01T00:00:00Z") == ["9999-01-01T00:00:00Z"]
 

@@ -425,3 +425,30 @@ def test_checking_never_raises(changes: list[tuple[int, str, Any]]) -> None:
 def test_hostile_nesting_is_cheap(depth: int) -> None:
     for text in ("[" * depth, "{a: " * depth, "- " * depth, "&a [" * depth):
         assert document.parse(SourceFile("x.yaml", text.encode())).diagnostics
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "tasks: {t: {component: c}}\n  tasks: {u: {component: c}}",
+        "tasks: {t: {component: c, description: *nothing}}",
+        "tasks: {t: {component: c, description: !!str x}}",
+        "tasks: {t: {component: c, description: {{ vars.x }} }}",
+        "tasks: {t: {component: c, description: '{{ vars.unknown }}'}}",
+        "tasks: {t: {component: c}}\n--- {apiVersion: kfgit.dev/v1, kind: Pipeline, metadata: {name: p}}",
+    ],
+)
+def test_only_what_nothing_was_told_of_counts_as_checked(tmp_path: Path, told: str) -> None:
+    head = "apiVersion: kfgit.dev/v1\nkind: {}\nmetadata: {{name: {}}}\nspec:\n  {}\n"
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "kfgit.yaml").write_text("apiVersion: kfgit.dev/v1\nkind: Project\nmetadata: {name: p}\n")
+    documents = [
+        head.format("Component", "c", 'container: {image: "e.com/m:1"}'),
+        head.format("Pipeline", "sound", "tasks: {t: {component: c}}"),
+        head.format("Pipeline", "p", told),
+    ]
+    for number, text in enumerate(documents):
+        (tmp_path / f"pipelines/{number}.yaml").write_text(text)
+    checked = driver.check(driver.load(tmp_path), "local").value
+    assert set(checked.project.pipelines) == {"sound"}
+    assert set(driver.compile_all(checked)) == {"sound"}
