@@ -14,7 +14,7 @@ from kfgit.template.faults import Fault, TemplateFault
 MAX_OUTPUT = 65_536
 MAX_WEIGHT = 1_000_000
 _BUDGET = 8_000_000
-_PER_TEMPLATE = 5_000
+_PER_TEMPLATE = 8_000
 TOO_MUCH = TemplateFault("template-too-large", "the templates here do too much work")
 
 

@@ -9,13 +9,14 @@ mistake at its place in the package's own file. Never raises, and bounded like a
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingOf
+import math
+from collections.abc import Iterable, Mapping as MappingOf
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from kfgit.diagnostics import MAX_PER_FILE, Checked, Related
-from kfgit.document import Mapping, Scalar, plain
+from kfgit.document import Mapping, Node, Scalar, plain, scalars
 from kfgit.packages.compiled.documents import Written, documents, is_package
 from kfgit.packages.compiled.executors import check_executors, check_platform, kind_of_executor
 from kfgit.packages.compiled.interface import Artifact, Port, inputs_of, outputs_of
@@ -112,6 +113,7 @@ def _read(faults: Faults, path: str, written: Written) -> Compiled | None:
         check(faults, platform, "PlatformSpec", "the platform")
         check_platform(faults, spec, platform)
     _version(faults, spec)
+    _finite(faults, [spec, *([platform] if platform is not None else [])])
     root = spec.get(ROOT)
     if not isinstance(root, Mapping):
         return None
@@ -135,6 +137,19 @@ def _read(faults: Faults, path: str, written: Written) -> Compiled | None:
         size,
         spec.span,
     )
+
+
+def _finite(faults: Faults, written: Iterable[Node]) -> None:
+    """Packages are JSON, which knows neither infinity nor NaN."""
+    told = {fault.span for fault in faults.found}
+    for leaf in (leaf for node in written for leaf in scalars(node)):
+        if isinstance(leaf.value, float) and not math.isfinite(leaf.value) and leaf.span not in told:
+            faults.error(
+                "wrong-type",
+                f"`{leaf.value}` is no value: JSON does not have it",
+                leaf.span,
+                "write a number",
+            )
 
 
 def _version(faults: Faults, spec: Mapping) -> None:
