@@ -23,7 +23,9 @@ def repro(program: Program, variables: Variables, place: AttemptPlace) -> str:
         if name.isidentifier()
     ]
     lines += [f"mkdir -p {shlex.quote(str(place.folder / 'tmp'))}", f"cd {shlex.quote(str(program.cwd))}"]
-    shown = {**program.env, "TMPDIR": str(place.folder / "tmp")} if "TMPDIR" in program.env else program.env
+    # Another uid: what carries the attempt's is what it left behind, and is swept away.
+    other = {"TMPDIR": str(place.folder / "tmp"), "KFP_POD_UID": f"{variables.uid}-again"}
+    shown = {**program.env, **{name: value for name, value in other.items() if name in program.env}}
     own = (
         {} if program.container is not None else {n: v for n, v in shown.items() if n not in variables.hidden}
     )
