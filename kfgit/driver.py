@@ -26,7 +26,7 @@ from kfgit.diagnostics import (
 from kfgit.document import plain
 from kfgit.graph import CheckedProject
 from kfgit.overlay import Located, View
-from kfgit.reading import LOCAL, Forms, Repository, load, schemas, sources_of, wants_git
+from kfgit.reading import LOCAL, Forms, Repository, load, parse, read, schemas, sources_of, wants_git
 
 if TYPE_CHECKING:
     from kfgit.ir import Package, Resource
@@ -38,6 +38,8 @@ __all__ = [
     "check",
     "compile_all",
     "load",
+    "parse",
+    "read",
     "resources",
     "schemas",
     "sources_of",

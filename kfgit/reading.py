@@ -41,7 +41,6 @@ class Repository:
     # What the schemas say of documents, so that each is asked about once; it follows from the documents alone.
     forms: Forms = field(default_factory=dict, repr=False, compare=False)
     tree: project.Tree = field(default_factory=lambda: project.Tree(Path(), ()), repr=False, compare=False)
-    sources: tuple[str, ...] | None = None
     # Files that documents name, each read once.
     others: dict[str, project.Content | Diagnostic] = field(default_factory=dict, repr=False, compare=False)
 
@@ -93,11 +92,19 @@ def schemas() -> schema.Schemas:
     return schema.Schemas.load(project.schema_files())
 
 
-@bounded_help()
 def load(root: Path, only: Collection[str] | None = None) -> Repository:
     """Reads and parses a project, or `only` some of its files, and finds out which document is what."""
-    sources = sources_of(root)
-    tree = project.read(root, sources, only)
+    return parse(read(root, only))
+
+
+def read(root: Path, only: Collection[str] | None = None) -> project.Tree:
+    """The files of a project, or `only` some of them."""
+    return project.read(root, sources_of(root), only)
+
+
+@bounded_help()
+def parse(tree: project.Tree) -> Repository:
+    """Which documents stand in files that were read, and what is wrong with them by themselves."""
     documents: list[Document] = []
     faults = list(tree.diagnostics)
     broken: set[tuple[str, str]] = set()
@@ -115,14 +122,13 @@ def load(root: Path, only: Collection[str] | None = None) -> Repository:
     broken |= {(found.kind, found.name) for found in located.value if found.unsound}
     broken |= {("*", name) for name in map(_home_of, located.diagnostics) if name is not None}
     repository = Repository(
-        root,
+        tree.root,
         {f.path: f.content for f in tree.files},
         located.value,
         tuple(faults),
         frozenset(broken),
         templates,
         tree=tree,
-        sources=sources,
     )
     # Where there are too many files, what seems to be missing was not read.
     if not any(fault.code == "too-many-files" for fault in tree.diagnostics):

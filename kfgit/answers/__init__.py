@@ -18,11 +18,10 @@ from kfgit.answers.memory import Answer, Inputs, Memory
 from kfgit.diagnostics import ordered
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from kfgit.answers.halves import Half
     from kfgit.answers.slices import Links
     from kfgit.driver import Repository
+    from kfgit.project import Tree
 
 __all__ = ["Answer", "Memory", "answer", "by_two", "fresh"]
 
@@ -38,45 +37,39 @@ def answer(memory: Memory) -> Answer | None:
     return _partly(memory, look.answer, look.changed)
 
 
-def by_two(root: Path, asked: tuple[str, ...], memory: Memory | None) -> Answer | None:
+def by_two(tree: Tree, asked: tuple[str, ...], memory: Memory | None) -> Answer | None:
     """Checks everything in two processes, and remembers it; None where one is better, or has to say it."""
     from kfgit import driver, project  # noqa: PLC0415 - an answer of before does without
     from kfgit.answers import halves, slices  # noqa: PLC0415 - as above
 
-    sources = driver.sources_of(root)
-    tree = project.read(root, sources)
     files = {file.path: file.content for file in tree.files}
     parts = halves.halves(files) if not tree.diagnostics else None
     if parts is None:
         return None
     links, (first, second) = parts
-    git = project.git_state(root) if any(map(driver.wants_git, files.values())) else None
+    git = project.git_state(tree.root) if any(map(driver.wants_git, files.values())) else None
     found = halves.together(
-        lambda: _half(root, asked, first, files), lambda: _half(root, asked, second, files)
+        lambda: _half(tree.part({*first}), asked), lambda: _half(tree.part({*second}), asked)
     )
     whole = halves.merged(found) if found is not None else None
     if whole is None or not slices.foretold(links, whole.names):
         return None
     told = Answer(sum(map(len, whole.names.values())), whole.environments, ordered(whole.diagnostics))
-    if memory is not None and (git is None or git == project.git_state(root)):
-        inputs = Inputs(tree.contents, whole.others, sources, (), git)
+    if memory is not None and (git is None or git == project.git_state(tree.root)):
+        inputs = Inputs(tree.contents, whole.others, tree.sources, (), git)
         exact = slices.linked(whole.names, whole.others, files)
         _keep(memory, told, inputs, exact)
     return told
 
 
-def _half(
-    root: Path, asked: tuple[str, ...], part: tuple[str, ...], files: Mapping[str, bytes]
-) -> Half | None:
-    """What there is to say of a part; None if it is not what was read before, or the environments are not there."""
+def _half(tree: Tree, asked: tuple[str, ...]) -> Half | None:
+    """What there is to say of a part; None if the environments are not there."""
     from kfgit import driver  # noqa: PLC0415 - an answer of before does without
     from kfgit.answers.halves import Half  # noqa: PLC0415 - as above
 
-    repository = driver.load(root, part)
+    repository = driver.parse(tree)
     environments = asked or repository.environments
     if not {*repository.environments, driver.LOCAL}.issuperset(environments):
-        return None
-    if repository.files != {path: files[path] for path in part}:
         return None
     found = driver.validate(repository, environments)
     return Half(found, _names(repository), repository.others, environments)
@@ -154,9 +147,7 @@ def _partly(memory: Memory, before: Answer, changed: frozenset[str]) -> Answer |
 
 def _inputs(repository: Repository) -> Inputs:
     tree = repository.tree
-    return Inputs(
-        tree.contents, repository.others, repository.sources, tree.outline, dict(repository.git) or None
-    )
+    return Inputs(tree.contents, repository.others, tree.sources, tree.outline, dict(repository.git) or None)
 
 
 def _names(repository: Repository) -> Mapping[str, tuple[str, ...]]:

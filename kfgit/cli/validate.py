@@ -42,12 +42,15 @@ def command(
     answer = answers.answer(memory) if memory is not None else None
     known: Mapping[str, bytes] = {}
     if answer is None:
-        answer = answers.by_two(root, asked, memory)
-    if answer is None:
-        repository = session.repository()
-        known = repository.files
-        names = tuple(session.environment(repository, name) for name in asked) or repository.environments
-        answer = answers.fresh(repository, names, memory)
+        from kfgit import driver
+
+        tree = driver.read(root)
+        known = {file.path: file.content for file in tree.files}
+        answer = answers.by_two(tree, asked, memory)
+        if answer is None:
+            repository = driver.parse(tree)
+            names = tuple(session.environment(repository, name) for name in asked) or repository.environments
+            answer = answers.fresh(repository, names, memory)
     if paths:
         below = [session.inside(root, path) for path in paths]
         answer = answer._replace(diagnostics=_within(answer.diagnostics, below))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,6 +47,13 @@ class Tree:
     # What is wrong with the folders; and the files once more, with their stamps.
     outline: tuple[Diagnostic, ...] = ()
     contents: Mapping[str, Content] = field(default_factory=dict)
+    sources: tuple[str, ...] | None = None
+
+    def part(self, paths: Collection[str]) -> Tree:
+        """Some of the files."""
+        files = tuple(file for file in self.files if file.path in paths)
+        contents = {file.path: self.contents[file.path] for file in files}
+        return replace(self, files=files, contents=contents)
 
 
 class Survey(NamedTuple):
@@ -87,6 +94,7 @@ def read(root: Path, sources: Collection[str] | None = None, only: Collection[st
         tuple(reader.diagnostics),
         outline,
         found,
+        tuple(sources) if sources is not None else None,
     )
 
 

@@ -483,10 +483,10 @@ def large(tmp_path: Path) -> Path:
 )
 def test_two_processes_find_what_one_finds(large: Path, where: str, change: Callable[[str], str]) -> None:
     write(large / where, change((large / where).read_text()))
-    assert answers.by_two(large, (), remembering(large)) == everything(large)
+    assert answers.by_two(driver.read(large), (), remembering(large)) == everything(large)
     assert answers.answer(remembering(large)) == everything(large)
     one = driver.load(large)
-    alone = answers.by_two(large, ("prod",), None)
+    alone = answers.by_two(driver.read(large), ("prod",), None)
     assert alone is not None
     assert alone.diagnostics == driver.validate(one, ("prod",))
 
@@ -507,12 +507,12 @@ def test_what_needs_the_whole_repository_is_left_to_one_process(
     large: Path, where: str, change: Callable[[str], str]
 ) -> None:
     write(large / where, change((large / where).read_text()))
-    assert answers.by_two(large, (), remembering(large)) is None
+    assert answers.by_two(driver.read(large), (), remembering(large)) is None
     assert answers.answer(remembering(large)) is None
 
 
 def test_an_environment_that_does_not_exist_is_left_to_one_process(large: Path) -> None:
-    assert answers.by_two(large, ("stagging",), None) is None
+    assert answers.by_two(driver.read(large), ("stagging",), None) is None
 
 
 def test_a_process_that_fails_came_to_nothing() -> None:
