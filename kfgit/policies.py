@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kfgit.diagnostics import Diagnostic, Severity, ordered
-from kfgit.model import Component, Container, Loop, Pipeline, Project, Python, Switch, Task, UseComponent
+from kfgit.model import Component, Container, Pipeline, Project, Python, UseComponent
 from kfgit.source import Span
 
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
@@ -112,17 +112,11 @@ def _images(project: Project) -> Iterator[_Image]:
 
 
 def _components(pipeline: Pipeline, project: Project) -> Iterator[Component]:
-    pending: list[Task] = [*pipeline.tasks.values(), *([pipeline.on_exit] if pipeline.on_exit else [])]
-    while pending:
-        task = pending.pop()
+    for task in pipeline.all_tasks():
         match task.action:
             case UseComponent(name=name, inline=inline, builtin=False):
                 found = inline or project.components.get(name.text)
                 if found is not None:
                     yield found
-            case Loop(tasks=tasks):
-                pending += tasks.values()
-            case Switch(branches=branches):
-                pending += [inner for branch in branches for inner in branch.tasks.values()]
             case _:
                 pass

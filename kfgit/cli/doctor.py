@@ -6,7 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,11 +23,8 @@ from kfgit.model import (
     EnvValue,
     KeySource,
     Literal_,
-    Loop,
     Pipeline,
     SecretKey,
-    Switch,
-    Task,
     UseComponent,
 )
 from kfgit.render.envelope import envelope
@@ -183,7 +180,7 @@ def _secrets(
         for value in component.env.values():
             _want(wanted, value)
     for pipeline in pipelines:
-        for task in _tasks(pipeline):
+        for task in pipeline.all_tasks():
             inline = task.action.inline if isinstance(task.action, UseComponent) else None
             own = inline.env if inline is not None else {}
             for value in (*own.values(), *(task.settings.env or {}).values()):
@@ -216,18 +213,3 @@ def _want_source(wanted: dict[tuple[str, str], bool], source: KeySource) -> None
     if isinstance(source.name, Literal_):
         for key in [key for _, key in source.variables] or ["…"]:
             _want(wanted, SecretKey(str(source.name.value), key, source.optional))
-
-
-def _tasks(pipeline: Pipeline) -> Iterator[Task]:
-    """Every task of a pipeline, those in loops and branches too."""
-    pending = [*pipeline.tasks.values(), *([pipeline.on_exit] if pipeline.on_exit is not None else [])]
-    while pending:
-        task = pending.pop()
-        yield task
-        match task.action:
-            case Loop(tasks=tasks):
-                pending += tasks.values()
-            case Switch(branches=branches):
-                pending += [inner for branch in branches for inner in branch.tasks.values()]
-            case _:
-                pass

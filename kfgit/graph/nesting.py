@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kfgit.diagnostics import Diagnostic, Related
-from kfgit.model import Loop, Name, Pipeline, Project, Switch, Task, UsePipeline
+from kfgit.model import Name, Pipeline, Project, UsePipeline
 
 MOST_TASKS = 5_000
 MOST_LEVELS = 50
@@ -70,7 +70,7 @@ def _own(pipeline: Pipeline) -> _Size:
     """A pipeline without those that it names; a package holds all that it runs."""
     if pipeline.package is not None:
         return _Size(pipeline.package.size.tasks, pipeline.package.size.levels)
-    return _Size(sum(1 for _ in _tasks(pipeline)), 1)
+    return _Size(sum(1 for _ in pipeline.all_tasks()), 1)
 
 
 def _with(size: _Size | None, part: _Size | None) -> _Size | None:
@@ -141,24 +141,4 @@ def _trail(start: str, came_by: Mapping[str, tuple[str, Name]]) -> list[Name]:
 
 def nested(pipeline: Pipeline) -> Iterator[Name]:
     """The pipelines that a pipeline runs as tasks."""
-    return (task.action.name for task in _tasks(pipeline) if isinstance(task.action, UsePipeline))
-
-
-def _tasks(pipeline: Pipeline) -> Iterator[Task]:
-    """Every task as it is written, also those in groups and the exit task."""
-    yield from _in(pipeline.tasks)
-    if pipeline.on_exit is not None:
-        yield from _in({"onExit": pipeline.on_exit})
-
-
-def _in(tasks: Mapping[str, Task]) -> Iterator[Task]:
-    for task in tasks.values():
-        yield task
-        match task.action:
-            case Loop(tasks=inner):
-                yield from _in(inner)
-            case Switch(branches=branches):
-                for branch in branches:
-                    yield from _in(branch.tasks)
-            case _:
-                pass
+    return (task.action.name for task in pipeline.all_tasks() if isinstance(task.action, UsePipeline))

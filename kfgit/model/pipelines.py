@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -163,6 +163,12 @@ class Pipeline:
     run_policy: RunPolicy = field(default_factory=RunPolicy)
     package: Compiled | None = None
 
+    def all_tasks(self) -> Iterator[Task]:
+        """Every task as it is written, also those in loops and branches, and the exit task."""
+        yield from _below(self.tasks)
+        if self.on_exit is not None:
+            yield from _below({"onExit": self.on_exit})
+
     @property
     def for_exit(self) -> bool:
         """Whether it asks for the final status of others, so that it is an exit task and no run of its own.
@@ -170,3 +176,16 @@ class Pipeline:
         A package is run as it stands: KFP leaves such an input of it out.
         """
         return self.package is None and any(isinstance(p.type, StatusType) for p in self.inputs.values())
+
+
+def _below(tasks: Mapping[str, Task]) -> Iterator[Task]:
+    for task in tasks.values():
+        yield task
+        match task.action:
+            case Loop(tasks=inner):
+                yield from _below(inner)
+            case Switch(branches=branches):
+                for branch in branches:
+                    yield from _below(branch.tasks)
+            case _:
+                pass
