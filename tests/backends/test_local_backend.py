@@ -16,7 +16,7 @@ from kfgit import canonical
 from kfgit.backend import Backend, Locked, MachineFault, NotFound, Refused
 from kfgit.backends.local.backend import LocalBackend
 from kfgit.backends.local.history import Ambiguous
-from kfgit.backends.local.store import objects
+from kfgit.backends.local.store import pipelines, schedules
 from kfgit.events import RunFinished
 from kfgit.ir import Package, Resource
 from kfgit.plan import Adopt, Create, Delete, LiveObject, Replace, Unchanged, Update
@@ -176,7 +176,7 @@ def test_drift_shows_in_the_digest_and_not_in_what_was_applied(tmp_path: Path) -
     backend, desired = samples.backend(tmp_path), schedule()
     id_ = backend.perform(Create(desired))
     with backend.database.write() as db:
-        objects.enable_schedule(db, id_, datetime(2026, 1, 1, tzinfo=UTC), enabled=False)
+        schedules.enable(db, id_, datetime(2026, 1, 1, tzinfo=UTC), enabled=False)
     found = live(backend, "Schedule", "nightly")
     assert (found.spec["enabled"], found.applied) == (False, desired.digest)
     assert found.digest != desired.digest
@@ -195,7 +195,7 @@ def test_an_older_content_comes_back_as_its_old_version(tmp_path: Path) -> None:
     assert second.detail["version"] == TWO.digest[:12]
     assert again == first
     with backend.database.read() as db:
-        assert len(objects.versions(db, first.id)) == 2
+        assert len(pipelines.versions(db, first.id)) == 2
 
 
 def test_a_trigger_key_starts_one_run_whatever_happens(tmp_path: Path) -> None:

@@ -14,7 +14,17 @@ from hypothesis import given, strategies as st
 
 from kfgit.backend import MachineFault
 from kfgit.backends.local.protocol import Outputs
-from kfgit.backends.local.store import Database, artifacts, codec, ledger, objects, runs
+from kfgit.backends.local.store import (
+    Database,
+    artifacts,
+    codec,
+    experiments,
+    ledger,
+    pipelines,
+    runs,
+    schedules,
+    schema,
+)
 from kfgit.events import Artifact, TaskRecord
 from kfgit.ir import Package
 
@@ -281,26 +291,26 @@ def test_what_a_run_left_goes_with_it(database: Database) -> None:
 def test_equal_versions_are_one_and_take_new_labels(database: Database) -> None:
     relabeled = Package("demo", PACKAGE.spec, PACKAGE.platform, {"root/a": "c"})
     with database.write() as db:
-        id_ = objects.ensure_pipeline(db, "demo", AT)
-        first = objects.upload(db, id_, PACKAGE, AT)
-        assert objects.upload(db, id_, relabeled, AT) == first
-        assert objects.package(db, first.id) == relabeled
+        id_ = pipelines.ensure(db, "demo", AT)
+        first = pipelines.upload(db, id_, PACKAGE, AT)
+        assert pipelines.upload(db, id_, relabeled, AT).id == first.id
+        assert pipelines.package(db, first.id) == relabeled
         assert first.name == PACKAGE.digest[:12]
-        other = objects.upload(db, id_, Package("demo", {"root": {"dag": {}}}), AT)
-        assert objects.versions(db, id_) == (other, first)
+        other = pipelines.upload(db, id_, Package("demo", {"root": {"dag": {}}}), AT)
+        assert [each.id for each in pipelines.versions(db, id_)] == [other.id, first.id]
 
 
 def test_a_changed_trigger_owes_nothing_of_the_past(database: Database) -> None:
     later = AT + timedelta(hours=1)
     with database.write() as db:
-        objects.save_schedule(db, "s", "nightly", {"cron": "0 0 * * * *", "inputs": {}}, AT)
-        assert objects.tick_schedule(db, "s", AT)
-        assert not objects.tick_schedule(db, "s", AT)
-        objects.save_schedule(db, "s", "nightly", {"cron": "0 0 * * * *", "inputs": {"x": 1}}, later)
-        (kept,) = objects.schedules(db)
+        schedules.save(db, "s", "nightly", {"cron": "0 0 * * * *", "inputs": {}}, AT)
+        assert schedules.tick(db, "s", AT)
+        assert not schedules.tick(db, "s", AT)
+        schedules.save(db, "s", "nightly", {"cron": "0 0 * * * *", "inputs": {"x": 1}}, later)
+        (kept,) = schedules.every(db)
         assert (kept.since, kept.last_tick, kept.updated_at) == (AT, AT, later)
-        objects.save_schedule(db, "s", "nightly", {"cron": "0 5 * * * *"}, later)
-        (moved,) = objects.schedules(db)
+        schedules.save(db, "s", "nightly", {"cron": "0 5 * * * *"}, later)
+        (moved,) = schedules.every(db)
         assert (moved.since, moved.last_tick, moved.created_at) == (later, None, AT)
 
 
@@ -309,3 +319,43 @@ def test_a_trigger_key_fires_once_for_each_project(database: Database) -> None:
         assert ledger.fire(db, ("p", "n", "k"), "run", AT)
         assert not ledger.fire(db, ("p", "n", "k"), "run", AT)
         assert ledger.fire(db, ("q", "n", "k"), "run", AT)
+
+
+def test_a_store_of_the_first_release_is_brought_up_to_date(tmp_path: Path) -> None:
+    """What was written then is linked by id, as what is written now."""
+    path = tmp_path / "state.db"
+    old = sqlite3.connect(path)
+    for statement in schema.MIGRATIONS[0]:
+        old.execute(statement)
+    old.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    old.execute("PRAGMA user_version = 1")
+    key, document = codec.encode_package(PACKAGE)
+    old.execute("INSERT INTO packages VALUES (?, 'demo', ?)", (key, document))
+    old.execute("INSERT INTO experiments VALUES ('e', 'nightly', NULL, '2026-01-01T00:00:00.000000Z')")
+    old.execute("INSERT INTO pipelines VALUES ('p', 'demo', NULL, NULL, '2026-01-01T00:00:00.000000Z', '{}')")
+    old.execute(
+        "INSERT INTO versions VALUES ('v', 'p', 'abc', 'd', ?, '2026-01-01T00:00:00.000000Z')", (key,)
+    )
+    old.execute(
+        """INSERT INTO runs (id, name, pipeline, version, experiment, environment, package, inputs, options, state,
+            created_at, folder) VALUES ('r', 'r', 'demo', 'abc', 'nightly', 'local', ?, '{}', '{}', 'SUCCEEDED',
+            '2026-01-02T00:00:00.000000Z', 'r')""",
+        (key,),
+    )
+    spec = '{"pipeline": "demo", "version": "abc", "experiment": "nightly", "cron": "0 0 * * * *"}'
+    old.execute(
+        """INSERT INTO schedules VALUES ('s', 'hourly', ?, 1, '2026-01-01T00:00:00.000000Z',
+            '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z', NULL)""",
+        (spec,),
+    )
+    old.commit()
+    old.close()
+    database = Database(path)
+    with database.read() as db:
+        (found,) = schedules.every(db)
+        assert found.links == schedules.Links("e", "p", "v", key)
+        (experiment,) = experiments.every(db)
+        assert experiment.last_run_at == datetime(2026, 1, 2, tzinfo=UTC)
+        row = db.execute("SELECT experiment_id, pipeline_id, version_id, storage_state FROM runs").fetchone()
+        assert tuple(row) == ("e", "p", "v", "AVAILABLE")
+    database.close()

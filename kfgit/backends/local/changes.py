@@ -16,11 +16,16 @@ from uuid import uuid4
 from kfgit import canonical
 from kfgit.backend import Refused
 from kfgit.backends.local import starting
-from kfgit.backends.local.store import Database, ledger, objects, runs
+from kfgit.backends.local.store import Database, experiments, ledger, objects, pipelines, runs, schedules
 from kfgit.ir import Resource
 from kfgit.plan import Adopt, Change, Create, Delete, Live, LiveObject, Replace, Unchanged, Update
 
-_TABLES = {"Experiment": "experiments", "Pipeline": "pipelines", "Schedule": "schedules", "Run": "runs"}
+_TABLES: Mapping[str, objects.Table] = {
+    "Experiment": "experiments",
+    "Pipeline": "pipelines",
+    "Schedule": "schedules",
+    "Run": "runs",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +72,14 @@ def perform(scope: Scope, change: Change, at: datetime) -> str:
 
 
 def _experiments(db: sqlite3.Connection) -> Iterator[LiveObject]:
-    for found in objects.experiments(db):
+    for found in experiments.every(db):
         yield _live("Experiment", found.name, found.id, {"description": found.description})
 
 
 def _pipelines(db: sqlite3.Connection) -> Iterator[LiveObject]:
-    for found in objects.pipelines(db):
-        versions = objects.versions(db, found.id)
-        wanted = found.tags.get(objects.DIGEST_TAG)
+    for found in pipelines.every(db):
+        versions = pipelines.versions(db, found.id)
+        wanted = found.tags.get(pipelines.DIGEST_TAG)
         # The tag, not the newest upload, says what kfgit applied last: an older content may have come back.
         version = next(
             (each for each in versions if each.digest == wanted), versions[0] if versions else None
@@ -87,15 +92,15 @@ def _pipelines(db: sqlite3.Connection) -> Iterator[LiveObject]:
         yield replace(_live("Pipeline", found.name, found.id, spec), detail=_content(db, version))
 
 
-def _content(db: sqlite3.Connection, version: objects.Version | None) -> dict[str, Any]:
-    package = objects.package(db, version.id) if version else None
+def _content(db: sqlite3.Connection, version: pipelines.Version | None) -> dict[str, Any]:
+    package = pipelines.package(db, version.id) if version else None
     if version is None or package is None:
         return {}
     return {"version": version.name, "versionId": version.id, "package": package.spec}
 
 
 def _schedules(db: sqlite3.Connection) -> Iterator[LiveObject]:
-    for found in objects.schedules(db):
+    for found in schedules.every(db):
         spec = {**found.spec, "enabled": found.enabled}
         yield replace(
             _live("Schedule", found.name, found.id, spec),
@@ -169,29 +174,29 @@ def _write(
 ) -> str:
     match desired.kind:
         case "Experiment":
-            id_ = current or objects.ensure_experiment(db, desired.name, at)
-            objects.describe_experiment(db, id_, desired.spec.get("description"))
+            id_ = current or experiments.ensure(db, desired.name, at)
+            experiments.describe(db, id_, desired.spec.get("description"))
             return id_
         case "Pipeline":
             return _write_pipeline(db, desired, current, at)
         case _:
             id_ = current or str(uuid4())
             if renewed:
-                id_ = objects.renew_schedule(db, id_)
-            objects.save_schedule(db, id_, desired.name, desired.spec, at)
+                id_ = schedules.renew(db, id_)
+            schedules.save(db, id_, desired.name, desired.spec, at, schedules.link(db, desired.spec, at))
             return id_
 
 
 def _write_pipeline(db: sqlite3.Connection, desired: Resource, current: str | None, at: datetime) -> str:
     if desired.package is None:
         raise Refused(f"pipeline `{desired.name}` has no package")
-    id_ = current or objects.ensure_pipeline(db, desired.name, at)
-    version = objects.upload(db, id_, desired.package, at)
-    found = objects.pipeline(db, id_)
-    tags = {**(found.tags if found else {}), objects.DIGEST_TAG: version.digest}
+    id_ = current or pipelines.ensure(db, desired.name, at)
+    version = pipelines.upload(db, id_, desired.package, at)
+    found = pipelines.get(db, id_)
+    tags = {**(found.tags if found else {}), pipelines.DIGEST_TAG: version.digest}
     spec = desired.spec
-    objects.describe_pipeline(
-        db, objects.Pipeline(id_, desired.name, spec.get("displayName"), spec.get("description"), at, tags)
+    pipelines.describe(
+        db, pipelines.Pipeline(id_, desired.name, spec.get("displayName"), spec.get("description"), at, tags)
     )
     return id_
 

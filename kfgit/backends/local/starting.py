@@ -13,7 +13,7 @@ from kfgit import canonical
 from kfgit.backend import Refused, RunRequest
 from kfgit.backends.local import engine
 from kfgit.backends.local.folders import local_path, run_folder
-from kfgit.backends.local.store import objects, runs
+from kfgit.backends.local.store import experiments, objects, pipelines, runs
 from kfgit.events import Artifact
 from kfgit.ir import Resource
 
@@ -51,7 +51,10 @@ def record(
     folder = run_folder(at, request.pipeline, request.id)
     if runs.folder_taken(db, folder):
         folder = run_folder(at, request.pipeline, request.id, whole_id=True)
-    objects.ensure_experiment(db, request.experiment, at)
+    pipeline_id = objects.named(db, "pipelines", request.pipeline)
+    version = (
+        pipelines.named_version(db, pipeline_id, request.version) if pipeline_id and request.version else None
+    )
     return runs.add(
         db,
         runs.NewRun(
@@ -67,6 +70,9 @@ def record(
             experiment=request.experiment,
             version=request.version,
             scheduled_at=request.scheduled_at,
+            experiment_id=experiments.ensure(db, request.experiment, at),
+            pipeline_id=pipeline_id if version else None,
+            version_id=version.id if version else None,
         ),
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from kfgit.backends.local.store import codec
+from kfgit.backends.local.store import codec, packages
 from kfgit.events import FINAL, RunRecord, State, TaskRecord
 from kfgit.ir import Package
 
@@ -18,6 +18,9 @@ _COLUMNS = (
     "id, name, pipeline, version, experiment, environment, inputs, state, created_at, started_at, finished_at, "
     "scheduled_at, outputs, error, notes"
 )
+
+# Binds the state that the run comes to, and the time.
+_HISTORY = "history = json_insert(history, '$[#]', json_array(?, ?))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,12 @@ class NewRun:
     version: str | None = None
     scheduled_at: datetime | None = None
     schedule: str | None = None
+    experiment_id: str | None = None
+    pipeline_id: str | None = None
+    version_id: str | None = None
+    description: str | None = None
+    service_account: str | None = None
+    pipeline_root: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +85,16 @@ class Page:
     next: str | None
 
 
-def save_package(db: sqlite3.Connection, package: Package) -> str:
-    """Keeps a package once and returns its key."""
-    digest, document = codec.encode_package(package)
-    db.execute(
-        "INSERT OR IGNORE INTO packages (digest, name, document) VALUES (?, ?, ?)",
-        (digest, package.name, document),
-    )
-    return digest
-
-
 def add(db: sqlite3.Connection, run: NewRun) -> bool:
     """Records a run as PENDING; False when its id is known already, and then nothing changes."""
     if db.execute("SELECT 1 FROM runs WHERE id = ?", (run.id,)).fetchone():
         return False
+    created = codec.stamp(run.created_at)
     db.execute(
         """INSERT INTO runs (id, name, pipeline, version, experiment, environment, schedule, package, inputs, options,
-            state, created_at, scheduled_at, folder) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'PENDING', ?, ?, ?)""",
+            state, created_at, scheduled_at, folder, experiment_id, pipeline_id, version_id, description,
+            service_account, pipeline_root, history)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             run.id,
             codec.text(run.name),
@@ -101,14 +103,22 @@ def add(db: sqlite3.Connection, run: NewRun) -> bool:
             codec.text(run.experiment),
             run.environment,
             run.schedule,
-            save_package(db, run.package),
+            packages.save(db, run.package),
             codec.encode(run.inputs),
             json.dumps(dict(run.options)),
-            codec.stamp(run.created_at),
+            created,
             codec.stamp_or_none(run.scheduled_at),
             run.folder,
+            run.experiment_id,
+            run.pipeline_id,
+            run.version_id,
+            codec.text(run.description),
+            codec.text(run.service_account),
+            codec.text(run.pipeline_root),
+            json.dumps([["PENDING", created]]),
         ),
     )
+    db.execute("UPDATE experiments SET last_run_at = ? WHERE id = ?", (created, run.experiment_id))
     return True
 
 
@@ -132,8 +142,9 @@ def folder(db: sqlite3.Connection, run_id: str) -> str | None:
 def claim(db: sqlite3.Connection, run_id: str, owner: str, at: datetime) -> bool:
     """Makes a PENDING run RUNNING; False when it is not PENDING any more."""
     changed = db.execute(
-        "UPDATE runs SET state = 'RUNNING', owner = ?, started_at = ? WHERE id = ? AND state = 'PENDING'",
-        (owner, codec.stamp(at), run_id),
+        f"""UPDATE runs SET state = 'RUNNING', owner = ?, started_at = ?, {_HISTORY}
+            WHERE id = ? AND state = 'PENDING'""",
+        (owner, codec.stamp(at), "RUNNING", codec.stamp(at), run_id),
     )
     return changed.rowcount == 1
 
@@ -141,8 +152,8 @@ def claim(db: sqlite3.Connection, run_id: str, owner: str, at: datetime) -> bool
 def request_cancel(db: sqlite3.Connection, run_id: str, at: datetime) -> None:
     """Ends a run that nobody began, asks the one that is executed to stop, leaves a finished one alone."""
     db.execute(
-        "UPDATE runs SET state = 'CANCELED', finished_at = ? WHERE id = ? AND state = 'PENDING'",
-        (codec.stamp(at), run_id),
+        f"UPDATE runs SET state = 'CANCELED', finished_at = ?, {_HISTORY} WHERE id = ? AND state = 'PENDING'",
+        (codec.stamp(at), "CANCELED", codec.stamp(at), run_id),
     )
     db.execute("UPDATE runs SET state = 'CANCELING' WHERE id = ? AND state = 'RUNNING'", (run_id,))
 
@@ -150,7 +161,7 @@ def request_cancel(db: sqlite3.Connection, run_id: str, at: datetime) -> None:
 def finish(db: sqlite3.Connection, run: RunRecord) -> None:
     """Writes the end of a run; one that is over already stays as it is."""
     db.execute(
-        f"""UPDATE runs SET state = ?, finished_at = ?, outputs = ?, error = ?, notes = ?
+        f"""UPDATE runs SET state = ?, finished_at = ?, outputs = ?, error = ?, notes = ?, {_HISTORY}
             WHERE id = ? AND state NOT IN ({_marks(FINAL)})""",
         (
             run.state,
@@ -158,6 +169,8 @@ def finish(db: sqlite3.Connection, run: RunRecord) -> None:
             codec.encode(run.outputs),
             codec.text(run.error),
             json.dumps(run.notes),
+            run.state,
+            codec.stamp_or_none(run.finished_at),
             run.id,
             *sorted(FINAL),
         ),
@@ -179,7 +192,8 @@ def abandon(db: sqlite3.Connection, run_id: str, error: str, at: datetime) -> No
         "UPDATE tasks SET state = 'SKIPPED', seq = ? WHERE run = ? AND state = 'PENDING'", (seq, run_id)
     )
     db.execute(
-        "UPDATE runs SET state = ?, error = ?, finished_at = ? WHERE id = ?", (end, error, now, run_id)
+        f"UPDATE runs SET state = ?, error = ?, finished_at = ?, {_HISTORY} WHERE id = ?",
+        (end, error, now, end, now, run_id),
     )
 
 
@@ -278,15 +292,7 @@ def page(db: sqlite3.Connection, limit: int, before: str | None = None, only: Fi
 def remove(db: sqlite3.Connection, run_id: str) -> None:
     """Forgets a run with its tasks, artifacts and cache entries, and its package where nothing else needs it."""
     db.execute("DELETE FROM runs WHERE id = ?", (run_id,))
-    drop_unused_packages(db)
-
-
-def drop_unused_packages(db: sqlite3.Connection) -> None:
-    """Forgets packages that no run and no version refers to."""
-    db.execute(
-        """DELETE FROM packages WHERE NOT EXISTS (SELECT 1 FROM runs WHERE package = digest)
-            AND NOT EXISTS (SELECT 1 FROM versions WHERE package = packages.digest)"""
-    )
+    packages.sweep(db)
 
 
 def _marks(values: Sequence[str] | frozenset[str]) -> str:

@@ -146,4 +146,62 @@ _FIRST = (
         result TEXT NOT NULL)""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+# What KFP's API tells of objects, and what a scheduler must remember.
+_SECOND = (
+    "ALTER TABLE experiments ADD COLUMN storage_state TEXT NOT NULL DEFAULT 'AVAILABLE'",
+    "ALTER TABLE experiments ADD COLUMN last_run_at TEXT",
+    "CREATE INDEX experiments_by_time ON experiments (created_at, id)",
+    # KFP's database takes names that differ in case alone for one.
+    "CREATE INDEX experiments_by_name ON experiments (name COLLATE NOCASE, id)",
+    "CREATE INDEX pipelines_by_time ON pipelines (created_at, id)",
+    "CREATE INDEX pipelines_by_name ON pipelines (name COLLATE NOCASE, id)",
+    "ALTER TABLE versions ADD COLUMN display_name TEXT",
+    "ALTER TABLE versions ADD COLUMN description TEXT",
+    "ALTER TABLE versions ADD COLUMN tags TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE versions ADD COLUMN url TEXT",
+    "ALTER TABLE versions ADD COLUMN code_source_url TEXT",
+    "ALTER TABLE runs ADD COLUMN description TEXT",
+    "ALTER TABLE runs ADD COLUMN experiment_id TEXT",
+    "ALTER TABLE runs ADD COLUMN pipeline_id TEXT",
+    "ALTER TABLE runs ADD COLUMN version_id TEXT",
+    "ALTER TABLE runs ADD COLUMN storage_state TEXT NOT NULL DEFAULT 'AVAILABLE'",
+    "ALTER TABLE runs ADD COLUMN service_account TEXT",
+    "ALTER TABLE runs ADD COLUMN pipeline_root TEXT",
+    # Each state the run came to, with the time: [["PENDING", "2026-…Z"], …].
+    "ALTER TABLE runs ADD COLUMN history TEXT NOT NULL DEFAULT '[]'",
+    "ALTER TABLE runs ADD COLUMN retries INTEGER NOT NULL DEFAULT 0",
+    "UPDATE runs SET experiment_id = (SELECT id FROM experiments WHERE name = experiment)",
+    "UPDATE runs SET pipeline_id = (SELECT id FROM pipelines WHERE name = pipeline)",
+    "UPDATE runs SET version_id = (SELECT id FROM versions WHERE versions.pipeline = pipeline_id AND name = version)",
+    """UPDATE experiments SET last_run_at =
+        (SELECT max(created_at) FROM runs WHERE experiment_id = experiments.id)""",
+    "CREATE INDEX runs_by_experiment_id ON runs (experiment_id, created_at, id)",
+    "ALTER TABLE schedules ADD COLUMN description TEXT",
+    "ALTER TABLE schedules ADD COLUMN experiment_id TEXT",
+    "ALTER TABLE schedules ADD COLUMN pipeline_id TEXT",
+    "ALTER TABLE schedules ADD COLUMN version_id TEXT",
+    "ALTER TABLE schedules ADD COLUMN package TEXT REFERENCES packages (digest)",
+    "ALTER TABLE schedules ADD COLUMN service_account TEXT",
+    "ALTER TABLE schedules ADD COLUMN pipeline_root TEXT",
+    "ALTER TABLE schedules ADD COLUMN written TEXT",
+    "ALTER TABLE schedules ADD COLUMN next_at TEXT",
+    """UPDATE schedules SET
+        experiment_id = (SELECT id FROM experiments WHERE name = spec ->> 'experiment'),
+        pipeline_id = (SELECT id FROM pipelines WHERE name = spec ->> 'pipeline')""",
+    """UPDATE schedules SET version_id = (SELECT id FROM versions
+        WHERE versions.pipeline = pipeline_id AND versions.name = spec ->> 'version')""",
+    "UPDATE schedules SET package = (SELECT versions.package FROM versions WHERE versions.id = version_id)",
+    "CREATE INDEX schedules_by_time ON schedules (created_at, id)",
+    "CREATE INDEX schedules_by_package ON schedules (package)",
+    "CREATE INDEX schedules_by_wake ON schedules (next_at) WHERE enabled",
+    """CREATE TABLE ticks (
+        schedule TEXT NOT NULL REFERENCES schedules (id) ON DELETE CASCADE ON UPDATE CASCADE,
+        at TEXT NOT NULL,
+        state TEXT NOT NULL,
+        reason TEXT,
+        run TEXT,
+        decided_at TEXT NOT NULL,
+        PRIMARY KEY (schedule, at))""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)

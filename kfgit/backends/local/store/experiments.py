@@ -1,0 +1,60 @@
+"""Experiments: named groups of runs. Every function works inside its caller's transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from kfgit.backends.local.store import codec
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A named group of runs; `storage_state` is AVAILABLE or ARCHIVED."""
+
+    id: str
+    name: str
+    description: str | None
+    created_at: datetime
+    storage_state: str = "AVAILABLE"
+    last_run_at: datetime | None = None
+
+
+def ensure(db: sqlite3.Connection, name: str, at: datetime) -> str:
+    """The id of the experiment, which is made where there is none."""
+    db.execute(
+        "INSERT OR IGNORE INTO experiments (id, name, created_at) VALUES (?, ?, ?)",
+        (str(uuid4()), codec.text(name), codec.stamp(at)),
+    )
+    row = db.execute("SELECT id FROM experiments WHERE name = ?", (codec.text(name),)).fetchone()
+    return str(row["id"])
+
+
+def describe(db: sqlite3.Connection, id_: str, description: str | None) -> None:
+    """Writes the description."""
+    db.execute("UPDATE experiments SET description = ? WHERE id = ?", (codec.text(description), id_))
+
+
+def every(db: sqlite3.Connection) -> tuple[Experiment, ...]:
+    """All experiments by name."""
+    return tuple(experiment(row) for row in db.execute("SELECT * FROM experiments ORDER BY name"))
+
+
+def get(db: sqlite3.Connection, id_: str) -> Experiment | None:
+    """One experiment."""
+    row = db.execute("SELECT * FROM experiments WHERE id = ?", (id_,)).fetchone()
+    return experiment(row) if row else None
+
+
+def experiment(row: sqlite3.Row) -> Experiment:
+    """The experiment of a row of the table."""
+    return Experiment(
+        id=row["id"],
+        name=row["name"],
+        description=row["description"],
+        created_at=datetime.fromisoformat(row["created_at"]),
+        storage_state=row["storage_state"],
+        last_run_at=codec.moment(row["last_run_at"]),
+    )

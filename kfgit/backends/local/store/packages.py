@@ -1,0 +1,33 @@
+"""Packages by content: a thousand runs of one pipeline hold its IR once. Inside its caller's transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from kfgit.backends.local.store import codec
+from kfgit.ir import Package
+
+
+def save(db: sqlite3.Connection, package: Package) -> str:
+    """Keeps a package once and returns its key."""
+    digest, document = codec.encode_package(package)
+    db.execute(
+        "INSERT OR IGNORE INTO packages (digest, name, document) VALUES (?, ?, ?)",
+        (digest, package.name, document),
+    )
+    return digest
+
+
+def get(db: sqlite3.Connection, key: str) -> Package | None:
+    """The package that `save` named so."""
+    row = db.execute("SELECT document FROM packages WHERE digest = ?", (key,)).fetchone()
+    return codec.decode_package(row["document"]) if row else None
+
+
+def sweep(db: sqlite3.Connection) -> None:
+    """Forgets packages that no run, no version and no schedule refers to."""
+    db.execute(
+        """DELETE FROM packages WHERE NOT EXISTS (SELECT 1 FROM runs WHERE package = digest)
+            AND NOT EXISTS (SELECT 1 FROM versions WHERE package = packages.digest)
+            AND NOT EXISTS (SELECT 1 FROM schedules WHERE package = packages.digest)"""
+    )

@@ -1,0 +1,182 @@
+"""Pipelines and their versions. Every function works inside its caller's transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import uuid4
+
+from kfgit.backends.local.store import codec, packages
+from kfgit.ir import Package
+
+# Which version kfgit wants to be used, whatever others upload later.
+DIGEST_TAG = "kfgit-digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A named pipeline; its content is in its versions."""
+
+    id: str
+    name: str
+    display_name: str | None
+    description: str | None
+    created_at: datetime
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One content of a pipeline; `digest` is `Package.digest`, `package` the key of the stored document."""
+
+    id: str
+    pipeline_id: str
+    name: str
+    digest: str
+    package: str
+    created_at: datetime
+    display_name: str | None = None
+    description: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    url: str | None = None
+    code_source_url: str | None = None
+
+
+def ensure(db: sqlite3.Connection, name: str, at: datetime) -> str:
+    """The id of the pipeline, which is made where there is none."""
+    db.execute(
+        "INSERT OR IGNORE INTO pipelines (id, name, created_at) VALUES (?, ?, ?)",
+        (str(uuid4()), name, codec.stamp(at)),
+    )
+    return str(db.execute("SELECT id FROM pipelines WHERE name = ?", (name,)).fetchone()["id"])
+
+
+def describe(db: sqlite3.Connection, pipeline: Pipeline) -> None:
+    """Writes display name, description and tags."""
+    db.execute(
+        "UPDATE pipelines SET display_name = ?, description = ?, tags = ? WHERE id = ?",
+        (
+            codec.text(pipeline.display_name),
+            codec.text(pipeline.description),
+            json.dumps(dict(pipeline.tags)),
+            pipeline.id,
+        ),
+    )
+
+
+def every(db: sqlite3.Connection) -> tuple[Pipeline, ...]:
+    """All pipelines by name."""
+    return tuple(pipeline(row) for row in db.execute("SELECT * FROM pipelines ORDER BY name"))
+
+
+def get(db: sqlite3.Connection, id_: str) -> Pipeline | None:
+    """One pipeline."""
+    row = db.execute("SELECT * FROM pipelines WHERE id = ?", (id_,)).fetchone()
+    return pipeline(row) if row else None
+
+
+def upload(db: sqlite3.Connection, pipeline_id: str, package: Package, at: datetime) -> Version:
+    """The version with this content, named by the begin of its digest; an equal one is used again.
+
+    Equal versions may differ in what runs are told by (`Package.labels`): the newest labels are kept.
+    """
+    digest, content = package.digest, packages.save(db, package)
+    row = db.execute(
+        "SELECT * FROM versions WHERE pipeline = ? AND digest = ?", (pipeline_id, digest)
+    ).fetchone()
+    if row is None:
+        row = _new_version(db, (pipeline_id, digest, content), at)
+    elif row["package"] != content:
+        db.execute("UPDATE versions SET package = ? WHERE id = ?", (content, row["id"]))
+        packages.sweep(db)
+    return replace(version(row), package=content)
+
+
+def versions(db: sqlite3.Connection, pipeline_id: str) -> tuple[Version, ...]:
+    """The versions of a pipeline, newest first."""
+    rows = db.execute(
+        "SELECT * FROM versions WHERE pipeline = ? ORDER BY created_at DESC, rowid DESC", (pipeline_id,)
+    )
+    return tuple(version(row) for row in rows)
+
+
+def latest(db: sqlite3.Connection, pipeline_id: str) -> Version | None:
+    """The newest version of a pipeline."""
+    row = db.execute(
+        "SELECT * FROM versions WHERE pipeline = ? ORDER BY created_at DESC, rowid DESC LIMIT 1",
+        (pipeline_id,),
+    ).fetchone()
+    return version(row) if row else None
+
+
+def get_version(db: sqlite3.Connection, version_id: str) -> Version | None:
+    """One version."""
+    row = db.execute("SELECT * FROM versions WHERE id = ?", (version_id,)).fetchone()
+    return version(row) if row else None
+
+
+def named_version(db: sqlite3.Connection, pipeline_id: str, name: str) -> Version | None:
+    """The version of that name."""
+    row = db.execute(
+        "SELECT * FROM versions WHERE pipeline = ? AND name = ?", (pipeline_id, codec.text(name))
+    ).fetchone()
+    return version(row) if row else None
+
+
+def package(db: sqlite3.Connection, version_id: str) -> Package | None:
+    """The content of a version."""
+    row = db.execute("SELECT package FROM versions WHERE id = ?", (version_id,)).fetchone()
+    return packages.get(db, row["package"]) if row else None
+
+
+def remove(db: sqlite3.Connection, id_: str) -> None:
+    """Deletes a pipeline with its versions; its runs and schedules stay."""
+    db.execute("DELETE FROM pipelines WHERE id = ?", (id_,))
+    packages.sweep(db)
+
+
+def pipeline(row: sqlite3.Row) -> Pipeline:
+    """The pipeline of a row of the table."""
+    return Pipeline(
+        id=row["id"],
+        name=row["name"],
+        display_name=row["display_name"],
+        description=row["description"],
+        created_at=datetime.fromisoformat(row["created_at"]),
+        tags=json.loads(row["tags"]),
+    )
+
+
+def version(row: sqlite3.Row) -> Version:
+    """The version of a row of the table."""
+    return Version(
+        id=row["id"],
+        pipeline_id=row["pipeline"],
+        name=row["name"],
+        digest=row["digest"],
+        package=row["package"],
+        created_at=datetime.fromisoformat(row["created_at"]),
+        display_name=row["display_name"],
+        description=row["description"],
+        tags=json.loads(row["tags"]),
+        url=row["url"],
+        code_source_url=row["code_source_url"],
+    )
+
+
+def _new_version(db: sqlite3.Connection, content: tuple[str, str, str], at: datetime) -> sqlite3.Row:
+    pipeline_id, digest, _ = content
+    taken = {
+        row["name"] for row in db.execute("SELECT name FROM versions WHERE pipeline = ?", (pipeline_id,))
+    }
+    name = next(digest[:length] for length in (12, 24, 64) if digest[:length] not in taken)
+    id_ = str(uuid4())
+    db.execute(
+        "INSERT INTO versions (pipeline, digest, package, id, name, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+        (*content, id_, name, codec.stamp(at)),
+    )
+    row: sqlite3.Row = db.execute("SELECT * FROM versions WHERE id = ?", (id_,)).fetchone()
+    return row

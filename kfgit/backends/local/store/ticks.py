@@ -1,0 +1,58 @@
+"""What became of each tick of a schedule. Every function works inside its caller's transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from kfgit.backends.local.store import codec
+
+KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TickRecord:
+    """A tick and what became of it: the run it started, or why there is none."""
+
+    at: datetime
+    state: Literal["fired", "skipped"]
+    decided_at: datetime
+    run: str | None = None
+    reason: str | None = None
+
+
+def add(db: sqlite3.Connection, schedule_id: str, record: TickRecord) -> None:
+    """Writes what became of a tick; only the newest `KEPT` of a schedule remain."""
+    db.execute(
+        "INSERT OR REPLACE INTO ticks (schedule, at, state, reason, run, decided_at) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            schedule_id,
+            codec.stamp(record.at),
+            record.state,
+            codec.text(record.reason),
+            record.run,
+            codec.stamp(record.decided_at),
+        ),
+    )
+    db.execute(
+        """DELETE FROM ticks WHERE schedule = ? AND at <= (
+            SELECT at FROM ticks WHERE schedule = ? ORDER BY at DESC LIMIT 1 OFFSET ?)""",
+        (schedule_id, schedule_id, KEPT),
+    )
+
+
+def newest(db: sqlite3.Connection, schedule_id: str, limit: int = KEPT) -> tuple[TickRecord, ...]:
+    """The ticks of a schedule, newest first."""
+    rows = db.execute("SELECT * FROM ticks WHERE schedule = ? ORDER BY at DESC LIMIT ?", (schedule_id, limit))
+    return tuple(
+        TickRecord(
+            at=datetime.fromisoformat(row["at"]),
+            state=row["state"],
+            decided_at=datetime.fromisoformat(row["decided_at"]),
+            run=row["run"],
+            reason=row["reason"],
+        )
+        for row in rows
+    )
