@@ -1,6 +1,7 @@
 # make demo   runs the example project of this repository on this machine, for real
 # make test   everything that CI runs: lint, types, layers, tests with coverage
 # make fuzz   tries 20,000 repositories that were changed by chance (COUNT and SEED say how many, and which)
+# make fuzz-server   asks the local server 5,000 requests that were changed by chance (COUNT and SEED as above)
 # make bench  measures kfgit beside its peers and floors (see benchmarks/)
 #
 # Both need only make, git and Python >= 3.11 with venv and pip. What else they use they install into $(VENV), once, by
@@ -17,7 +18,7 @@ TEST_READY := $(VENV)/.kfgit-test-$(SUM)
 SECRET := .kfgit/secrets/deploy-target.env
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz bench format clean
+.PHONY: help demo test fuzz fuzz-server bench format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -46,9 +47,11 @@ test: $(TEST_READY)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-COUNT ?= 20000
 fuzz: $(TEST_READY)
-	$(BIN)/python -m tests.hostile --count $(COUNT) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.hostile $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
+
+fuzz-server: $(TEST_READY)
+	$(BIN)/python -m tests.hostile.server $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
 bench: $(TEST_READY)
 	$(BIN)/python -m benchmarks

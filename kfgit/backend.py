@@ -67,6 +67,9 @@ class Runs(Protocol):
     def cancel(self, run_id: str) -> RunRecord:
         """Asks a run to stop; a finished one stays as it is."""
 
+    def retry(self, run_id: str) -> RunRecord:
+        """Lets a run that ended badly go on where it failed; raises `Refused` for any other."""
+
     def delete(self, run_id: str) -> None:
         """Removes a run that is not running, with its files; raises `Refused` for a running one."""
 

@@ -6,7 +6,7 @@ Pure: the same two sides give the same plan, in the same order, with the same di
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -128,7 +128,8 @@ class Rules:
 class Plan:
     """Every object and what happens to it, in the order in which it happens.
 
-    `owned` counts what is kfgit's before, `wanted` what the documents ask for.
+    `owned` counts what is kfgit's before, `wanted` what the documents ask for. `foreign` is what others have made under
+    names that no document has: it is told, and left alone.
     """
 
     environment: str
@@ -138,6 +139,7 @@ class Plan:
     requests: int = 0
     owned: int = 0
     wanted: int = 0
+    foreign: tuple[LiveObject, ...] = ()
 
     @property
     def pending(self) -> tuple[Change, ...]:
@@ -219,7 +221,14 @@ def plan(
     changes += _prunes(gone, rules)
     changes.sort(key=_place)
     owned = sum(thing.owned for thing in live.objects)
-    return Plan(environment, target, tuple(changes), commit, live.requests, owned, len(wanted))
+    foreign = tuple(thing for thing in live.objects if _is_foreign(thing, wanted))
+    return Plan(environment, target, tuple(changes), commit, live.requests, owned, len(wanted), foreign)
+
+
+def _is_foreign(thing: LiveObject, wanted: Container[tuple[str, str]]) -> bool:
+    key = (thing.kind, thing.name)
+    # KFP makes the default experiment by itself, for whoever runs something.
+    return not thing.owned and key not in wanted and key != ("Experiment", "Default")
 
 
 def excess(plan: Plan) -> str | None:

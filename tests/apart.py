@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,6 +48,27 @@ def folder(name: str, *requirements: object) -> Iterator[Path]:
     with (found / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield found
+
+
+def python(name: str, requirements: Sequence[str], probe: str) -> Path:
+    """The interpreter of an environment with some packages, which can do what `probe` says. Raises Unavailable."""
+    with folder(name, tuple(requirements)) as made:
+        if not (made / "complete").exists():
+            _install(made / "env", requirements, probe)
+            (made / "complete").touch()
+    return made / "env" / "bin" / "python"
+
+
+def _install(environment: Path, requirements: Sequence[str], probe: str) -> None:
+    shutil.rmtree(environment, ignore_errors=True)
+    quick = uv()
+    run(sys.executable, "-m", "venv", *(["--without-pip"] if quick else []), str(environment))
+    interpreter = str(environment / "bin" / "python")
+    if quick:
+        run(quick, "pip", "install", "--quiet", "--python", interpreter, *requirements)
+    else:
+        run(interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements)
+    run(interpreter, "-c", probe)
 
 
 def uv() -> str | None:

@@ -28,6 +28,7 @@ COMMANDS = {
     "artifacts": ("artifacts", "List, show and fetch what runs produced."),
     "schedules": ("schedules", "List schedules and their next fire times."),
     "experiments": ("experiments", "List experiments."),
+    "up": ("up", "Serve an environment: schedules, runs, KFP's API."),
     "destroy": ("destroy", "Remove what kfgit owns in an environment."),
     "schema": ("schema", "Print the JSON Schema of the language."),
     "explain": ("explain", "Explain a diagnostic's code or a field."),

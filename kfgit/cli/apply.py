@@ -48,7 +48,7 @@ _MAKE_ONE = "make one with `kfgit plan --out"
 def command(session: Session, /, env: str | None, plan_file: Path | None, output: str, **flags: Any) -> int:
     """Make the target equal to the repository.
 
-    A local target runs what it starts to the end, since nobody else would.
+    A local target runs what it starts to the end, since nobody else would, unless `kfgit up` serves it.
 
     \b
     Examples:
@@ -76,7 +76,7 @@ def command(session: Session, /, env: str | None, plan_file: Path | None, output
                 tell(session, plan, notes_of(desired), output)
             guard(plan, flags["confirm"])
             results = perform(session, plan, backend)
-        followed = _follow(session, checkout, backend, results, others=flags["wait"])
+        followed = _follow(session, checkout, backend, results, wait=flags["wait"])
     if output == "json":
         session.json(as_json.apply(plan, results, [each.run for each in followed]))
     return _code(results, followed)
@@ -143,20 +143,25 @@ def _follow(
     backend: LocalBackend,
     results: Sequence[ChangeFinished],
     *,
-    others: bool,
+    wait: bool,
 ) -> list[Followed]:
-    """Executes the runs that nobody has begun, also those of an apply that was cut off; waits for others if asked."""
+    """Executes the runs that nobody has begun, also those of an apply that was cut off; waits for others if asked.
+
+    Where a server executes runs, all are others'.
+    """
     prefix = checkout.project.project.environment.prefix
     documents = {prefix + name: run for name, run in checkout.project.project.runs.items()}
     made = {r.id for r in results if r.kind == "Run" and r.state == "done"}
-    followed = []
+    followed, served = [], backend.served()
     for live in backend.observe().objects:
         state = live.detail.get("state")
         if live.kind != "Run" or state is None:
             continue
         if state in FINAL and live.id in made:
             session.say(f"  run/{clean(live.name)} ran before for the same state of things: {state}")
-        elif state == "PENDING" or (state not in FINAL and others):
+        elif state == "PENDING" and served and not wait:
+            session.say(f"  run/{clean(live.name)} is left to the server: kfgit runs watch {live.id[:8]}")
+        elif state == "PENDING" or (state not in FINAL and wait):
             limit = documents[live.name].wait_timeout if live.name in documents else None
             followed.append(follow(session, backend, live.id, limit))
     return followed

@@ -16,6 +16,7 @@ from kfgit import __version__, driver, project
 from kfgit.backend import MachineFault
 from kfgit.cli import exits, options
 from kfgit.cli.session import Session, cache_folder
+from kfgit.cli.status import served
 from kfgit.diagnostics import has_errors
 from kfgit.driver import Repository
 from kfgit.model import (
@@ -165,10 +166,16 @@ def _state(session: Session, repository: Repository, name: str) -> list[_Finding
         return [_Finding("store", "ok", "nothing was applied here yet")]
     try:
         with session.local(repository, name) as backend:
-            count = len(backend.runs.page(1000).items)
+            count, server = len(backend.runs.page(1000).items), backend.holder()
     except MachineFault as fault:
         return [_Finding("store", "problem", str(fault))]
-    return [_Finding("store", "ok", f"{repository.root / '.kfgit' / name}, {count} runs")]
+    store = _Finding("store", "ok", f"{repository.root / '.kfgit' / name}, {count} runs")
+    if server is None:
+        return [
+            store,
+            _Finding("server", "ok", f"none; `kfgit up -e {name}` fires schedules and answers KFP's API"),
+        ]
+    return [store, _Finding("server", "ok", served(server))]
 
 
 def _secrets(

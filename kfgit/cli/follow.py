@@ -6,16 +6,20 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kfgit.backend import Backend
+from kfgit.backend import Backend, Refused
 from kfgit.cli import exits
 from kfgit.cli.session import Session
 from kfgit.events import Event, Preparing, RunFinished, RunRecord, RunStarted, TaskChanged
 from kfgit.render import runs as show
 from kfgit.render.style import clean, duration, one_line
 
-_CLEAR = "\r\x1b[K"
+if TYPE_CHECKING:
+    from kfgit.backends.local.backend import LocalBackend
+
+CLEAR = "\r\x1b[K"
 
 
 class Followed(NamedTuple):
@@ -41,6 +45,26 @@ def follow(session: Session, backend: Backend, run_id: str, timeout: float | Non
         )
         return Followed(run, exits.FAILED)
     return Followed(run, code(run))
+
+
+def see_through(session: Session, backend: Backend, run_id: str, timeout: float | None = None) -> Followed:
+    """Follows a run that this command has begun: Ctrl-C ends it also where a server executes it."""
+    try:
+        return follow(session, backend, run_id, timeout)
+    except KeyboardInterrupt:
+        # What a server executes goes on without us: it is asked to stop, and that is seen through.
+        backend.runs.cancel(run_id)
+        return follow(session, backend, run_id)
+
+
+def check_served(backend: LocalBackend) -> None:
+    """Raises `Refused` where nobody executes a run that is left to itself."""
+    environment = backend.settings.environment
+    if not backend.served():
+        raise Refused(
+            f"no server executes the runs of `{environment}`, so this one would wait for ever; "
+            f"start one: kfgit up -e {environment}, or leave --detach out"
+        )
 
 
 def code(run: RunRecord) -> int:
@@ -98,12 +122,14 @@ class _View:
         self._canceling = False
         self._running: dict[str, None] = {}
         self._told: dict[str, str] = {}
+        self._since: datetime | None = None
 
     def tell(self, event: Event) -> None:
         """Says what an event means, if it means something to people."""
         style = self._session.err
         match event:
             case RunStarted(run=run):
+                self._since = run.started_at
                 self._line(show.beginning(run, style))
             case Preparing(what=what):
                 self._line(f"  {style.dim('… ' + clean(what))}")
@@ -141,7 +167,7 @@ class _View:
         if task.state == "RUNNING" and self._live:
             return
         self._told[task.key or task.path] = task.state
-        self._line(show.progress(event, self._session.err))
+        self._line(show.progress(event, self._session.err, self._since))
 
     def _line(self, text: str) -> None:
         self._wipe()
@@ -157,5 +183,5 @@ class _View:
 
     def _wipe(self) -> None:
         if self._drawn:
-            self._session.door.draw(_CLEAR)
+            self._session.door.draw(CLEAR)
             self._drawn = ""

@@ -10,10 +10,9 @@ from typing import Any
 
 import click
 
-from kfgit import driver, plan as plans, project
+from kfgit import cron, driver, plan as plans, project, ticks
 from kfgit.backend import Backend
 from kfgit.cli import exits, options
-from kfgit.cli.firing import next_times
 from kfgit.cli.session import Session
 from kfgit.driver import Checkout, Repository
 from kfgit.ir import Resource
@@ -95,5 +94,7 @@ def notes_of(desired: Sequence[Resource]) -> Notes:
 def _fires(resource: Resource, now: datetime) -> str:
     if not resource.spec["enabled"]:
         return "disabled: it does not fire"
-    times = next_times(resource.spec, now, _NEXT)
-    return f"fires next: {', '.join(moment(at) for at in times)}" if times else "never fires again"
+    zone = cron.zone_of(resource.spec["timezone"])
+    times = ticks.upcoming(ticks.read(resource.spec), ticks.Standing(now), now, _NEXT)
+    told = ", ".join(moment(at.astimezone(zone)) for at in times)
+    return f"fires next: {told}" if told else "never fires again"

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import click
@@ -15,7 +15,7 @@ import click
 from kfgit import document, driver
 from kfgit.backend import RunRequest
 from kfgit.cli import exits, options, subject as subjects
-from kfgit.cli.follow import follow
+from kfgit.cli.follow import check_served, see_through
 from kfgit.cli.names import Choice
 from kfgit.cli.session import Session
 from kfgit.cli.standing import about, standing, touching
@@ -26,6 +26,9 @@ from kfgit.model import ArtifactType, Input, ParameterType
 from kfgit.render import as_json
 from kfgit.resolve import literal_fault, show_type
 from kfgit.source import SourceFile
+
+if TYPE_CHECKING:
+    from kfgit.backends.local.backend import LocalBackend
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -52,13 +55,15 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
     show_default=True,
     help="What runs container components; auto: what the environment says.",
 )
+@click.option("--detach", is_flag=True, help="Leave the run to the server (`kfgit up`) and print its id.")
 @options.output("human", "json")
 @options.session
 def command(session: Session, /, subject: str, env: str | None, output: str, **flags: Any) -> int:
     """Run a pipeline now and follow it to its end.
 
     VALUE is taken as it is for a string, as JSON for other types, and as a path or URI for an artifact.
-    Exits with 7 when the run fails. Ctrl-C cancels it; its exit task still runs.
+    Exits with 7 when the run fails. Ctrl-C cancels it; its exit task still runs. Where `kfgit up` serves the
+    environment, the server executes the run.
 
     \b
     Examples:
@@ -74,11 +79,24 @@ def command(session: Session, /, subject: str, env: str | None, output: str, **f
         return exits.INVALID
     request = _request(session, found, flags)
     with session.reached(repository, environment, *standing(repository, environment)) as backend:
+        if flags["detach"]:
+            return _leave(session, backend, request, output)
         backend.start(request)
-        ended = follow(session, backend, request.id, found.timeout)
+        ended = see_through(session, backend, request.id, found.timeout)
     if output == "json":
         session.json(as_json.run(ended.run))
     return ended.code
+
+
+def _leave(session: Session, backend: LocalBackend, request: RunRequest, output: str) -> int:
+    """Hands a run to the server, and does not wait for it."""
+    check_served(backend)
+    run = backend.start(request)
+    if output == "json":
+        session.json(as_json.run(run))
+    else:
+        session.print(run.id)
+    return exits.DONE
 
 
 def _find(session: Session, repository: Repository, environment: str, text: str) -> Subject | None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kfgit.cli import exits, options
-from kfgit.cli.follow import follow
+from kfgit.cli.follow import CLEAR, Followed, check_served, follow, see_through
 from kfgit.cli.names import Group
 from kfgit.cli.session import Session
+from kfgit.model import Retention
 from kfgit.render import as_json, runs as show
 from kfgit.render.envelope import items
 from kfgit.render.style import clean
+
+if TYPE_CHECKING:
+    from kfgit.backends.local.backend import LocalBackend
 
 _AGE = re.compile(r"([0-9]{1,12})([smhdw])\Z")
 _LONGEST = timedelta(days=365_000)
@@ -22,7 +27,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 @click.group("runs", cls=Group)
 def command() -> None:
-    """List, show, read, cancel and delete runs.
+    """List, show, read, retry, cancel and delete runs.
 
     A run is named by its id or the beginning of it.
 
@@ -49,11 +54,15 @@ def list_(session: Session, env: str | None, limit: int, output: str) -> int:
       kfgit runs list --limit 5
     """
     with session.target(env) as backend:
-        found = backend.runs.page(limit).items
+        page = backend.runs.page(limit)
+        more = backend.runs.count() - len(page.items) if page.next else 0
+    found = page.items
     if output == "json":
         session.json(items("Run", [as_json.run(run) for run in found]))
     elif found:
         session.print(show.listing(found, datetime.now(UTC), session.out))
+        if more > 0:
+            session.say(f"and {more:,} more; --limit shows more of them")
     else:
         session.say("no runs yet; `kfgit run PIPELINE` starts one")
     return exits.DONE
@@ -138,6 +147,33 @@ def watch(session: Session, run: str, env: str | None, output: str) -> int:
     return found.code
 
 
+@command.command("retry")
+@click.argument("run", shell_complete=options.complete_run)
+@click.option("--detach", is_flag=True, help="Leave the run to the server (`kfgit up`) and print its id.")
+@options.environment
+@options.output("human", "json")
+@options.session
+def retry(session: Session, /, run: str, env: str | None, output: str, *, detach: bool) -> int:
+    """Let a run that failed or was canceled go on, and follow it to its end.
+
+    Tasks that succeeded are kept, all others run again, under the same id. Exits with 7 when the run fails again.
+
+    \b
+    Example:
+      kfgit runs retry 1f3a
+    """
+    with session.target(env) as backend:
+        if detach:
+            check_served(backend)
+        waiting = backend.runs.retry(run)
+        found = Followed(waiting, exits.DONE) if detach else see_through(session, backend, waiting.id)
+    if output == "json":
+        session.json(as_json.run(found.run))
+    elif detach:
+        session.print(found.run.id)
+    return found.code
+
+
 @command.command("cancel")
 @click.argument("runs", nargs=-1, required=True, shell_complete=options.complete_run)
 @options.environment
@@ -163,33 +199,51 @@ def cancel(session: Session, runs: tuple[str, ...], env: str | None, output: str
 @command.command("delete")
 @click.argument("runs", nargs=-1, shell_complete=options.complete_run)
 @click.option("--older-than", metavar="AGE", help="All ended runs older than this, such as 30d.")
+@click.option(
+    "--keep", type=click.IntRange(0), metavar="COUNT", help="All ended runs but the newest so many."
+)
 @options.environment
 @options.output("human", "json")
 @options.session
-def delete(
-    session: Session, /, runs: tuple[str, ...], older_than: str | None, env: str | None, output: str
-) -> int:
+def delete(session: Session, /, runs: tuple[str, ...], env: str | None, output: str, **policy: Any) -> int:
     """Remove ended runs with their files.
 
     \b
     Examples:
       kfgit runs delete 1f3a
       kfgit runs delete --older-than 30d
+      kfgit runs delete --keep 100
     """
-    if bool(runs) == bool(older_than):
-        raise click.UsageError("name runs, or give --older-than")
-    limit = datetime.now(UTC) - _age(older_than) if older_than else None
+    older_than, keep = policy["older_than"], policy["keep"]
+    if [bool(runs), older_than is not None, keep is not None].count(True) != 1:
+        raise click.UsageError("name runs, or give --older-than, or --keep")
+    age = int(_age(older_than).total_seconds()) if older_than is not None else None
     with session.target(env) as backend:
-        ids = list(dict.fromkeys(backend.runs.resolve(run) for run in runs))
-        if limit is not None:
-            ids = [r.id for r in backend.runs.all() if r.finished_at is not None and r.finished_at < limit]
-        for id_ in ids:
-            backend.runs.delete(id_)
+        if runs:
+            ids = list(dict.fromkeys(backend.runs.resolve(run) for run in runs))
+            for id_ in ids:
+                backend.runs.delete(id_)
+        else:
+            ids = _swept(session, backend, Retention(keep, age))
     if output == "json":
         session.json(items("Deleted", [{"id": id_} for id_ in ids]))
     else:
-        session.print(f"{len(ids)} {'run' if len(ids) == 1 else 'runs'} deleted")
+        session.print(f"{len(ids):,} {'run' if len(ids) == 1 else 'runs'} deleted")
     return exits.DONE
+
+
+def _swept(session: Session, backend: LocalBackend, retention: Retention) -> list[str]:
+    """The ids of the runs that were removed; on a terminal one sees them become more."""
+    from kfgit.backends.local.retention import batches
+
+    gone: list[str] = []
+    for batch in batches(backend, retention, datetime.now(UTC)):
+        gone += batch
+        if session.live and not session.quiet:
+            session.door.draw(f"\r{len(gone):,} runs deleted …")
+    if gone and session.live and not session.quiet:
+        session.door.draw(CLEAR)
+    return gone
 
 
 def _age(text: str) -> timedelta:

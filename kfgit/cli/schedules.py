@@ -1,51 +1,42 @@
-"""`kfgit schedules`: what fires when."""
+"""`kfgit schedules`: what fires when, what it did, and why it did not."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from kfgit.backend import NotFound
-from kfgit.cli import exits, options
-from kfgit.cli.firing import next_times
+from kfgit.cli import exits, options, schedule_view as view
+from kfgit.cli.follow import check_served, see_through
 from kfgit.cli.names import Group
 from kfgit.cli.session import Session
-from kfgit.plan import LiveObject
-from kfgit.render.envelope import envelope, items
-from kfgit.render.style import Style, clean, every, instant, moment, table
+from kfgit.render import as_json
+from kfgit.render.envelope import items
+from kfgit.render.style import clean, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kfgit.backends.local.backend import LocalBackend
 
 _NONE = "no schedules are live; `kfgit apply` makes those of the repository"
 
 
 @click.group("schedules", cls=Group)
 def command() -> None:
-    """List schedules and their next fire times.
+    """List schedules, show what became of their ticks, turn them on and off.
+
+    They fire while `kfgit up` serves the environment. A schedule is named by its name or id, or the beginning of one.
 
     \b
     Examples:
       kfgit schedules list
       kfgit schedules next weekly-retrain
+      kfgit schedules trigger weekly-retrain
     """
-
-
-def _live(session: Session, env: str | None) -> list[LiveObject]:
-    with session.target(env) as backend:
-        return [thing for thing in backend.observe().objects if thing.kind == "Schedule"]
-
-
-def _times(thing: LiveObject, count: int) -> list[datetime]:
-    """When it fires next; a disabled one never does."""
-    return next_times(thing.spec, datetime.now(UTC), count) if thing.spec.get("enabled") else []
-
-
-def _json(thing: LiveObject, count: int) -> dict[str, Any]:
-    times = [instant(at) for at in _times(thing, count)]
-    return envelope(
-        "Schedule", id=thing.id, name=thing.name, owned=thing.owned, spec=dict(thing.spec), next=times
-    )
 
 
 @command.command("list")
@@ -53,45 +44,25 @@ def _json(thing: LiveObject, count: int) -> dict[str, Any]:
 @options.output("human", "json")
 @options.session
 def list_(session: Session, env: str | None, output: str) -> int:
-    """List the schedules that are live.
+    """List the schedules that are live, with their last and next ticks.
 
     \b
     Example:
       kfgit schedules list -o json
     """
-    found = _live(session, env)
+    with _reached(session, env) as backend:
+        found = backend.schedules.all()
+    now = datetime.now(UTC)
     if output == "json":
-        session.json(items("Schedule", [_json(thing, 1) for thing in found]))
+        session.json(items("Schedule", [view.as_json(told, now, 1) for told in found]))
     elif found:
-        session.print(
-            table(
-                [_row(thing) for thing in found], ("NAME", "PIPELINE", "WHEN", "ENABLED", "NEXT"), session.out
-            )
-        )
+        session.print(table([view.row(told, now, session.out) for told in found], view.HEAD, session.out))
+        for told in found:
+            if told.held is not None:
+                session.print(f"{clean(told.schedule.name)} {view.why(told, told.held, session.out)}")
     else:
         session.say(_NONE)
     return exits.DONE
-
-
-def _row(thing: LiveObject) -> Sequence[str]:
-    spec = thing.spec
-    times = _times(thing, 1)
-    following = moment(times[0]) if times else "never"
-    return (
-        thing.name,
-        str(spec.get("pipeline")),
-        _when(spec),
-        "yes" if spec.get("enabled") else "no",
-        following,
-    )
-
-
-def _when(spec: Mapping[str, Any]) -> str:
-    """The trigger as people write it: cron in five fields where the seconds say nothing."""
-    cron = spec.get("cron")
-    if cron is None:
-        return f"every {every(int(spec.get('every') or 0))}"
-    return f"{str(cron).removeprefix('0 ')} {spec.get('timezone')}"
 
 
 @command.command("next")
@@ -107,31 +78,132 @@ def next_(session: Session, /, schedule: str | None, count: int, env: str | None
     Example:
       kfgit schedules next weekly-retrain --count 3
     """
-    found = _live(session, env)
-    if schedule is not None:
-        name = schedule.removeprefix("schedule/")
-        known = [thing.name for thing in found]
-        found = [thing for thing in found if thing.name == name]
-        if not found:
-            raise NotFound("schedule", name, known)
+    with _reached(session, env) as backend:
+        found = backend.schedules.all() if schedule is None else (backend.schedules.get(schedule),)
+    now = datetime.now(UTC)
     if output == "json":
-        session.json(items("Schedule", [_json(thing, count) for thing in found]))
+        session.json(items("Schedule", [view.as_json(told, now, count) for told in found]))
         return exits.DONE
     if not found:
         session.say(_NONE)
-    for thing in found:
-        session.print(_upcoming(thing, count, session.out))
+    for told in found:
+        session.print(view.heading(told, session.out) + view.upcoming(told, now, count, session.out))
     return exits.DONE
 
 
-def _upcoming(thing: LiveObject, count: int, style: Style) -> str:
-    """The times of one schedule; in the reader's zone too where that is another."""
-    head = f"{style.bold(clean(thing.name))}  {style.dim(clean(_when(thing.spec)))}\n"
-    if not thing.spec.get("enabled"):
-        return f"{head}  disabled: it does not fire\n"
-    rows = [(f"  {moment(at)}", moment(at.astimezone())) for at in _times(thing, count)]
-    if not rows:
-        return f"{head}  never again\n"
-    if all(its.strip() == yours for its, yours in rows):
-        return head + table([(its,) for its, _ in rows])
-    return head + table(rows, ("  ITS ZONE", "YOURS"), style)
+@command.command("show")
+@click.argument("schedule", shell_complete=options.complete_schedule)
+@options.environment
+@options.output("human", "json")
+@options.session
+def show(session: Session, /, schedule: str, env: str | None, output: str) -> int:
+    """Show a schedule with what became of its newest ticks, and why.
+
+    \b
+    Example:
+      kfgit schedules show weekly-retrain
+    """
+    with _reached(session, env) as backend:
+        told = backend.schedules.get(schedule)
+    now = datetime.now(UTC)
+    if output == "json":
+        session.json(
+            view.as_json(told, now, 5) | {"ticks": [view.tick_json(tick, told) for tick in told.history]}
+        )
+        return exits.DONE
+    style = session.out
+    session.print(view.heading(told, style) + view.facts(told, style))
+    session.print(view.upcoming(told, now, 5, style))
+    if told.history:
+        rows = [view.past(told, tick, style) for tick in told.history]
+        session.print(table(rows, view.PAST, style))
+    return exits.DONE
+
+
+@command.command("enable")
+@click.argument("schedules", nargs=-1, required=True, shell_complete=options.complete_schedule)
+@options.environment
+@options.output("human", "json")
+@options.session
+def enable(session: Session, /, schedules: tuple[str, ...], env: str | None, output: str) -> int:
+    """Turn schedules on. Of the ticks missed meanwhile the newest fires, with catchup all of them do, as on KFP.
+
+    \b
+    Example:
+      kfgit schedules enable weekly-retrain
+    """
+    return _switch(session, schedules, env, output, enabled=True)
+
+
+@command.command("disable")
+@click.argument("schedules", nargs=-1, required=True, shell_complete=options.complete_schedule)
+@options.environment
+@options.output("human", "json")
+@options.session
+def disable(session: Session, /, schedules: tuple[str, ...], env: str | None, output: str) -> int:
+    """Turn schedules off. Their runs go on.
+
+    \b
+    Example:
+      kfgit schedules disable weekly-retrain
+    """
+    return _switch(session, schedules, env, output, enabled=False)
+
+
+@command.command("trigger")
+@click.argument("schedule", shell_complete=options.complete_schedule)
+@click.option("--detach", is_flag=True, help="Leave the run to the server (`kfgit up`) and print its id.")
+@options.environment
+@options.output("human", "json")
+@options.session
+def trigger(session: Session, /, schedule: str, env: str | None, output: str, **flags: Any) -> int:
+    """Start the run of a schedule now and follow it to its end.
+
+    It has the schedule's version, inputs and experiment, and counts among its runs that go on, but is no tick: what
+    is due fires all the same. Exits with 7 when the run fails.
+
+    \b
+    Example:
+      kfgit schedules trigger weekly-retrain
+    """
+    with session.target(env) as backend:
+        if flags["detach"]:
+            check_served(backend)
+            run = backend.runs.get(backend.schedules.trigger(schedule))
+            if output == "human":
+                session.print(run.id)
+            code = exits.DONE
+        else:
+            run, code = see_through(session, backend, backend.schedules.trigger(schedule))
+    if output == "json":
+        session.json(as_json.run(run))
+    return code
+
+
+def _switch(session: Session, names: Sequence[str], env: str | None, output: str, *, enabled: bool) -> int:
+    with session.target(env) as backend:
+        ids = dict.fromkeys(backend.schedules.get(name).schedule.id for name in names)
+        found = [backend.schedules.enable(id_, enabled=enabled) for id_ in ids]
+    if output == "json":
+        session.json(items("Schedule", [view.as_json(told, datetime.now(UTC), 1) for told in found]))
+    for told in found:
+        if output == "human":
+            session.print(f"{clean(told.schedule.name)}  {'enabled' if enabled else 'disabled'}")
+        if told.owned and bool(told.schedule.spec.get("enabled", True)) != enabled:
+            session.say(
+                f"kfgit: {clean(told.schedule.name)} is this project's; the next apply makes it what its document says"
+            )
+    return exits.DONE
+
+
+@contextmanager
+def _reached(session: Session, env: str | None) -> Iterator[LocalBackend]:
+    """The environment; afterwards it is said if nothing fires there."""
+    with session.target(env) as backend:
+        yield backend
+        holder = backend.holder()
+        if (holder is None or not holder.scheduler) and any(
+            told.schedule.enabled for told in backend.schedules.all()
+        ):
+            name = backend.settings.environment
+            session.say(f"kfgit: nothing fires until a server does it: kfgit up -e {name}")

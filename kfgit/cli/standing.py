@@ -4,19 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from kfgit import overlay
+from kfgit import driver, overlay, schema
 from kfgit.diagnostics import Diagnostic, has_errors
 from kfgit.document import Mapping, Node, Scalar, at, nodes, texts
 from kfgit.driver import Repository
+from kfgit.model import Retention
 from kfgit.overlay import Located
+from kfgit.resolve import retention
 from kfgit.source import Span
 
 
 def standing(repository: Repository, environment: str) -> tuple[str, str]:
     """The kind of an environment's target and its executor, mistakes elsewhere or not."""
-    documents = overlay.view(repository.documents, environment, repository.git).value.documents
-    found = next((d.node for d in documents if d.kind == "Environment" and d.name == environment), None)
+    found = _document(repository, environment)
     return _word(found, "type", "local"), _word(found, "executor", "auto")
+
+
+def kept(repository: Repository, environment: str) -> Retention | None:
+    """Which ended runs an environment keeps; None where its document has mistakes, so that nobody knows."""
+    if not {("*", environment), ("Environment", environment)}.isdisjoint(repository.broken):
+        return None
+    found = _document(repository, environment)
+    if found is None:
+        return Retention()
+    if has_errors(schema.validate(found, "Environment", driver.schemas())):
+        return None
+    spec = at(found, ("spec",))
+    return retention(spec) if isinstance(spec, Mapping) else Retention()
+
+
+def _document(repository: Repository, environment: str) -> Node | None:
+    documents = overlay.view(repository.documents, environment, repository.git).value.documents
+    return next((d.node for d in documents if d.kind == "Environment" and d.name == environment), None)
 
 
 def _word(node: Node | None, key: str, default: str) -> str:

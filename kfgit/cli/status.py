@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from kfgit.render.style import Style, ago, clean, instant, table
 
 if TYPE_CHECKING:
     from kfgit.backends.local.backend import LocalBackend
+    from kfgit.backends.local.holding import Holder
     from kfgit.backends.local.store.ledger import Apply
 
 _RUNS = 5
@@ -40,6 +41,7 @@ class _Status:
     objects: tuple[LiveObject, ...]
     runs: tuple[RunRecord, ...]
     failing: tuple[RunRecord, ...]
+    server: Holder | None
 
 
 @click.command("status")
@@ -98,7 +100,16 @@ def _facts(name: str, backend: LocalBackend, plan: Plan | None, errors: int) -> 
         if run.state not in {"PENDING", "CANCELED", "SKIPPED"}:
             latest.setdefault(run.pipeline, run)
     failing = tuple(run for run in latest.values() if run.state == "FAILED")
-    return _Status(name, plan, errors, backend.last_apply(), backend.observe().objects, runs[:_RUNS], failing)
+    return _Status(
+        name,
+        plan,
+        errors,
+        backend.last_apply(),
+        backend.observe().objects,
+        runs[:_RUNS],
+        failing,
+        backend.holder(),
+    )
 
 
 def _json(found: _Status) -> dict[str, Any]:
@@ -111,6 +122,7 @@ def _json(found: _Status) -> dict[str, Any]:
         healthy=not found.failing,
         pending=[as_json.change(change) for change in found.plan.pending] if found.plan else [],
         objects=[{"kind": o.kind, "name": o.name, "id": o.id, "owned": o.owned} for o in found.objects],
+        server=None if found.server is None else asdict(found.server),
         lastApply=_last(found.last) if found.last else None,
         unhealthy=[{"run": run.id, "pipeline": run.pipeline, "error": run.error} for run in found.failing],
         runs=[as_json.run(run) for run in found.runs],
@@ -136,6 +148,8 @@ def _human(found: _Status, style: Style) -> str:
     else:
         text = show_plans.human(found.plan, {}, style, kept=False)
     text += _applied(found.last, now, style)
+    if found.server is not None:
+        text += f"Server: {clean(served(found.server))}.\n"
     for run in found.failing:
         why = f": {clean(run.error)}" if run.error else ""
         text += (
@@ -147,6 +161,13 @@ def _human(found: _Status, style: Style) -> str:
     if found.runs:
         text += "\n" + show_runs.listing(found.runs, now, style)
     return text
+
+
+def served(server: Holder) -> str:
+    """A server and what it does, for people."""
+    does = [word for word, on in (("schedules", server.scheduler), ("runs", server.engine)) if on]
+    what = f", looks after {' and '.join(does)}" if does else ""
+    return f"{server.url} (process {server.pid}, since {server.since}){what}"
 
 
 def _applied(last: Apply | None, now: datetime, style: Style) -> str:

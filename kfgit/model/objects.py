@@ -108,6 +108,14 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """Which ended runs a local target keeps: the newest `count`, and those that ended within `age` seconds."""
+
+    count: int | None = None
+    age: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """Where the repository is applied, and how."""
 
@@ -122,6 +130,7 @@ class Environment:
     protect: tuple[str, ...] = ()
     policies: Mapping[str, Any] = field(default_factory=dict)
     namespace: str | None = None
+    retention: Retention = Retention()
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ def plan(found: Plan, **more: Any) -> dict[str, Any]:
         commit=found.commit,
         digest=found.digest,
         changes=[change(each) for each in found.changes],
+        foreign=[{"kind": each.kind, "name": each.name, "id": each.id} for each in found.foreign],
         summary=dict(found.summary),
         requests=found.requests,
         **more,

@@ -39,7 +39,16 @@ def human(plan: Plan, notes: Notes, style: Style, *, kept: bool = True) -> str:
         lines += [f"      {style.dim(clean(note))}" for note in more]
         lines += _differences(change, style)
     lines.append(sentence(plan))
+    if plan.foreign and kept:
+        lines.append(style.dim(strangers(plan)))
     return "\n".join(lines) + "\n"
+
+
+def strangers(plan: Plan) -> str:
+    """One line about what is not ours: `Not ours, left alone: pipeline/churn, schedule/weekly and 3 more.`."""
+    names = [f"{each.kind.lower()}/{clean(each.name)}" for each in plan.foreign]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"Not ours, left alone: {', '.join(names[:_SHOWN])}{more}."
 
 
 def sentence(plan: Plan) -> str:
@@ -127,6 +136,8 @@ def markdown(plan: Plan, notes: Notes) -> str:
             more.append(f"and {len(diff) - _SHOWN} more fields")
         sign = "delete" if isinstance(change, Delete) else plans.action(change)
         lines.append(f"| {sign} | `{_code(kind.lower())}/{_code(name)}` | {'<br>'.join([*fields, *more])} |")
+    if plan.foreign:
+        lines += ["", _escape(strangers(plan))]
     return "\n".join(lines) + "\n"
 
 

@@ -41,11 +41,16 @@ def beginning(run: RunRecord, style: Style) -> str:
     return f"{sign('RUNNING', style)} run {style.bold(clean(run.name))} of {clean(run.pipeline)}  {style.dim(run.id)}"
 
 
-def progress(event: TaskChanged, style: Style) -> str:
-    """One line about a task's new state; on failure the end of its log and where the rest is."""
+def progress(event: TaskChanged, style: Style, since: datetime | None = None) -> str:
+    """One line about a task's new state; on failure the end of its log and where the rest is.
+
+    A task that ended before the run began, `since`, was kept when the run was retried.
+    """
     task = event.task
     facts = [f"after {task.attempts} attempts"] if task.attempts > 1 and task.finished_at else []
     facts = ["cached" if task.cached else duration(took(task)), *facts]
+    if since and task.finished_at and task.finished_at < since:
+        facts = ["kept"]
     state = pad(word(task.state, style), 9)
     mark, path = sign(task.state, style), pad(clean(task.path), 36)
     line = f"  {mark} {path} {state} {style.dim(' '.join(facts).strip())}".rstrip()

@@ -14,6 +14,7 @@ from kfgit.model import Component, Experiment, Pipeline, Project, Run, Schedule
 from kfgit.overlay import Located, View
 from kfgit.resolve import environments, objects
 from kfgit.resolve.components import component
+from kfgit.resolve.environments import retention
 from kfgit.resolve.files import Files
 from kfgit.resolve.literals import conforms, literal_fault, literal_faults
 from kfgit.resolve.pipelines import PipelineReader
@@ -31,6 +32,7 @@ __all__ = [
     "literal_faults",
     "parse_type",
     "resolve",
+    "retention",
     "show_type",
 ]
 

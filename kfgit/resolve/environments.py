@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from kfgit.diagnostics import did_you_mean
 from kfgit.document import Mapping, Node, Scalar, at, plain
-from kfgit.model import Environment, Name
+from kfgit.model import Environment, Name, Retention
 from kfgit.resolve.reader import Reader
 from kfgit.resolve.times import ZONE_HELP, is_zone
 from kfgit.source import Span
@@ -52,7 +52,15 @@ def environment(
         protect=reader.strings(spec.get("protect")),
         policies={**policies, **(plain(own) if isinstance(own := spec.get("policies"), Mapping) else {})},
         namespace=reader.string(target.get("namespace")),
+        retention=retention(spec),
     )
+
+
+def retention(spec: Mapping) -> Retention:
+    """Which ended runs an environment keeps, from the `spec` of its document."""
+    reader = Reader()
+    count, age = (at(spec, ("retention", "runs", key)) for key in ("count", "age"))
+    return Retention(reader.integer(count), reader.duration(age))
 
 
 # What an environment may ask for and nothing looks at yet: better said than found out.

@@ -21,6 +21,7 @@ from kfgit.backends.local.store import (
     experiments,
     ledger,
     pipelines,
+    removal,
     runs,
     schedules,
     schema,
@@ -282,7 +283,8 @@ def test_what_a_run_left_goes_with_it(database: Database) -> None:
         entry = artifacts.recall(db, ("p", "f"))
         assert entry is not None
         assert entry.outputs == Outputs({"n": 1}, {"data": (thing,)})
-        runs.remove(db, "r")
+        assert removal.remove(db, ("r", "unknown")) == ()
+        assert removal.remove(db, ("r", "unknown"), removal.EXECUTED) == ("r",)
         assert artifacts.listing(db) == ()
         assert artifacts.recall(db, ("p", "f")) is None
         assert db.execute("SELECT count(*) FROM packages").fetchone()[0] == 0
@@ -304,8 +306,7 @@ def test_a_changed_trigger_owes_nothing_of_the_past(database: Database) -> None:
     later = AT + timedelta(hours=1)
     with database.write() as db:
         schedules.save(db, "s", "nightly", {"cron": "0 0 * * * *", "inputs": {}}, AT)
-        assert schedules.tick(db, "s", AT)
-        assert not schedules.tick(db, "s", AT)
+        schedules.advance(db, "s", AT, later, AT)
         schedules.save(db, "s", "nightly", {"cron": "0 0 * * * *", "inputs": {"x": 1}}, later)
         (kept,) = schedules.every(db)
         assert (kept.since, kept.last_tick, kept.updated_at) == (AT, AT, later)

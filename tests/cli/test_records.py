@@ -62,6 +62,8 @@ def test_unknown_runs(kfgit: Kfgit, project: MakeProject) -> None:
     assert kfgit("runs", "list", "--limit", "0", cwd=root).code == 64
     assert kfgit("runs", "delete", cwd=root).code == 64
     assert kfgit("runs", "delete", run, "--older-than", "1d", cwd=root).code == 64
+    assert kfgit("runs", "delete", "--keep", "1", "--older-than", "1d", cwd=root).code == 64
+    assert kfgit("runs", "delete", "--keep", "-1", cwd=root).code == 64
     for age in ("1", "d", "-1d", "1y", "٣d"):
         assert kfgit("runs", "delete", "--older-than", age, cwd=root).code == 64
 
@@ -75,6 +77,20 @@ def test_deleting_runs(kfgit: Kfgit, project: MakeProject) -> None:
     assert not list((root / ".kfgit" / "local" / "runs").glob(f"*{one[:8]}"))
     told = kfgit("runs", "delete", "--older-than", "0s", "-o", "json", cwd=root).json
     assert (told["kind"], [item["id"] for item in told["items"]]) == ("DeletedList", [two])
+
+
+def test_keeping_the_newest_runs(kfgit: Kfgit, project: MakeProject) -> None:
+    root = project(ALL)
+    ids = [kfgit("run", "hello", "-o", "json", cwd=root).json["id"] for _ in range(4)]
+    listed = kfgit("runs", "list", "--limit", "1", cwd=root)
+    assert "and 3 more" in listed.err
+    assert "more" not in kfgit("runs", "list", "--limit", "4", cwd=root).err
+    assert kfgit("runs", "delete", "--keep", "4", cwd=root).out == "0 runs deleted\n"
+    assert kfgit("runs", "delete", "--keep", "2", cwd=root).out == "2 runs deleted\n"
+    assert [run["id"] for run in kfgit("runs", "list", "-o", "json", cwd=root).json["items"]] == [
+        ids[3],
+        ids[2],
+    ]
 
 
 def test_artifacts(kfgit: Kfgit, project: MakeProject) -> None:

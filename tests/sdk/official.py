@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,23 +27,7 @@ def python() -> Path:
     given = os.environ.get(OVERRIDE)
     if given:
         return Path(given)
-    with apart.folder("sdk", REQUIREMENT) as folder:
-        if not (folder / "complete").exists():
-            _make(folder / "env")
-            (folder / "complete").touch()
-    return folder / "env" / "bin" / "python"
-
-
-def _make(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    uv = apart.uv()
-    apart.run(sys.executable, "-m", "venv", *(["--without-pip"] if uv else []), str(folder))
-    interpreter = str(folder / "bin" / "python")
-    if uv:
-        apart.run(uv, "pip", "install", "--quiet", "--python", interpreter, *REQUIREMENT)
-    else:
-        apart.run(interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *REQUIREMENT)
-    apart.run(interpreter, "-c", "import kfp, kfp.kubernetes")
+    return apart.python("sdk", REQUIREMENT, "import kfp, kfp.kubernetes")
 
 
 class Sdk:

@@ -1,22 +1,34 @@
 """Carries the engine's commands out on threads and answers with signals.
 
-Before the first attempt of a task stands the cache. An attempt that waits for its turn and is stopped never begins.
+Before the first attempt of a task stands what the run did before it was retried, then the cache. An attempt that waits
+for its turn and is stopped never begins.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from kfgit.backends.local import worker
+from kfgit.backends.local.earlier import asked
 from kfgit.backends.local.folders import LOG, local_path, task_folder
 from kfgit.backends.local.job import Job
-from kfgit.backends.local.protocol import Execute, Failed, Import, Outputs, Signal, Started, Stop, Succeeded
-from kfgit.backends.local.store import artifacts
+from kfgit.backends.local.protocol import (
+    Execute,
+    Failed,
+    Import,
+    Kept,
+    Outputs,
+    Signal,
+    Started,
+    Stop,
+    Succeeded,
+)
+from kfgit.backends.local.store import artifacts, loans
 from kfgit.events import Event, Preparing
 
 _STOPPED = "stopped"
@@ -42,8 +54,9 @@ class Attempts:
         self._tell = tell
         self._settings = job.settings
         self._newest: dict[str, _Attempt] = {}
-        self._folders: dict[str, str] = {}
-        self._taken: set[str] = set()
+        self._folders: dict[str, str] = dict(job.earlier.folders)
+        self._taken: set[str] = set(self._folders.values())
+        self._asked: dict[str, str] = {}
         self._refusing = False
         self.notes: dict[str, None] = {}
 
@@ -59,8 +72,10 @@ class Attempts:
             self._stop(command.key)
         elif self._refusing:
             self._send(Failed(command.key, _STOPPED, now()))
-        elif (earlier := self._earlier(command)) is not None:
-            self._send(earlier)
+        elif (kept := self._kept(command)) is not None:
+            self._send(kept)
+        elif (same := self._same(command)) is not None:
+            self._send(same)
         else:
             self._begin(command)
 
@@ -94,26 +109,53 @@ class Attempts:
         attempt = self._newest.get(key)
         return attempt.command.fingerprint if attempt and isinstance(attempt.command, Execute) else None
 
-    def _earlier(self, command: Execute | Import) -> Succeeded | None:
+    def asked(self, key: str) -> str:
+        """The digest of what a task was asked to do."""
+        return self._asked[key]
+
+    def _kept(self, command: Execute | Import) -> Kept | None:
+        if isinstance(command, Execute) and command.attempt:
+            return None
+        self._asked[command.key] = asked(command)
+        return self._job.earlier.answer(command, now())
+
+    def _same(self, command: Execute | Import) -> Succeeded | None:
+        needed: tuple[str, ...]
         with self._job.database.read() as db:
             match command:
                 case Execute(fingerprint=str() as fingerprint, attempt=0):
-                    entry = artifacts.recall(db, (self._job.run.package.name, fingerprint))
-                    if entry and all(Path(file).exists() for file in entry.files):
-                        return Succeeded(command.key, entry.outputs, now(), cached=True)
+                    entry = artifacts.recall(db, self._scope(fingerprint))
+                    if entry is None:
+                        return None
+                    needed, outputs, cached = entry.files, entry.outputs, True
                 case Import(reimport=False):
                     path = local_path(command.uri)
                     uri = command.uri if path is None else os.path.normpath(path)
                     same = artifacts.same(db, uri, command.type, command.metadata)
-                    if same and (path is None or path.exists()):
-                        return Succeeded(command.key, Outputs({}, {"artifact": (same,)}), now())
+                    if same is None:
+                        return None
+                    needed = () if path is None else (str(path),)
+                    outputs, cached = Outputs({}, {"artifact": (same,)}), False
                 case _:
-                    pass
-        return None
+                    return None
+        if not (_all_there(needed) and self._take(command, outputs) and _all_there(needed)):
+            return None
+        return Succeeded(command.key, outputs, now(), cached=cached)
+
+    def _take(self, command: Execute | Import, outputs: Outputs) -> bool:
+        """Makes what is given out stay for as long as this run does; False if it is being removed in this moment."""
+        with self._job.database.write() as db:
+            if isinstance(command, Execute) and command.fingerprint is not None:
+                artifacts.use(db, self._scope(command.fingerprint), self._job.id)
+            things = (thing for things in outputs.artifacts.values() for thing in things)
+            return loans.take(db, self._job.id, things)
+
+    def _scope(self, fingerprint: str) -> tuple[str, str]:
+        return self._job.run.package.name, fingerprint
 
     def _begin(self, command: Execute | Import) -> None:
         folder = self._job.folder / self._task_folder(command)
-        number = command.attempt if isinstance(command, Execute) else 0
+        number = command.number if isinstance(command, Execute) else 0
         place = worker.AttemptPlace(folder / f"attempt-{number}", folder / "artifacts")
         attempt = _Attempt(command, place, threading.Event())
         self._newest[command.key] = attempt
@@ -171,6 +213,10 @@ class Attempts:
     def _started(self, command: Execute | Import) -> None:
         number = command.attempt if isinstance(command, Execute) else 0
         self._send(Started(command.key, number, now()))
+
+
+def _all_there(needed: Sequence[str]) -> bool:
+    return all(Path(file).exists() for file in needed)
 
 
 def files(outputs: Outputs) -> Iterator[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -11,14 +12,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kfgit.backend import NotFound, RunRequest
-from kfgit.backends.local import changes, locks, starting
+from kfgit.backends.local import changes, holding, locks, starting
 from kfgit.backends.local.attempts import now
+from kfgit.backends.local.earlier import earlier
 from kfgit.backends.local.folders import Folders
-from kfgit.backends.local.following import bury, follow, recover
+from kfgit.backends.local.following import POLL_SECONDS, bury, follow, recover
 from kfgit.backends.local.history import LocalRuns
 from kfgit.backends.local.job import Job, Work
 from kfgit.backends.local.pool import Pool, usual_limit
+from kfgit.backends.local.removing import clear
 from kfgit.backends.local.runner import execute
+from kfgit.backends.local.scheduling import LocalSchedules
 from kfgit.backends.local.store import Database, ledger, runs
 from kfgit.backends.local.store.runs import StoredRun
 from kfgit.backends.local.worker import WorkerSettings
@@ -59,6 +63,7 @@ class LocalBackend:
         folders.prepare()
         database = Database(absolute.state / "state.db")
         recover(database, folders)
+        clear(database, folders)
         return cls(absolute, database, folders, work or Work())
 
     def close(self) -> None:
@@ -105,13 +110,19 @@ class LocalBackend:
         return self.runs.get(request.id)
 
     def watch(self, run_id: str) -> Iterator[Event]:
-        """Follows a run to its end, executing it here where nobody else does. Ends with `RunFinished`."""
+        """Follows a run to its end, executing it here where nobody else does. Ends with `RunFinished`.
+
+        What waits is left to the server that holds the environment, for as long as it does.
+        """
         whole = self.runs.resolve(run_id)
         while True:
             folder, state = self._standing(whole)
             if state in FINAL:
                 yield RunFinished(self.runs.get(whole))
                 return
+            if state == "PENDING" and self.served():
+                time.sleep(POLL_SECONDS)
+                continue
             lock = locks.take(self.folders.lock(folder))
             if lock is None:
                 yield from follow(self.database, self.folders, whole, folder)
@@ -129,10 +140,34 @@ class LocalBackend:
                 lock.release()
             bury(self.database, self.folders, whole, folder)
 
-    def pending(self) -> tuple[str, ...]:
+    def pending(self, limit: int = -1) -> tuple[str, ...]:
         """The runs that nobody has begun, oldest first: what a server picks up."""
         with self.database.read() as db:
-            return runs.pending(db)
+            return runs.pending(db, limit)
+
+    def holder(self) -> holding.Holder | None:
+        """The server that holds the environment."""
+        return holding.holder(self.settings.state)
+
+    def served(self) -> bool:
+        """Whether a server executes the runs of the environment."""
+        found = self.holder()
+        return found is not None and found.engine
+
+    def claim(self, run_id: str) -> Job | None:
+        """Takes a run to be executed here; None when it is not PENDING any more, or somebody else has it."""
+        folder, _ = self._standing(run_id)
+        lock = locks.take(self.folders.lock(folder))
+        if lock is None:
+            return None
+        try:
+            job = self._claim(run_id, lock)
+        except BaseException:
+            lock.release()
+            raise
+        if job is None:
+            lock.release()
+        return job
 
     def recover(self) -> tuple[str, ...]:
         """Ends the runs whose process died; a server asks for it from time to time."""
@@ -142,6 +177,11 @@ class LocalBackend:
     def runs(self) -> LocalRuns:
         """The runs of this environment."""
         return LocalRuns(self.database, self.folders)
+
+    @property
+    def schedules(self) -> LocalSchedules:
+        """The schedules of this environment."""
+        return LocalSchedules(self.database, self.settings.project, self.settings.environment)
 
     def _scope(self) -> changes.Scope:
         return changes.Scope(self.database, self.settings.project, self.settings.environment)
@@ -162,7 +202,9 @@ class LocalBackend:
             return None
         lock.note(owner + "\n")
         self.folders.point_latest(run.folder)
-        return Job(run, self.database, self.folders, self._worker(run), self.pool, self.work, lock)
+        with self.database.read() as db:
+            before = earlier(db, run, self.folders.run(run.folder))
+        return Job(run, self.database, self.folders, self._worker(run), self.pool, self.work, lock, before)
 
     def _withdraw(self, run_id: str) -> None:
         with self.database.write() as db:

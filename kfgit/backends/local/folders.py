@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +31,6 @@ _LINE_CHARACTERS = 2000
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST = 100
 _RESERVED = frozenset({"latest", "run.json", "workspace"})
-_DELETED = ".deleted-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,11 @@ class Folders:
     def runs(self) -> Path:
         """All runs."""
         return self.state / "runs"
+
+    @property
+    def _graves(self) -> Path:
+        """What is being removed; not beside the runs, which may be very many to look through."""
+        return self.state / "deleted"
 
     def run(self, folder: str) -> Path:
         """One run; a name that is no plain one, as only a forged state file holds it, is refused."""
@@ -62,19 +67,23 @@ class Folders:
             _write_once(self.state.parent / ".gitignore", "*\n")
         except OSError as fault:
             raise MachineFault(f"{self.state} cannot be used: {fault.strerror or fault}") from fault
-        for leftover in self.runs.glob(f"{_DELETED}*"):
+        for leftover in self._graves.glob("*"):
             shutil.rmtree(leftover, ignore_errors=True)
 
     def point_latest(self, folder: str) -> None:
         """Makes `runs/latest` a link to this run."""
-        link = self.runs / f".latest-{uuid4().hex}"
-        link.symlink_to(folder)
-        link.replace(self.runs / "latest")
+        link = self.runs / ".latest"  # one name, so that those who are killed here leave one link at most
+        # Whoever comes between begins a run at the same instant, and points to that.
+        with suppress(FileExistsError, FileNotFoundError):
+            link.unlink(missing_ok=True)
+            link.symlink_to(folder)
+            link.replace(self.runs / "latest")
 
     def delete(self, folder: str) -> None:
         """Removes a run's folder at once; what a crash leaves, `prepare` removes."""
-        grave = self.runs / f"{_DELETED}{folder}-{uuid4().hex[:8]}"
+        grave = self._graves / f"{folder}-{uuid4().hex[:8]}"
         try:
+            self._graves.mkdir(exist_ok=True, mode=0o700)
             self.run(folder).replace(grave)
         except FileNotFoundError:
             return
@@ -101,6 +110,12 @@ def part(name: str) -> str:
 def attempt_log(number: int) -> str:
     """Where an attempt's log is below its task's folder."""
     return f"attempt-{number}/{LOG}"
+
+
+def attempts(folder: Path) -> tuple[int, ...]:
+    """The numbers of the attempts in a task's folder."""
+    found = (re.fullmatch(r"attempt-(\d+)", each.name) for each in folder.glob("attempt-*"))
+    return tuple(sorted(int(match[1]) for match in found if match))
 
 
 def task_folder(path: str) -> str:

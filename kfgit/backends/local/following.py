@@ -17,6 +17,7 @@ from kfgit.events import FINAL, Event, RunStarted, TaskChanged
 
 POLL_SECONDS = 0.1
 LOST = "the kfgit process that ran it ended before the run did"
+NEVER_BEGUN = "canceled before it began"
 
 
 def recover(database: Database, folders: Folders) -> tuple[str, ...]:
@@ -33,7 +34,7 @@ def bury(database: Database, folders: Folders, run_id: str, folder: str) -> bool
     with database.write() as db:
         # Whoever held the lock may have written the end before letting go: `abandon` leaves a finished run alone.
         lost = runs.state(db, run_id) not in {None, *FINAL}
-        runs.abandon(db, run_id, LOST, now())
+        runs.abandon(db, run_id, LOST if runs.begun(db, run_id) else NEVER_BEGUN, now())
     return lost
 
 

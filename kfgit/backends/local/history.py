@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kfgit.backend import NotFound, Refused
+from kfgit.backends.local import removing
 from kfgit.backends.local.attempts import now
-from kfgit.backends.local.folders import Folders, attempt_log
+from kfgit.backends.local.folders import Folders, attempt_log, attempts
 from kfgit.backends.local.following import bury
-from kfgit.backends.local.store import Database, artifacts, runs
+from kfgit.backends.local.store import Database, artifacts, removal, runs
 from kfgit.backends.local.store.artifacts import StoredArtifact
 from kfgit.events import Artifact, RunRecord
 
@@ -43,6 +43,11 @@ class LocalRuns:
         """At most `limit` runs, newest first, from the place that an earlier page named in `next`."""
         with self.database.read() as db:
             return runs.page(db, limit, before, only)
+
+    def count(self) -> int:
+        """How many runs there are."""
+        with self.database.read() as db:
+            return runs.count(db)
 
     def get(self, id_or_prefix: str) -> RunRecord:
         """One run with its tasks; raises `NotFound`, or `Ambiguous` where several ids begin so."""
@@ -89,7 +94,7 @@ class LocalRuns:
         found = next((row.folder for row in rows if row.record.path == path and row.folder), None)
         if found is None:
             raise NotFound("log of the task", path, [row.record.path for row in rows if row.folder])
-        numbers = _attempts(folder / found)
+        numbers = attempts(folder / found)
         wanted = attempt if attempt is not None else max(numbers, default=0)
         log = folder / found / attempt_log(wanted)
         if not log.is_file():
@@ -110,19 +115,36 @@ class LocalRuns:
             bury(self.database, self.folders, whole, folder)
         return self.get(whole)
 
+    def retry(self, run_id: str) -> RunRecord:
+        """Lets a run that ended badly go on: its tasks that succeeded are kept. Raises `Refused` for any other."""
+        whole = self.resolve(run_id)
+        with self.database.read() as db:
+            folder = runs.folder(db, whole)
+        if folder is not None:
+            bury(self.database, self.folders, whole, folder)
+        with self.database.write() as db:
+            if not runs.retry(db, whole, now()):
+                raise Refused(
+                    f"run `{whole}` is {runs.state(db, whole)}; only one that failed or was canceled is retried"
+                )
+        return self.get(whole)
+
     def delete(self, run_id: str) -> None:
-        """Removes a run that is not running, with its files and what the cache has of it."""
+        """Removes a run that is not running, with its files, except for what other runs were given of them."""
         whole = self.resolve(run_id)
         with self.database.read() as db:
             folder = runs.folder(db, whole)
         if folder is None:
             return
         bury(self.database, self.folders, whole, folder)
-        with self.database.write() as db:
-            if runs.state(db, whole) in {"RUNNING", "CANCELING"}:
-                raise Refused(f"run `{whole}` is running; cancel it first")
-            runs.remove(db, whole)
-        self.folders.delete(folder)
+        if not removing.remove(self.database, self.folders, (whole,), removal.EXECUTED):
+            with self.database.read() as db:
+                if runs.state(db, whole) is not None:
+                    raise Refused(f"run `{whole}` is running; cancel it first")
+
+    def discard(self, run_id: str) -> bool:
+        """Removes a run whatever its state; who executes it ends it at once, and removes its files. False for none."""
+        return bool(removing.remove(self.database, self.folders, (run_id,), frozenset()))
 
     def artifacts(self, run_id: str | None = None, limit: int = -1) -> tuple[StoredArtifact, ...]:
         """What runs produced, newest first; of one run where it is given, what it took from the cache too."""
@@ -162,8 +184,3 @@ def _given_out(run: RunRecord) -> Iterator[str]:
                 for each in (value if isinstance(value, tuple) else (value,))
                 if isinstance(each, Artifact)
             )
-
-
-def _attempts(folder: Path) -> tuple[int, ...]:
-    found = (re.fullmatch(r"attempt-(\d+)", each.name) for each in folder.glob("attempt-*"))
-    return tuple(sorted(int(match[1]) for match in found if match))

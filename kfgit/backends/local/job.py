@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 from kfgit.backends.local import worker
+from kfgit.backends.local.earlier import Earlier
 from kfgit.backends.local.folders import Folders
 from kfgit.backends.local.locks import Lock
 from kfgit.backends.local.pool import Pool
@@ -37,7 +38,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed run. `ownership` is the held lock of its folder; whoever executes the job releases it."""
+    """A claimed run. `ownership` is the held lock of its folder; whoever executes the job releases it.
+
+    `earlier` is what the run did before it was retried.
+    """
 
     run: StoredRun
     database: Database
@@ -46,6 +50,7 @@ class Job:
     pool: Pool
     work: Work
     ownership: Lock
+    earlier: Earlier = field(default_factory=Earlier)
 
     @property
     def id(self) -> str:

@@ -13,7 +13,7 @@ from kfgit.backends.local.attempts import Attempts, files
 from kfgit.backends.local.folders import tail
 from kfgit.backends.local.job import Job
 from kfgit.backends.local.protocol import Succeeded
-from kfgit.backends.local.store import artifacts, runs
+from kfgit.backends.local.store import artifacts, kept, loans, runs
 from kfgit.events import TaskChanged, TaskRecord
 
 _REORDER_SECONDS = 2.0
@@ -27,7 +27,7 @@ class Journal:
         self._attempts = attempts
         self._order: dict[str, int] = {}
         self._records: dict[str, TaskRecord] = {}
-        self._seq = 0
+        self._seq = job.earlier.seq + 1
         self._ordered_at = -_REORDER_SECONDS
 
     def write(
@@ -53,8 +53,9 @@ class Journal:
         self._order |= {record.key: place for place, record in enumerate(records)}
         rows = {record.key: record for record in (*moved, *fresh)}
         self._records |= rows
-        if rows:
-            self._store(tuple(rows.values()), ())
+        gone = self._job.earlier.keys - self._order.keys()
+        if rows or gone:
+            self._store(tuple(rows.values()), (), gone)
         return tuple(self._event(record) for record in fresh)
 
     def _place(
@@ -71,27 +72,55 @@ class Journal:
         self._order |= {record.key: place for place, record in enumerate(records)}
         return moved
 
-    def _store(self, records: Sequence[TaskRecord], successes: Sequence[Succeeded]) -> None:
+    def _store(
+        self, records: Sequence[TaskRecord], successes: Sequence[Succeeded], gone: Iterable[str] = ()
+    ) -> None:
         self._seq += 1
         rows = [
             runs.TaskRow(record, self._order[record.key], self._attempts.folder(record.key))
             for record in records
         ]
         with self._job.database.write() as db:
+            if runs.state(db, self._job.id) is None:
+                return  # deleted meanwhile
             runs.save_tasks(db, self._job.id, self._seq, rows)
+            runs.remove_tasks(db, self._job.id, gone)
             for success in successes:
                 self._keep(db, success)
 
     def _keep(self, db: sqlite3.Connection, success: Succeeded) -> None:
         record = self._records.get(success.key)
-        if success.cached or record is None or record.state != "SUCCEEDED":
+        if record is None or record.state != "SUCCEEDED":
             return
+        needed = tuple(str(path) for path in files(success.outputs))
+        kept.put(db, self._job.id, self._success(success, record, needed))
+        if success.cached:
+            return
+        if success.key in self._job.earlier.successes:
+            artifacts.forget(db, self._job.id, record.path)
         artifacts.add(db, self._job.id, record.path, success.outputs, success.at)
+        foreign = (
+            thing
+            for things in success.outputs.artifacts.values()
+            for thing in things
+            if not thing.uri.startswith(str(self._job.folder))
+        )
+        loans.take(db, self._job.id, foreign)
         fingerprint = self._attempts.fingerprint(success.key)
         if fingerprint is not None:
             scope = (self._job.run.package.name, fingerprint)
-            needed = [str(path) for path in files(success.outputs)]
             artifacts.remember(db, scope, success.outputs, needed, (self._job.id, success.at))
+
+    def _success(self, success: Succeeded, record: TaskRecord, needed: tuple[str, ...]) -> kept.Success:
+        return kept.Success(
+            success.key,
+            self._attempts.asked(success.key),
+            success.outputs,
+            needed,
+            success.cached,
+            record.started_at,
+            success.at,
+        )
 
     def _event(self, record: TaskRecord) -> TaskChanged:
         log = self._attempts.log(record.key)

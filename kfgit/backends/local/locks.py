@@ -45,7 +45,8 @@ def take(path: Path) -> Lock | None:
 def is_free(path: Path) -> bool:
     """Whether nobody holds the lock; makes nothing."""
     try:
-        lock = _take(path, 0)
+        # Shared: whoever else only asks must not look like a holder.
+        lock = _take(path, 0, fcntl.LOCK_SH)
     except FileNotFoundError:
         return True
     if lock is None:
@@ -72,7 +73,7 @@ def apply_lock(path: Path, owner: str) -> Iterator[None]:
         lock.release()
 
 
-def _take(path: Path, flags: int) -> Lock | None:
+def _take(path: Path, flags: int, how: int = fcntl.LOCK_EX) -> Lock | None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
     except FileNotFoundError:
@@ -80,7 +81,7 @@ def _take(path: Path, flags: int) -> Lock | None:
     except OSError as fault:
         raise MachineFault(f"the lock {path} cannot be used: {fault.strerror}") from fault
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         return None

@@ -33,6 +33,7 @@ class Execute:
     (the launcher adds component defaults only for placeholders); job placeholders inside them are replaced.
     `fingerprint` is the cache key's sha256, None when caching is off: the runner looks it up on the first attempt,
     answers a hit with `Succeeded(cached=True)`, and records the outputs after a success. `timeout` is in seconds.
+    `earlier` counts the attempts before the run was retried, `attempt` those since.
     """
 
     key: str
@@ -48,6 +49,12 @@ class Execute:
     fingerprint: str | None = None
     timeout: float | None = None
     platform: Mapping[str, Any] = field(default_factory=dict)
+    earlier: int = 0
+
+    @property
+    def number(self) -> int:
+        """The attempt's number among all that the run ever made of this task, from 0."""
+        return self.earlier + self.attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,18 @@ class Succeeded:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A task that succeeded before the run was retried: answered as it ended then, not executed."""
+
+    key: str
+    outputs: Outputs
+    started_at: datetime | None
+    finished_at: datetime
+    cached: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """An attempt ended badly; `error` is one sentence for people."""
 
@@ -129,4 +148,4 @@ class Cancel:
     at: datetime
 
 
-Signal: TypeAlias = Begin | Started | Succeeded | Failed | Tick | Cancel
+Signal: TypeAlias = Begin | Started | Succeeded | Kept | Failed | Tick | Cancel

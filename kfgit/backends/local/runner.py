@@ -22,13 +22,13 @@ from types import FrameType
 from typing import Any
 
 from kfgit.backend import MachineFault
-from kfgit.backends.local import engine, worker
+from kfgit.backends.local import engine, removing, worker
 from kfgit.backends.local.attempts import Attempts, now
 from kfgit.backends.local.folders import write_run
 from kfgit.backends.local.job import Job
 from kfgit.backends.local.journal import Journal
 from kfgit.backends.local.protocol import Begin, Cancel, Command, Failed, Signal, Succeeded, Tick, WakeAt
-from kfgit.backends.local.store import runs
+from kfgit.backends.local.store import kept, runs
 from kfgit.events import FINAL, Artifact, Event, RunFinished, RunRecord, RunStarted, State, TaskRecord
 
 CANCEL_POLL_SECONDS = 0.3
@@ -40,18 +40,18 @@ def execute(job: Job) -> Iterator[Event]:
 
     Raises `MachineFault` when kfgit itself cannot go on; the run is then written as failed as far as that is possible.
     """
-    execution = _Execution(job)
+    execution = Execution(job)
     with _interrupts_reach(execution):
         try:
             execution.start()
-            yield from _events(execution)
+            yield from execution.events()
         finally:
             execution.stop_and_wait()
     yield execution.finished()
 
 
 @contextmanager
-def _interrupts_reach(execution: _Execution) -> Iterator[None]:
+def _interrupts_reach(execution: Execution) -> Iterator[None]:
     # Ctrl-C may come while the consumer renders an event, where it would end the loop around this generator. A program
     # that handles SIGINT in its own way, or watches on another thread, is left alone.
     if (
@@ -68,21 +68,8 @@ def _interrupts_reach(execution: _Execution) -> Iterator[None]:
             handle(SIGINT, default_int_handler)
 
 
-def _events(execution: _Execution) -> Iterator[Event]:
-    while not execution.over.is_set() or not execution.told.empty():
-        try:
-            event = execution.told.get(timeout=0.2)
-        except queue.Empty:
-            continue
-        except KeyboardInterrupt:
-            execution.interrupt()
-            continue
-        if event is not None:
-            yield event
-
-
-class _Execution:
-    """The driver's side; `told` and `over` are for the consumer."""
+class Execution:
+    """One run that is being executed; `told` and `over` are for its one consumer, which takes `events`."""
 
     def __init__(self, job: Job) -> None:
         # None only wakes the consumer up.
@@ -107,6 +94,19 @@ class _Execution:
     def start(self) -> None:
         """Lets the driver begin."""
         self._thread.start()
+
+    def events(self) -> Iterator[Event]:
+        """What happens, until all is over; `RunFinished` is not among it: see `finished`."""
+        while not self.over.is_set() or not self.told.empty():
+            try:
+                event = self.told.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            except KeyboardInterrupt:
+                self.interrupt()
+                continue
+            if event is not None:
+                yield event
 
     def cancel(self, *, at_once: bool) -> None:
         """Asks the run to end; `at_once` without its exit task."""
@@ -148,8 +148,16 @@ class _Execution:
                 runs.abandon(db, self._job.id, f"kfgit broke off: {fault}", now())
         finally:
             self._job.ownership.release()
+            with suppress(Exception):
+                self._clear()
             self.over.set()
             self.told.put(None)
+
+    def _clear(self) -> None:
+        with self._job.database.read() as db:
+            deleted = runs.state(db, self._job.id) is None
+        if deleted:
+            removing.clear(self._job.database, self._job.folders)
 
     def _run(self) -> None:
         self.told.put(RunStarted(self._job.run.record))
@@ -218,10 +226,12 @@ class _Execution:
         if time.monotonic() - self._polled_at < CANCEL_POLL_SECONDS:
             return False
         self._polled_at = time.monotonic()
-        if self._canceled:
-            return False
         with self._job.database.read() as db:
-            return runs.state(db, self._job.id) != "RUNNING"
+            state = runs.state(db, self._job.id)
+        if state is None:
+            # The run was deleted: nobody wants its exit task.
+            self._at_once = True
+        return not self._canceled and state != "RUNNING"
 
     def _first_cancel(self) -> bool:
         first, self._canceled = not self._canceled, True
@@ -260,6 +270,8 @@ class _Execution:
         )
         with self._job.database.write() as db:
             runs.finish(db, record)
+            if state == "SUCCEEDED":
+                kept.drop(db, record.id)
         with suppress(OSError):
             write_run(self._job.folder, record)
         if state == "SUCCEEDED" and self._job.workspace is not None:
@@ -280,6 +292,7 @@ def initial(job: Job) -> engine.RunState:
         pipeline_root=str(job.folder),
         cache=bool(job.run.options.get("cache", True)),
         workspace=None if job.workspace is None else str(job.workspace),
+        earlier=job.earlier.attempts,
     )
     if job.workspace is not None:
         job.workspace.mkdir(exist_ok=True)

@@ -15,18 +15,18 @@ from kfgit.backends.local import engine
 from kfgit.backends.local.folders import local_path, run_folder
 from kfgit.backends.local.store import experiments, objects, pipelines, runs
 from kfgit.events import Artifact
-from kfgit.ir import Resource
+from kfgit.ir import Package, Resource
 
 # Beyond so many files a given folder is taken for a new thing each time instead of being listed.
 _LISTED_FILES = 10_000
 
 
-def checked(request: RunRequest) -> Mapping[str, Any]:
-    """The inputs of the run that is asked for, artifacts as `Artifact`; raises `Refused` with every problem."""
-    try:
-        program = engine.load(request.package)
-    except engine.EngineError as fault:
-        raise Refused(f"the package of `{request.pipeline}` cannot run: {fault}") from fault
+def checked(request: RunRequest, program: engine.Program | None = None) -> Mapping[str, Any]:
+    """The inputs of the run that is asked for, artifacts as `Artifact`; raises `Refused` with every problem.
+
+    `program` is that of the package, where the caller has it.
+    """
+    program = program or loaded(request.pipeline, request.package)
     slots = program.root.artifacts
     things = {
         name: _artifact(
@@ -44,13 +44,18 @@ def checked(request: RunRequest) -> Mapping[str, Any]:
     return {**request.parameters, **things}
 
 
+def loaded(pipeline: str, package: Package) -> engine.Program:
+    """The program of a package; raises `Refused` for one that cannot run."""
+    try:
+        return engine.load(package)
+    except engine.EngineError as fault:
+        raise Refused(f"the package of `{pipeline}` cannot run: {fault}") from fault
+
+
 def record(
     db: sqlite3.Connection, request: RunRequest, inputs: Mapping[str, Any], environment: str, at: datetime
 ) -> bool:
     """Writes the run as PENDING, its experiment too if that is new; False when its id is known already."""
-    folder = run_folder(at, request.pipeline, request.id)
-    if runs.folder_taken(db, folder):
-        folder = run_folder(at, request.pipeline, request.id, whole_id=True)
     pipeline_id = objects.named(db, "pipelines", request.pipeline)
     version = (
         pipelines.named_version(db, pipeline_id, request.version) if pipeline_id and request.version else None
@@ -63,7 +68,7 @@ def record(
             pipeline=request.pipeline,
             package=request.package,
             environment=environment,
-            folder=folder,
+            folder=free_folder(db, request.pipeline, request.id, at),
             created_at=at,
             inputs=inputs,
             options={"cache": request.cache, "executor": request.executor},
@@ -77,21 +82,35 @@ def record(
     )
 
 
+def free_folder(db: sqlite3.Connection, pipeline: str, run_id: str, at: datetime) -> str:
+    """The folder of a run that begins its life now; no other run has it."""
+    folder = run_folder(at, pipeline, run_id)
+    return run_folder(at, pipeline, run_id, whole_id=True) if runs.folder_taken(db, folder) else folder
+
+
+def given(package: Package, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What a document gives a pipeline: parameters, and the paths or URIs of artifacts."""
+    declared = ((package.spec.get("root") or {}).get("inputDefinitions") or {}).get("artifacts") or {}
+    return (
+        {name: value for name, value in inputs.items() if name not in declared},
+        {name: str(value) for name, value in inputs.items() if name in declared},
+    )
+
+
 def triggered(desired: Resource, project: str, environment: str) -> RunRequest:
     """The run that a Run document asks for: one for each trigger key, whoever asks and how often."""
     if desired.package is None:
         raise Refused(f"run `{desired.name}` has no package")
     spec = desired.spec
     identity = canonical.dumps([project, environment, desired.name, spec["key"]])
-    declared = ((desired.package.spec.get("root") or {}).get("inputDefinitions") or {}).get("artifacts") or {}
-    given: Mapping[str, Any] = spec.get("inputs") or {}
+    parameters, artifacts = given(desired.package, spec.get("inputs") or {})
     return RunRequest(
         id=str(uuid5(NAMESPACE_URL, f"https://kfgit.dev/run/{identity}")),
         name=desired.name,
         pipeline=spec["pipeline"],
         package=desired.package,
-        parameters={name: value for name, value in given.items() if name not in declared},
-        artifacts={name: str(value) for name, value in given.items() if name in declared},
+        parameters=parameters,
+        artifacts=artifacts,
         experiment=spec.get("experiment") or "Default",
         version=desired.package.digest[:12],
     )

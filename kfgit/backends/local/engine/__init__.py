@@ -14,6 +14,7 @@ from kfgit.backends.local.engine.inputs import check_inputs
 from kfgit.backends.local.engine.loading import load
 from kfgit.backends.local.engine.machine import advance, outcome, start
 from kfgit.backends.local.engine.program import EngineError, Program
+from kfgit.backends.local.engine.progress import hooked
 from kfgit.backends.local.engine.report import changes, records
 from kfgit.backends.local.engine.state import Outcome, RunContext, RunState
 
@@ -26,6 +27,7 @@ __all__ = [
     "advance",
     "changes",
     "check_inputs",
+    "hooked",
     "load",
     "outcome",
     "records",

@@ -13,14 +13,23 @@ from kfgit.backends.local.engine.program import Component
 from kfgit.backends.local.engine.state import Leaf, Place, Values, settled
 from kfgit.backends.local.engine.turn import UNUSABLE, Turn
 from kfgit.backends.local.engine.values import Mismatch, coerce
-from kfgit.backends.local.protocol import Execute, Failed, Import, Outputs, Started, Succeeded, WakeAt
+from kfgit.backends.local.protocol import (
+    Execute,
+    Failed,
+    Import,
+    Kept,
+    Outputs,
+    Started,
+    Succeeded,
+    WakeAt,
+)
 
 # No back-off is longer, so that adding it to a time never overflows.
 _LONGEST: Final = timedelta(days=3650)
 
 
 def told(
-    turn: Turn, signal: Started | Succeeded | Failed, leaf: Leaf, place: Place, component: Component
+    turn: Turn, signal: Started | Succeeded | Kept | Failed, leaf: Leaf, place: Place, component: Component
 ) -> Leaf:
     """A leaf that hears from its worker. While it waits for its next attempt, whatever comes is of the last one."""
     if leaf.wake is not None:
@@ -35,6 +44,10 @@ def told(
             values = _produced(component, leaf, outputs)
             done = settled(leaf, "SUCCEEDED", turn.at, None)
             return replace(done, outputs=values, cached=cached, started_at=started)
+        case Kept(outputs=outputs, cached=cached):
+            values = _produced(component, leaf, outputs)
+            done = settled(leaf, "SUCCEEDED", signal.finished_at, None)
+            return replace(done, outputs=values, cached=cached, kept=True, started_at=signal.started_at)
         case Failed(error=error):
             return _after_failure(turn, replace(leaf, started_at=started), place, error)
         case _:

@@ -60,6 +60,7 @@ def execute(scope: Scope, place: Place, body: Container, values: Values, retry: 
         fingerprint=fingerprint(scope, body, values, platform),
         timeout=body.timeout,
         platform=platform,
+        earlier=scope.context.earlier.get(place.key, 0),
     )
 
 

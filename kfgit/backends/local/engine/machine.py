@@ -40,6 +40,7 @@ from kfgit.backends.local.protocol import (
     Cancel,
     Command,
     Failed,
+    Kept,
     Signal,
     Started,
     Stop,
@@ -115,7 +116,7 @@ def _step(turn: Turn, state: RunState, signal: Signal) -> Group:
             return _begun(turn, root, body) if root.state == "PENDING" else root
         case Cancel():
             return root if state.canceling else _canceled_run(turn, root)
-        case Started() | Succeeded() | Failed():
+        case Started() | Succeeded() | Kept() | Failed():
             told = partial(attempts.told, turn, signal)
             return _routed_root(turn, root, signal.key, told)
         case Tick():

@@ -138,6 +138,23 @@ def in_exit(program: Program, key: str) -> bool:
     return False
 
 
+def hooked(program: Program, key: str) -> tuple[str, ...]:
+    """The keys of what was waited for, however it ended, on the way to a key: by an exit task around it, for one."""
+    component, found, place = program.root, list[str](), Place()
+    names = iter(key.split("/"))
+    for name in names:
+        task = dag_of(component).tasks.get(name)
+        if task is None:
+            break
+        if task.always:
+            found += [f"{place.key}/{above}".removeprefix("/") for above in task.upstream]
+        place = place.task(task)
+        if task.items is not None:
+            place = Place(f"{place.key}/{next(names, '')}")
+        component = callee(program, task)
+    return tuple(found)
+
+
 def _is_exit(task: Task) -> bool:
     return task.always and any(name.startswith(_EXIT_HANDLER) for name in task.upstream)
 

@@ -87,7 +87,10 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """An execution. `wake` is set while a failed attempt's back-off lasts; `stopping` once `Stop` was sent."""
+    """An execution. `wake` is set while a failed attempt's back-off lasts; `stopping` once `Stop` was sent.
+
+    `kept` says that it succeeded before the run was retried.
+    """
 
     state: State
     command: Execute | Import
@@ -99,15 +102,16 @@ class Leaf:
     wake: datetime | None = None
     stopping: bool = False
     cached: bool = False
+    kept: bool = False
     outputs: Values = EMPTY
     error: str | None = None
 
     @property
     def attempts(self) -> int:
-        """How many attempts there were; a cache hit is none."""
-        if self.cached:
-            return 0
-        return self.command.attempt + 1 if isinstance(self.command, Execute) else 1
+        """How many attempts there were, before a retry of the run too; a cache hit is none."""
+        if not isinstance(self.command, Execute):
+            return 1
+        return self.command.earlier if self.cached or self.kept else self.command.number + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +171,10 @@ def outputs_of(node: Node | None) -> Values:
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """The facts of one run that placeholders and fingerprints need. Times are aware and in UTC."""
+    """The facts of one run that placeholders and fingerprints need. Times are aware and in UTC.
+
+    `earlier` has the attempts that tasks had before the run was retried, by key.
+    """
 
     run_id: str
     run_name: str
@@ -177,6 +184,7 @@ class RunContext:
     pipeline_root: str
     cache: bool
     workspace: str | None
+    earlier: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def resource_name(self) -> str:

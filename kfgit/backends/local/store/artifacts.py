@@ -61,6 +61,11 @@ def add(db: sqlite3.Connection, run_id: str, task: str, outputs: Outputs, at: da
     )
 
 
+def forget(db: sqlite3.Connection, run_id: str, task: str) -> None:
+    """Forgets what a task of a run produced."""
+    db.execute("DELETE FROM artifacts WHERE run = ? AND task = ?", (run_id, codec.text(task)))
+
+
 def listing(db: sqlite3.Connection, run_id: str | None = None, limit: int = -1) -> tuple[StoredArtifact, ...]:
     """Artifacts, newest first; those of one run where it is given."""
     where, values = ("", [limit]) if run_id is None else ("WHERE run = ?", [run_id, limit])
@@ -106,6 +111,11 @@ def recall(db: sqlite3.Connection, scope: tuple[str, str]) -> CacheEntry | None:
     if row is None:
         return None
     return CacheEntry(codec.decode_outputs(row["outputs"]), tuple(json.loads(row["files"])), row["run"])
+
+
+def use(db: sqlite3.Connection, scope: tuple[str, str], run_id: str) -> None:
+    """Makes a cache entry that of the run that used it last: it goes with that one, not with the run that made it."""
+    db.execute("UPDATE cache SET run = ? WHERE pipeline = ? AND fingerprint = ?", (run_id, *scope))
 
 
 def _stored(row: sqlite3.Row) -> StoredArtifact:

@@ -32,6 +32,39 @@ def ensure(db: sqlite3.Connection, name: str, at: datetime) -> str:
     return str(row["id"])
 
 
+def add(db: sqlite3.Connection, name: str, description: str | None, at: datetime) -> Experiment | None:
+    """Makes an experiment; None where one has that name, in whatever case."""
+    if db.execute("SELECT 1 FROM experiments WHERE name = ? COLLATE NOCASE", (codec.text(name),)).fetchone():
+        return None
+    id_ = ensure(db, name, at)
+    describe(db, id_, description)
+    return get(db, id_)
+
+
+def archive(db: sqlite3.Connection, id_: str, at: datetime) -> None:
+    """Puts an experiment away with all its runs, and turns its schedules off."""
+    db.execute("UPDATE experiments SET storage_state = 'ARCHIVED' WHERE id = ?", (id_,))
+    db.execute(
+        "UPDATE runs SET storage_state = 'ARCHIVED' WHERE experiment_id = ? AND storage_state = 'AVAILABLE'",
+        (id_,),
+    )
+    db.execute(
+        """UPDATE schedules SET enabled = 0, updated_at = ?, next_at = NULL
+            WHERE experiment_id = ? AND enabled""",
+        (codec.stamp(at), id_),
+    )
+
+
+def unarchive(db: sqlite3.Connection, id_: str) -> None:
+    """Brings an experiment back, and nothing that went away with it."""
+    db.execute("UPDATE experiments SET storage_state = 'AVAILABLE' WHERE id = ?", (id_,))
+
+
+def remove(db: sqlite3.Connection, id_: str) -> None:
+    """Forgets an experiment; its runs and schedules stay."""
+    db.execute("DELETE FROM experiments WHERE id = ?", (id_,))
+
+
 def describe(db: sqlite3.Connection, id_: str, description: str | None) -> None:
     """Writes the description."""
     db.execute("UPDATE experiments SET description = ? WHERE id = ?", (codec.text(description), id_))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Literal, TypeAlias
 
-from kfgit.backends.local.store import pipelines
+from kfgit.backends.local.store import pipelines, schedules
 
 Table: TypeAlias = Literal["experiments", "pipelines", "schedules", "runs"]
 
@@ -25,5 +25,7 @@ def remove(db: sqlite3.Connection, table: Table, id_: str) -> None:
     """Deletes an object; a pipeline goes with its versions, runs and schedules stay."""
     if table == "pipelines":
         pipelines.remove(db, id_)
+    elif table == "schedules":
+        schedules.remove(db, id_)
     else:
         db.execute(f"DELETE FROM {table} WHERE id = ?", (id_,))

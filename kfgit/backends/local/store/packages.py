@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterable
 
 from kfgit.backends.local.store import codec
 from kfgit.ir import Package
@@ -24,10 +26,17 @@ def get(db: sqlite3.Connection, key: str) -> Package | None:
     return codec.decode_package(row["document"]) if row else None
 
 
-def sweep(db: sqlite3.Connection) -> None:
-    """Forgets packages that no run, no version and no schedule refers to."""
+def known(db: sqlite3.Connection, key: str) -> bool:
+    """Whether there is a package of that key."""
+    return db.execute("SELECT 1 FROM packages WHERE digest = ?", (key,)).fetchone() is not None
+
+
+def sweep(db: sqlite3.Connection, keys: Iterable[str]) -> None:
+    """Forgets those of some packages that no run, no version and no schedule refers to."""
     db.execute(
-        """DELETE FROM packages WHERE NOT EXISTS (SELECT 1 FROM runs WHERE package = digest)
+        """DELETE FROM packages WHERE digest IN (SELECT value FROM json_each(?))
+            AND NOT EXISTS (SELECT 1 FROM runs WHERE package = digest)
             AND NOT EXISTS (SELECT 1 FROM versions WHERE package = packages.digest)
-            AND NOT EXISTS (SELECT 1 FROM schedules WHERE package = packages.digest)"""
+            AND NOT EXISTS (SELECT 1 FROM schedules WHERE package = packages.digest)""",
+        (json.dumps(sorted(keys)),),
     )

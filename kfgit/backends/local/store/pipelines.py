@@ -54,6 +54,18 @@ def ensure(db: sqlite3.Connection, name: str, at: datetime) -> str:
     return str(db.execute("SELECT id FROM pipelines WHERE name = ?", (name,)).fetchone()["id"])
 
 
+def add(db: sqlite3.Connection, new: Pipeline) -> bool:
+    """Records a pipeline; False where one has that name, in whatever case, and then nothing changes."""
+    if by_name(db, new.name) is not None:
+        return False
+    db.execute(
+        "INSERT INTO pipelines (id, name, created_at) VALUES (?, ?, ?)",
+        (new.id, codec.text(new.name), codec.stamp(new.created_at)),
+    )
+    describe(db, new)
+    return True
+
+
 def describe(db: sqlite3.Connection, pipeline: Pipeline) -> None:
     """Writes display name, description and tags."""
     db.execute(
@@ -78,6 +90,54 @@ def get(db: sqlite3.Connection, id_: str) -> Pipeline | None:
     return pipeline(row) if row else None
 
 
+def by_name(db: sqlite3.Connection, name: str) -> Pipeline | None:
+    """The pipeline of that name, in whatever case."""
+    row = db.execute("SELECT * FROM pipelines WHERE name = ? COLLATE NOCASE", (codec.text(name),)).fetchone()
+    return pipeline(row) if row else None
+
+
+def add_version(db: sqlite3.Connection, new: Version, content: Package) -> Version | None:
+    """Records a version under its own name, whatever others hold; None where one of the pipeline has that name.
+
+    `digest` and `package` are taken from the content.
+    """
+    taken = db.execute(
+        "SELECT 1 FROM versions WHERE pipeline = ? AND name = ? COLLATE NOCASE",
+        (new.pipeline_id, codec.text(new.name)),
+    ).fetchone()
+    if taken:
+        return None
+    db.execute(
+        """INSERT INTO versions (id, pipeline, name, digest, package, created_at, url, code_source_url)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            new.id,
+            new.pipeline_id,
+            codec.text(new.name),
+            content.digest,
+            packages.save(db, content),
+            codec.stamp(new.created_at),
+            codec.text(new.url),
+            codec.text(new.code_source_url),
+        ),
+    )
+    describe_version(db, new)
+    return get_version(db, new.id)
+
+
+def describe_version(db: sqlite3.Connection, version: Version) -> None:
+    """Writes display name, description and tags of a version."""
+    db.execute(
+        "UPDATE versions SET display_name = ?, description = ?, tags = ? WHERE id = ?",
+        (
+            codec.text(version.display_name),
+            codec.text(version.description),
+            json.dumps(dict(version.tags)),
+            version.id,
+        ),
+    )
+
+
 def upload(db: sqlite3.Connection, pipeline_id: str, package: Package, at: datetime) -> Version:
     """The version with this content, named by the begin of its digest; an equal one is used again.
 
@@ -91,7 +151,7 @@ def upload(db: sqlite3.Connection, pipeline_id: str, package: Package, at: datet
         row = _new_version(db, (pipeline_id, digest, content), at)
     elif row["package"] != content:
         db.execute("UPDATE versions SET package = ? WHERE id = ?", (content, row["id"]))
-        packages.sweep(db)
+        packages.sweep(db, {row["package"]})
     return replace(version(row), package=content)
 
 
@@ -134,8 +194,15 @@ def package(db: sqlite3.Connection, version_id: str) -> Package | None:
 
 def remove(db: sqlite3.Connection, id_: str) -> None:
     """Deletes a pipeline with its versions; its runs and schedules stay."""
+    held = {row["package"] for row in db.execute("SELECT package FROM versions WHERE pipeline = ?", (id_,))}
     db.execute("DELETE FROM pipelines WHERE id = ?", (id_,))
-    packages.sweep(db)
+    packages.sweep(db, held)
+
+
+def remove_version(db: sqlite3.Connection, version: Version) -> None:
+    """Deletes a version; runs and schedules that hold its content go on with it."""
+    db.execute("DELETE FROM versions WHERE id = ?", (version.id,))
+    packages.sweep(db, {version.package})
 
 
 def pipeline(row: sqlite3.Row) -> Pipeline:

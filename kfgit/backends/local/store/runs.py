@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from kfgit.backends.local.store import codec, packages
-from kfgit.events import FINAL, RunRecord, State, TaskRecord
+from kfgit.backends.local.store import codec, loans, packages
+from kfgit.events import FINAL, Artifact, RunRecord, State, TaskRecord
 from kfgit.ir import Package
 
 _ACTIVE = ("RUNNING", "CANCELING")
+_RETRIED = ("FAILED", "CANCELED")
 _COLUMNS = (
     "id, name, pipeline, version, experiment, environment, inputs, state, created_at, started_at, finished_at, "
     "scheduled_at, outputs, error, notes"
@@ -25,12 +26,15 @@ _HISTORY = "history = json_insert(history, '$[#]', json_array(?, ?))"
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run about to be recorded; `inputs` holds parameters and artifacts as `RunRecord.inputs` does."""
+    """A run about to be recorded; `inputs` holds parameters and artifacts as `RunRecord.inputs` does.
+
+    `package` may be the key of a stored one.
+    """
 
     id: str
     name: str
     pipeline: str
-    package: Package
+    package: Package | str
     environment: str
     folder: str
     created_at: datetime
@@ -103,7 +107,7 @@ def add(db: sqlite3.Connection, run: NewRun) -> bool:
             codec.text(run.experiment),
             run.environment,
             run.schedule,
-            packages.save(db, run.package),
+            run.package if isinstance(run.package, str) else packages.save(db, run.package),
             codec.encode(run.inputs),
             json.dumps(dict(run.options)),
             created,
@@ -119,18 +123,32 @@ def add(db: sqlite3.Connection, run: NewRun) -> bool:
         ),
     )
     db.execute("UPDATE experiments SET last_run_at = ? WHERE id = ?", (created, run.experiment_id))
+    loans.take(db, run.id, (value for value in run.inputs.values() if isinstance(value, Artifact)))
     return True
 
 
 def folder_taken(db: sqlite3.Connection, folder: str) -> bool:
-    """Whether another run has this folder."""
-    return db.execute("SELECT 1 FROM runs WHERE folder = ?", (folder,)).fetchone() is not None
+    """Whether another run has this folder, or had it and something is left of it."""
+    found = db.execute(
+        """SELECT 1 FROM runs WHERE folder = :folder UNION ALL SELECT 1 FROM loans WHERE folder = :folder
+            UNION ALL SELECT 1 FROM leavings WHERE folder = :folder LIMIT 1""",
+        {"folder": folder},
+    )
+    return found.fetchone() is not None
 
 
 def state(db: sqlite3.Connection, run_id: str) -> State | None:
     """The state of a run, None when there is no such run."""
     row = db.execute("SELECT state FROM runs WHERE id = ?", (run_id,)).fetchone()
     return row["state"] if row else None
+
+
+def begun(db: sqlite3.Connection, run_id: str) -> bool:
+    """Whether anybody has executed a run."""
+    return (
+        db.execute("SELECT 1 FROM runs WHERE id = ? AND started_at IS NOT NULL", (run_id,)).fetchone()
+        is not None
+    )
 
 
 def folder(db: sqlite3.Connection, run_id: str) -> str | None:
@@ -177,6 +195,49 @@ def finish(db: sqlite3.Connection, run: RunRecord) -> None:
     )
 
 
+def terminate(db: sqlite3.Connection, run_id: str) -> bool:
+    """Makes a run that goes on or waits CANCELING, which its history does not tell, as on KFP; False for any other.
+
+    Whoever executes it ends it; one that nobody has begun is ended by whoever looks for dead runs next.
+    """
+    changed = db.execute(
+        "UPDATE runs SET state = 'CANCELING' WHERE id = ? AND state IN ('PENDING', 'RUNNING')", (run_id,)
+    )
+    return changed.rowcount == 1
+
+
+def terminate_of(db: sqlite3.Connection, schedule_id: str) -> None:
+    """Makes the runs of a schedule that go on or wait CANCELING."""
+    db.execute(
+        "UPDATE runs SET state = 'CANCELING' WHERE schedule = ? AND state IN ('PENDING', 'RUNNING')", (schedule_id,)
+    )
+
+
+def archive(db: sqlite3.Connection, run_id: str, *, archived: bool) -> bool:
+    """Puts a run into the archive or takes it out; False when there is no such run."""
+    state = "ARCHIVED" if archived else "AVAILABLE"
+    return db.execute("UPDATE runs SET storage_state = ? WHERE id = ?", (state, run_id)).rowcount == 1
+
+
+def retry(db: sqlite3.Connection, run_id: str, at: datetime) -> bool:
+    """Makes a run that ended badly PENDING again, and its tasks that did not succeed; False for any other run."""
+    now, seq = codec.stamp(at), last_seq(db, run_id) + 1
+    changed = db.execute(
+        f"""UPDATE runs SET state = 'PENDING', retries = retries + 1, owner = NULL, started_at = NULL,
+            finished_at = NULL, outputs = '{{}}', error = NULL, {_HISTORY}
+            WHERE id = ? AND state IN ({_marks(_RETRIED)})""",
+        ("PENDING", now, run_id, *_RETRIED),
+    )
+    if changed.rowcount != 1:
+        return False
+    db.execute(
+        """UPDATE tasks SET state = 'PENDING', started_at = NULL, finished_at = NULL, outputs = '{}',
+            error = NULL, seq = ? WHERE run = ? AND state != 'SUCCEEDED'""",
+        (seq, run_id),
+    )
+    return True
+
+
 def abandon(db: sqlite3.Connection, run_id: str, error: str, at: datetime) -> None:
     """Ends a run whose process died: what ran has failed, what waited is skipped; a cancel that was asked for holds."""
     end = {"RUNNING": "FAILED", "CANCELING": "CANCELED"}.get(state(db, run_id) or "")
@@ -202,10 +263,10 @@ def save_tasks(db: sqlite3.Connection, run_id: str, seq: int, rows: Sequence[Tas
     db.executemany(
         """INSERT INTO tasks (run, key, ord, seq, path, component, state, cached, attempts, started_at, finished_at,
             inputs, outputs, error, folder) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (run, key) DO UPDATE SET ord = excluded.ord, seq = excluded.seq, state = excluded.state,
-            cached = excluded.cached, attempts = excluded.attempts, started_at = excluded.started_at,
-            finished_at = excluded.finished_at, inputs = excluded.inputs, outputs = excluded.outputs,
-            error = excluded.error, folder = excluded.folder""",
+            ON CONFLICT (run, key) DO UPDATE SET ord = excluded.ord, seq = excluded.seq,
+            component = excluded.component, state = excluded.state, cached = excluded.cached,
+            attempts = excluded.attempts, started_at = excluded.started_at, finished_at = excluded.finished_at,
+            inputs = excluded.inputs, outputs = excluded.outputs, error = excluded.error, folder = excluded.folder""",
         [_task_values(run_id, seq, row) for row in rows],
     )
 
@@ -238,6 +299,11 @@ def tasks(db: sqlite3.Connection, run_id: str, since: int = -1) -> tuple[TaskRow
     return tuple(TaskRow(_task(row), row["ord"], row["folder"]) for row in rows)
 
 
+def remove_tasks(db: sqlite3.Connection, run_id: str, keys: Iterable[str]) -> None:
+    """Forgets tasks that a run has no more."""
+    db.executemany("DELETE FROM tasks WHERE run = ? AND key = ?", [(run_id, codec.text(key)) for key in keys])
+
+
 def last_seq(db: sqlite3.Connection, run_id: str) -> int:
     """The number of the newest batch of a run's tasks, -1 before the first."""
     newest: int | None = db.execute("SELECT max(seq) FROM tasks WHERE run = ?", (run_id,)).fetchone()[0]
@@ -250,10 +316,24 @@ def active(db: sqlite3.Connection) -> tuple[tuple[str, str], ...]:
     return tuple((row["id"], row["folder"]) for row in rows)
 
 
-def pending(db: sqlite3.Connection) -> tuple[str, ...]:
+def active_of(db: sqlite3.Connection, schedule_id: str) -> int:
+    """How many runs of a schedule have not ended."""
+    row = db.execute(
+        "SELECT count(*) FROM runs WHERE schedule = ? AND state IN ('PENDING', 'RUNNING', 'CANCELING')",
+        (schedule_id,),
+    ).fetchone()
+    return int(row[0])
+
+
+def pending(db: sqlite3.Connection, limit: int = -1) -> tuple[str, ...]:
     """The ids of the runs that nobody has begun, oldest first."""
-    rows = db.execute("SELECT id FROM runs WHERE state = 'PENDING' ORDER BY created_at, id")
+    rows = db.execute("SELECT id FROM runs WHERE state = 'PENDING' ORDER BY created_at, id LIMIT ?", (limit,))
     return tuple(row["id"] for row in rows)
+
+
+def counts(db: sqlite3.Connection) -> dict[str, int]:
+    """How many runs there are in each state that a run is in."""
+    return {row[0]: row[1] for row in db.execute("SELECT state, count(*) FROM runs GROUP BY state")}
 
 
 def ids(db: sqlite3.Connection, prefix: str, limit: int) -> tuple[str, ...]:
@@ -272,6 +352,11 @@ def everything(db: sqlite3.Connection) -> tuple[RunRecord, ...]:
     )
 
 
+def count(db: sqlite3.Connection) -> int:
+    """How many runs there are."""
+    return int(db.execute("SELECT count(*) FROM runs").fetchone()[0])
+
+
 def page(db: sqlite3.Connection, limit: int, before: str | None = None, only: Filter = Filter()) -> Page:
     """At most `limit` runs, newest first, after the place that an earlier page named in `next`."""
     wanted = {name: getattr(only, name) for name in ("state", "pipeline", "experiment", "schedule")}
@@ -287,12 +372,6 @@ def page(db: sqlite3.Connection, limit: int, before: str | None = None, only: Fi
     shown = rows[:limit]
     follows = f"{shown[-1]['created_at']} {shown[-1]['id']}" if len(rows) > limit and shown else None
     return Page(tuple(_run(row) for row in shown), follows)
-
-
-def remove(db: sqlite3.Connection, run_id: str) -> None:
-    """Forgets a run with its tasks, artifacts and cache entries, and its package where nothing else needs it."""
-    db.execute("DELETE FROM runs WHERE id = ?", (run_id,))
-    packages.sweep(db)
 
 
 def _marks(values: Sequence[str] | frozenset[str]) -> str:

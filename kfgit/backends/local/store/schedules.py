@@ -14,7 +14,10 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from kfgit.backends.local.store import codec, experiments, pipelines
+from kfgit.backends.local.store import codec, experiments, packages, pipelines
+
+# `next_at` of a schedule that time alone never makes due.
+NEVER = "9999-12-31T23:59:59.999999Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +132,55 @@ def enable(db: sqlite3.Connection, id_: str, at: datetime, *, enabled: bool) -> 
     )
 
 
-def tick(db: sqlite3.Connection, id_: str, at: datetime) -> bool:
-    """Notes that a schedule has fired for the tick `at`; False when it had, or for a later one."""
-    changed = db.execute(
-        "UPDATE schedules SET last_tick = :tick WHERE id = :id AND (last_tick IS NULL OR last_tick < :tick)",
-        {"tick": codec.stamp(at), "id": id_},
+def advance(
+    db: sqlite3.Connection, id_: str, last_tick: datetime | None, next_at: datetime | None, since: datetime
+) -> None:
+    """Notes how far a schedule has come, and when it must be looked at again: None for not before it changes."""
+    db.execute(
+        "UPDATE schedules SET last_tick = ?, next_at = ?, since = ? WHERE id = ?",
+        (
+            codec.stamp_or_none(last_tick),
+            NEVER if next_at is None else codec.stamp(next_at),
+            codec.stamp(since),
+            id_,
+        ),
     )
-    return changed.rowcount == 1
+
+
+def due(db: sqlite3.Connection, now: datetime, limit: int) -> tuple[Schedule, ...]:
+    """Enabled schedules that must be looked at, those that have waited longest first."""
+    rows = db.execute(
+        "SELECT * FROM schedules WHERE enabled AND (next_at IS NULL OR next_at <= ?) ORDER BY next_at, id LIMIT ?",
+        (codec.stamp(now), limit),
+    )
+    return tuple(schedule(row) for row in rows)
+
+
+def wake(db: sqlite3.Connection) -> tuple[bool, datetime | None]:
+    """Whether an enabled schedule must be looked at now, and else when the first must; None for never."""
+    row = db.execute(
+        """SELECT EXISTS (SELECT 1 FROM schedules WHERE enabled AND next_at IS NULL) AS now,
+            (SELECT min(next_at) FROM schedules WHERE enabled AND next_at < ?) AS later""",
+        (NEVER,),
+    ).fetchone()
+    return bool(row["now"]), codec.moment(row["later"])
+
+
+def enabled(db: sqlite3.Connection) -> int:
+    """How many schedules fire."""
+    count: int = db.execute("SELECT count(*) FROM schedules WHERE enabled").fetchone()[0]
+    return count
+
+
+def forget_wakes(db: sqlite3.Connection) -> None:
+    """Has every schedule looked at now."""
+    db.execute("UPDATE schedules SET next_at = NULL WHERE enabled AND next_at IS NOT NULL")
+
+
+def remove(db: sqlite3.Connection, id_: str) -> None:
+    """Deletes a schedule; its runs stay."""
+    rows = db.execute("DELETE FROM schedules WHERE id = ? RETURNING package", (id_,)).fetchall()
+    packages.sweep(db, {row["package"] for row in rows if row["package"] is not None})
 
 
 def every(db: sqlite3.Connection) -> tuple[Schedule, ...]:

@@ -202,6 +202,42 @@ _SECOND = (
         run TEXT,
         decided_at TEXT NOT NULL,
         PRIMARY KEY (schedule, at))""",
+    # What counts against the concurrency of a schedule; its end gives the tick that waits for it a slot.
+    "CREATE INDEX runs_active_by_schedule ON runs (schedule) WHERE state IN ('PENDING', 'RUNNING', 'CANCELING')",
+    """CREATE TRIGGER slot_after_end AFTER UPDATE OF state ON runs
+        WHEN NEW.schedule IS NOT NULL AND NEW.state NOT IN ('PENDING', 'RUNNING', 'CANCELING')
+        BEGIN UPDATE schedules SET next_at = NULL WHERE id = NEW.schedule; END""",
+    """CREATE TRIGGER slot_after_deletion AFTER DELETE ON runs
+        WHEN OLD.schedule IS NOT NULL AND OLD.state IN ('PENDING', 'RUNNING', 'CANCELING')
+        BEGIN UPDATE schedules SET next_at = NULL WHERE id = OLD.schedule; END""",
+    # What a retry of the run need not do again; gone once the run has succeeded.
+    """CREATE TABLE kept (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        asked TEXT NOT NULL,
+        outputs TEXT NOT NULL,
+        files TEXT NOT NULL,
+        cached INTEGER NOT NULL,
+        started_at TEXT,
+        finished_at TEXT NOT NULL,
+        PRIMARY KEY (run, key)) WITHOUT ROWID""",
+    # What runs were given that other runs made; `folder` is where it lies, where that is the folder of a run. It stays
+    # until no run is left that was given it.
+    """CREATE TABLE loans (
+        number INTEGER PRIMARY KEY,
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        artifact TEXT NOT NULL,
+        folder TEXT,
+        UNIQUE (run, artifact))""",
+    "CREATE INDEX loans_by_artifact ON loans (artifact)",
+    "CREATE INDEX loans_by_folder ON loans (folder)",
+    """INSERT INTO loans (run, artifact, folder)
+        SELECT DISTINCT tasks.run, artifacts.id, maker.folder
+        FROM tasks, json_tree(tasks.outputs) AS part, artifacts, runs AS maker
+        WHERE tasks.cached AND part.key = 'id' AND artifacts.id = part.atom AND artifacts.run <> tasks.run
+        AND maker.id = artifacts.run ORDER BY tasks.rowid""",
+    # The folders of runs that are forgotten, until they are removed.
+    "CREATE TABLE leavings (folder TEXT PRIMARY KEY NOT NULL)",
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)

@@ -14,19 +14,21 @@ KEPT = 100
 
 @dataclass(frozen=True, slots=True)
 class TickRecord:
-    """A tick and what became of it: the run it started, or why there is none."""
+    """A tick and what became of it: the run it started, or why there is none, or none yet."""
 
     at: datetime
-    state: Literal["fired", "skipped"]
+    state: Literal["fired", "skipped", "waiting"]
     decided_at: datetime
     run: str | None = None
     reason: str | None = None
 
 
 def add(db: sqlite3.Connection, schedule_id: str, record: TickRecord) -> None:
-    """Writes what became of a tick; only the newest `KEPT` of a schedule remain."""
+    """Writes what became of a tick, once it has fired for good; only the newest `KEPT` of a schedule remain."""
     db.execute(
-        "INSERT OR REPLACE INTO ticks (schedule, at, state, reason, run, decided_at) VALUES (?, ?, ?, ?, ?, ?)",
+        """INSERT INTO ticks (schedule, at, state, reason, run, decided_at) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT (schedule, at) DO UPDATE SET state = excluded.state, reason = excluded.reason,
+            run = excluded.run, decided_at = excluded.decided_at WHERE state != 'fired'""",
         (
             schedule_id,
             codec.stamp(record.at),
@@ -41,6 +43,31 @@ def add(db: sqlite3.Connection, schedule_id: str, record: TickRecord) -> None:
             SELECT at FROM ticks WHERE schedule = ? ORDER BY at DESC LIMIT 1 OFFSET ?)""",
         (schedule_id, schedule_id, KEPT),
     )
+
+
+def take_waiting(db: sqlite3.Connection, schedule_id: str) -> datetime | None:
+    """Forgets that a tick waits, and says which did."""
+    row = db.execute(
+        "DELETE FROM ticks WHERE schedule = ? AND state = 'waiting' RETURNING at", (schedule_id,)
+    ).fetchone()
+    return codec.moment(row["at"]) if row else None
+
+
+def waiting(db: sqlite3.Connection, schedule_id: str) -> datetime | None:
+    """The tick that waits for a slot."""
+    row = db.execute(
+        "SELECT at FROM ticks WHERE schedule = ? AND state = 'waiting'", (schedule_id,)
+    ).fetchone()
+    return codec.moment(row["at"]) if row else None
+
+
+def has_fired(db: sqlite3.Connection, schedule_id: str, at: datetime) -> bool:
+    """Whether the tick is known to have fired."""
+    row = db.execute(
+        "SELECT 1 FROM ticks WHERE schedule = ? AND at = ? AND state = 'fired'",
+        (schedule_id, codec.stamp(at)),
+    ).fetchone()
+    return row is not None
 
 
 def newest(db: sqlite3.Connection, schedule_id: str, limit: int = KEPT) -> tuple[TickRecord, ...]:

@@ -1,0 +1,155 @@
+"""A schedule and its ticks as `kfgit schedules` tells them, to machines and to people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from kfgit.backends.local.scheduling import Told
+from kfgit.backends.local.store.ticks import TickRecord
+from kfgit.cron import CronError, zone_of
+from kfgit.render import runs as show
+from kfgit.render.envelope import envelope
+from kfgit.render.style import Style, ago, clean, every, instant, moment, table
+
+HEAD = ("NAME", "PIPELINE", "WHEN", "ENABLED", "LAST", "NEXT")
+PAST = ("TICK", "WHAT BECAME OF IT", "RUN", "WHY")
+
+
+class _Ahead(NamedTuple):
+    """What is to come of a schedule, in its zone; `owed` are the newest ticks that should have fired."""
+
+    times: Sequence[datetime]
+    owed: Sequence[datetime]
+
+
+def as_json(told: Told, now: datetime, count: int) -> dict[str, Any]:
+    """A schedule with what it last did, what it owes and the next `count` times."""
+    one, ahead = told.schedule, _ahead(told, now, count)
+    return envelope(
+        "Schedule",
+        id=one.id,
+        name=one.name,
+        owned=told.owned,
+        spec={**one.spec, "enabled": one.enabled},
+        next=[instant(at) for at in ahead.times],
+        owed=[instant(at) for at in ahead.owed],
+        last=None if told.fired is None else tick_json(told.fired, told),
+        held=None if told.held is None else tick_json(told.held, told),
+    )
+
+
+def tick_json(tick: TickRecord, told: Told) -> dict[str, Any]:
+    """A tick and what became of it."""
+    return {
+        "at": instant(tick.at),
+        "state": tick.state,
+        "decidedAt": instant(tick.decided_at),
+        "run": tick.run,
+        "runState": told.state if tick == told.fired else None,
+        "reason": tick.reason,
+    }
+
+
+# --- for people
+
+
+def _zone(told: Told) -> ZoneInfo | None:
+    try:
+        return zone_of(str(told.schedule.spec.get("timezone") or "UTC"))
+    except CronError:
+        return None
+
+
+def _ahead(told: Told, now: datetime, count: int) -> _Ahead:
+    """Nothing where it cannot be read: its ticks say so."""
+    zone = _zone(told)
+    try:
+        return _Ahead(
+            [at.astimezone(zone) for at in told.upcoming(now, count)],
+            [at.astimezone(zone) for at in told.owed(now)],
+        )
+    except (ValueError, TypeError):
+        return _Ahead((), ())
+
+
+def row(told: Told, now: datetime, style: Style) -> Sequence[str]:
+    """One line of the list."""
+    one, last = told.schedule, told.fired
+    outcome = "never" if last is None else ago(last.at, now)
+    if last is not None and told.state is not None:
+        outcome = f"{show.sign(told.state, style)} {show.word(told.state, style)} {outcome}"
+    times = _ahead(told, now, 1).times
+    return (
+        one.name,
+        str(one.spec.get("pipeline") or ""),
+        _when(one.spec),
+        "yes" if one.enabled else "no",
+        outcome,
+        moment(times[0]) if times else "never",
+    )
+
+
+def why(told: Told, tick: TickRecord, style: Style) -> str:
+    """Which tick did not fire, or not yet, and for what reason."""
+    at = moment(tick.at.astimezone(_zone(told)))
+    what = "has a tick that waits" if tick.state == "waiting" else "skipped the tick"
+    return style.yellow(f"{what} of {at}: {clean(tick.reason or '')}")
+
+
+def _when(spec: Mapping[str, Any]) -> str:
+    """The trigger as people write it: cron in five fields where the seconds say nothing."""
+    cron = spec.get("cron")
+    if cron is not None:
+        return f"{str(cron).removeprefix('0 ')} {spec.get('timezone')}"
+    return "once" if spec.get("every") is None else f"every {every(int(spec['every']))}"
+
+
+def heading(told: Told, style: Style) -> str:
+    """Its name and its trigger."""
+    return f"{style.bold(clean(told.schedule.name))}  {style.dim(clean(_when(told.schedule.spec)))}\n"
+
+
+def facts(told: Told, style: Style) -> str:
+    """What it runs, and by which rules."""
+    spec = told.schedule.spec
+    rows = [
+        ("id", told.schedule.id),
+        ("pipeline", f"{spec.get('pipeline') or ''} {spec.get('version') or ''}".strip()),
+        ("experiment", str(spec.get("experiment") or "Default")),
+        ("start", str(spec.get("start") or "")),
+        ("end", str(spec.get("end") or "")),
+        ("catchup", "yes" if spec.get("catchup") else "no"),
+        ("maxConcurrency", str(spec.get("maxConcurrency") or 1)),
+        ("inputs", ", ".join(f"{k}={show.shown(v)}" for k, v in (spec.get("inputs") or {}).items())),
+        ("owned", "yes" if told.owned else "no"),
+    ]
+    return table([(f"  {style.dim(name)}", value) for name, value in rows if value])
+
+
+def upcoming(told: Told, now: datetime, count: int, style: Style) -> str:
+    """The times of one schedule; in the reader's zone too where that is another."""
+    if not told.schedule.enabled:
+        return "  disabled: it does not fire\n"
+    ahead = _ahead(told, now, count)
+    lead = ""
+    if told.held is not None and told.held.state == "waiting":
+        lead = f"  it {why(told, told.held, style)}\n"
+    elif ahead.owed:
+        lead = f"  owed since {moment(ahead.owed[0])}: it fires as soon as a server looks\n"
+    rows = [(f"  {moment(at)}", moment(at.astimezone())) for at in ahead.times]
+    if not rows:
+        return f"{lead}  never again\n"
+    if all(its.strip() == yours for its, yours in rows):
+        return lead + table([(its,) for its, _ in rows])
+    return lead + table(rows, ("  ITS ZONE", "YOURS"), style)
+
+
+def past(told: Told, tick: TickRecord, style: Style) -> Sequence[str]:
+    """One line of its history."""
+    paint = {"fired": style.green, "skipped": style.yellow}.get(tick.state, style.cyan)
+    late = (tick.decided_at - tick.at).total_seconds()
+    reason = tick.reason or ("" if late < 60 else f"{every(int(late))} late")
+    return (moment(tick.at.astimezone(_zone(told))), paint(tick.state), (tick.run or "")[:8], reason)

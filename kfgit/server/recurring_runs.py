@@ -1,0 +1,335 @@
+"""Recurring runs: `/apis/v2beta1/recurringruns`. They are the store's schedules, in KFP's words.
+
+A schedule of `apply` and one that is made here are the same thing. What a client gave is kept beside kfgit's own form
+of it, and given back as it was. Facts: backend/src/apiserver/server/job_server.go, api_converter.go (toModelJob,
+toModelTrigger, toApiRecurringRun) and resource/resource_manager.go (CreateJob, ChangeJobMode, DeleteJob).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, NoReturn
+from uuid import uuid4
+
+from kfgit import ticks
+from kfgit.backends.local.store import experiments, listing as pages, runs, schedules
+from kfgit.backends.local.store.schedules import Links, Schedule
+from kfgit.cron import CronError
+from kfgit.server import listing, messages, sources
+from kfgit.server.answering import NOT_ALLOWED
+from kfgit.server.calls import Call, Context, Route
+from kfgit.server.errors import invalid, missing
+from kfgit.server.messages import STATUS, Enum, Map, Shape
+from kfgit.server.runs import inline
+from kfgit.server.sources import SERVICE_ACCOUNT, Source
+from kfgit.server.times import told
+
+_TRIGGER: Final = Shape(
+    {
+        "cron_schedule": Shape({"start_time": "timestamp", "end_time": "timestamp", "cron": "string"}),
+        "periodic_schedule": Shape(
+            {"start_time": "timestamp", "end_time": "timestamp", "interval_second": "int64"}
+        ),
+    },
+    (frozenset({"cron_schedule", "periodic_schedule"}),),
+)
+# backend/api/v2beta1/recurring_run.proto
+RECURRING_RUN: Final = Shape(
+    {
+        **dict.fromkeys(
+            (
+                "recurring_run_id",
+                "display_name",
+                "description",
+                "service_account",
+                "namespace",
+                "experiment_id",
+                "pipeline_version_id",
+            ),
+            "string",
+        ),
+        "pipeline_spec": "struct",
+        "pipeline_version_reference": sources.REFERENCE,
+        "runtime_config": sources.RUNTIME_CONFIG,
+        "max_concurrency": "int64",
+        "trigger": _TRIGGER,
+        "mode": Enum({"MODE_UNSPECIFIED": 0, "ENABLE": 1, "DISABLE": 2}),
+        "created_at": "timestamp",
+        "updated_at": "timestamp",
+        "status": Enum({"STATUS_UNSPECIFIED": 0, "ENABLED": 1, "DISABLED": 3}),
+        "error": STATUS,
+        "no_catchup": "bool",
+        "plugins_input": Map("struct"),
+    },
+    (sources.ONE_SOURCE,),
+)
+_POLICY: Final = Shape(
+    {
+        "propagation_policy": Enum(
+            {
+                "DELETE_PROPAGATION_POLICY_UNSPECIFIED": 0,
+                "FOREGROUND": 1,
+                "BACKGROUND": 2,
+                "ORPHAN": 3,
+            }
+        )
+    }
+)
+# The installation's, which every schedule of a single-user KFP is told to be in.
+_NAMESPACE: Final = "kubeflow"
+
+
+def create(context: Context, call: Call) -> Mapping[str, Any]:
+    """Makes a schedule, which is off unless `mode` says otherwise; one without a trigger fires once, at once."""
+    converting = "Failed to create a recurring run due to conversion error"
+    message = messages.read(call.body, RECURRING_RUN)
+    sources.check_texts(message, "Recurring run's name", converting)
+    trigger = message.get("trigger", {})
+    spec = _trigger(trigger, converting)
+    most = message.get("max_concurrency", 0)
+    if not 1 <= most <= 10:
+        raise invalid(
+            f"Max concurrency of a recurring run must be at least 1 and at most 10. Received {most}",
+            converting,
+        )
+    doing = "Failed to create a recurring run"
+    with context.backend.database.read() as db:
+        _check_namespace(db, message, doing)
+        found = sources.source(db, message, doing)
+    parameters = message.get("runtime_config", {}).get("parameters", {})
+    sources.check_parameters(found.package, parameters, doing)
+    enabled = message.get("mode") == "ENABLE"
+    written = {"trigger": _written(trigger)}
+    if message.get("plugins_input"):
+        written["plugins_input"] = message["plugins_input"]
+    with context.backend.database.write() as db:
+        at = context.now()
+        experiment = sources.experiment(db, message.get("experiment_id", ""), at, doing)
+        links = _links(db, message, found, experiment.id, written)
+        spec = {
+            "pipeline": found.pipeline,
+            "version": found.version if links.package else "latest",
+            "experiment": experiment.name,
+            **spec,
+            "catchup": not message.get("no_catchup", False),
+            "maxConcurrency": most,
+            "enabled": enabled,
+            "inputs": parameters,
+        }
+        id_ = str(uuid4())
+        schedules.save(db, id_, message["display_name"], spec, at, links)
+        made = schedules.get(db, id_)
+        assert made is not None
+        answer = _told(db, made)
+    context.nudge()
+    return answer
+
+
+def get(context: Context, call: Call) -> Mapping[str, Any]:
+    """One schedule."""
+    with context.backend.database.read() as db:
+        return _told(db, _found(db, call, "Failed to fetch a recurring run"))
+
+
+def list_(context: Context, call: Call) -> Mapping[str, Any]:
+    """A page of schedules, of one experiment where it is given."""
+    experiment_id = messages.parameter(call.query, "experiment_id")
+    query = listing.query(
+        call.query, pages.SCHEDULES, {"experiment_id": experiment_id} if experiment_id else None
+    )
+    with context.backend.database.read() as db:
+        if experiment_id and experiments.get(db, experiment_id) is None:
+            raise missing("Experiment", experiment_id, "Failed to list recurring runs")
+        page = pages.page(db, query)
+        found = [_told(db, schedules.schedule(row)) for row in page.rows]
+    return listing.answer("recurringRuns", found, query, page)
+
+
+def delete(context: Context, call: Call) -> Mapping[str, Any]:
+    """Removes a schedule. Its runs that go on end with it, as Kubernetes ends them, unless the policy is ORPHAN."""
+    asked = messages.parameter(call.query, "propagation_policy")
+    value: Any = int(asked) if asked and asked.isdecimal() and len(asked) < 3 else asked
+    policy = (
+        messages.message({"propagation_policy": value}, _POLICY).get("propagation_policy") if asked else None
+    )
+    with context.backend.database.write() as db:
+        schedule = _found(db, call, "Failed to delete a recurring run")
+        if policy != "ORPHAN":
+            runs.terminate_of(db, schedule.id)
+        schedules.remove(db, schedule.id)
+    context.nudge()
+    return {}
+
+
+def enable(context: Context, call: Call) -> Mapping[str, Any]:
+    """Turns a schedule on; with catch-up it owes the ticks since its last one."""
+    return _switch(context, call, enabled=True)
+
+
+def disable(context: Context, call: Call) -> Mapping[str, Any]:
+    """Turns a schedule off; its runs go on."""
+    return _switch(context, call, enabled=False)
+
+
+def patch(_context: Context, _call: Call) -> NoReturn:
+    """KFP has no update of recurring runs."""
+    raise NOT_ALLOWED
+
+
+ROUTES: Final = (
+    Route("POST", "/apis/v2beta1/recurringruns", create),
+    Route("GET", "/apis/v2beta1/recurringruns", list_),
+    Route("GET", "/apis/v2beta1/recurringruns/{recurring_run_id}", get),
+    Route("PATCH", "/apis/v2beta1/recurringruns/{recurring_run_id}", patch),
+    Route("DELETE", "/apis/v2beta1/recurringruns/{recurring_run_id}", delete),
+    Route("POST", "/apis/v2beta1/recurringruns/{recurring_run_id}:enable", enable),
+    Route("POST", "/apis/v2beta1/recurringruns/{recurring_run_id}:disable", disable),
+)
+
+
+def _switch(context: Context, call: Call, *, enabled: bool) -> Mapping[str, Any]:
+    with context.backend.database.write() as db:
+        schedule = _found(db, call, f"Failed to {'enable' if enabled else 'disable'} a recurring run")
+        if schedule.enabled != enabled:
+            schedules.enable(db, schedule.id, context.now(), enabled=enabled)
+    context.nudge()
+    return {}
+
+
+def _found(db: sqlite3.Connection, call: Call, doing: str) -> Schedule:
+    found = schedules.get(db, call.path["recurring_run_id"])
+    if found is None:
+        raise missing("Job", call.path["recurring_run_id"], doing)
+    return found
+
+
+def _check_namespace(db: sqlite3.Connection, message: Mapping[str, Any], doing: str) -> None:
+    id_, namespace = message.get("experiment_id"), message.get("namespace")
+    if not id_:
+        return
+    if experiments.get(db, id_) is None:
+        raise missing("Experiment", id_, doing)
+    if namespace:
+        raise invalid(f"Experiment {id_} belongs to namespace '' instead of '{namespace}'", doing)
+
+
+def _links(
+    db: sqlite3.Connection,
+    message: Mapping[str, Any],
+    found: Source,
+    experiment_id: str,
+    written: Mapping[str, Any],
+) -> Links:
+    # With a pipeline alone each tick takes the version that is the newest then.
+    pinned = found.version_id is None or bool(
+        message.get("pipeline_version_reference", {}).get("pipeline_version_id")
+    )
+    return Links(
+        experiment_id=experiment_id,
+        pipeline_id=found.pipeline_id,
+        version_id=found.version_id if pinned else None,
+        package=sources.stored(db, found) if pinned else None,
+        description=message.get("description") or None,
+        service_account=message.get("service_account") or (SERVICE_ACCOUNT if pinned else None),
+        pipeline_root=message.get("runtime_config", {}).get("pipeline_root") or None,
+        written=written,
+    )
+
+
+# --- triggers
+
+
+def _trigger(trigger: Mapping[str, Any], doing: str) -> dict[str, Any]:
+    """The trigger in kfgit's form; raises `ApiError`."""
+    times: Mapping[str, Any] = next(iter(trigger.values()), {})
+    spec: dict[str, Any] = {
+        "cron": None,
+        "every": None,
+        "timezone": "UTC",
+        "start": _second(times.get("start_time")),
+        "end": _second(times.get("end_time")),
+    }
+    if "cron_schedule" in trigger:
+        text = times.get("cron", "")
+        try:
+            spec["cron"] = ticks.from_api(text)
+        except CronError as fault:
+            raise invalid(
+                f"Schedule cron is not a supported format(https://godoc.org/github.com/robfig/cron). Error: {fault}",
+                doing,
+            ) from None
+    if "periodic_schedule" in trigger:
+        spec["every"] = times.get("interval_second", 0)
+        if spec["every"] < 1:
+            raise invalid(
+                f"Found invalid period schedule interval {spec['every']}. Set at interval to least 1 second",
+                doing,
+            )
+    return spec
+
+
+def _written(trigger: Mapping[str, Any]) -> dict[str, Any]:
+    """The trigger as it is given back: in whole seconds, 64-bit numbers as texts."""
+    return {
+        kind: {
+            name: told(value) if isinstance(value, datetime) else str(value) for name, value in fields.items()
+        }
+        for kind, fields in trigger.items()
+    }
+
+
+def _second(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).replace(microsecond=0).isoformat()
+
+
+# --- as KFP tells it
+
+
+def _told(db: sqlite3.Connection, schedule: Schedule) -> dict[str, Any]:
+    spec, links = schedule.spec, schedule.links
+    config = {"parameters": spec.get("inputs"), "pipeline_root": links.pipeline_root}
+    written = links.written or {}
+    body: dict[str, Any] = {
+        "recurring_run_id": schedule.id,
+        "display_name": schedule.name,
+        "description": links.description,
+        **_source(db, links),
+        "runtime_config": {name: value for name, value in config.items() if value},
+        "service_account": links.service_account or (SERVICE_ACCOUNT if links.package else None),
+        "max_concurrency": str(spec.get("maxConcurrency") or 1),
+        "mode": "ENABLE" if schedule.enabled else "DISABLE",
+        "created_at": told(schedule.created_at),
+        "updated_at": told(schedule.updated_at),
+        "status": "ENABLED" if schedule.enabled else "DISABLED",
+        "no_catchup": not spec.get("catchup"),
+        "namespace": _NAMESPACE,
+        "experiment_id": links.experiment_id,
+        "plugins_input": written.get("plugins_input"),
+    }
+    found = {name: value for name, value in body.items() if value}
+    return {**found, "trigger": written["trigger"] if "trigger" in written else _of_spec(spec)}
+
+
+def _of_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The trigger of a schedule that `apply` made, as one would write it here."""
+    window = {"start_time": _told_text(spec.get("start")), "end_time": _told_text(spec.get("end"))}
+    given = {name: at for name, at in window.items() if at}
+    if spec.get("cron"):
+        return {"cron_schedule": {"cron": spec["cron"], **given}}
+    return (
+        {"periodic_schedule": {"interval_second": str(spec["every"]), **given}} if spec.get("every") else {}
+    )
+
+
+def _told_text(text: Any) -> str | None:
+    return told(datetime.fromisoformat(str(text))) if text else None
+
+
+def _source(db: sqlite3.Connection, links: Links) -> dict[str, Any]:
+    reference = {"pipeline_id": links.pipeline_id, "pipeline_version_id": links.version_id}
+    given = {name: id_ for name, id_ in reference.items() if id_}
+    if given:
+        return {"pipeline_version_reference": given}
+    return {"pipeline_spec": inline(db, links.package)} if links.package else {}

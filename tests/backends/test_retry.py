@@ -1,0 +1,377 @@
+"""A run that failed goes on: what succeeded is kept, what failed runs again, under the same id."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kfgit.backend import Refused
+from kfgit.backends.local import worker
+from kfgit.backends.local.backend import LocalBackend
+from kfgit.backends.local.protocol import Execute, Outputs
+from kfgit.backends.local.store import artifacts, kept
+from kfgit.events import RunFinished, RunRecord, TaskRecord
+from kfgit.ir import Package
+from tests.backends import local_samples as samples
+
+
+class Stage:
+    """An attempt function that notes what it was asked to do, and fails the tasks that are named."""
+
+    def __init__(self, *failing: str) -> None:
+        self.failing = set(failing)
+        self.done: list[str] = []
+        self.guard = threading.Lock()
+
+    def __call__(
+        self,
+        command: Execute,
+        place: worker.AttemptPlace,
+        settings: worker.WorkerSettings,
+        hooks: worker.Hooks,
+    ) -> Outputs:
+        with self.guard:
+            self.done.append(command.path)
+        if command.path in self.failing:
+            command = replace(command, executor={**command.executor, "args": ["fail"]})
+        return samples.attempt(command, place, settings, hooks)
+
+    def calls(self) -> list[str]:
+        with self.guard:
+            done, self.done = sorted(self.done), []
+        return done
+
+
+def finish(backend: LocalBackend, run_id: str) -> RunRecord:
+    last = list(backend.watch(run_id))[-1]
+    assert isinstance(last, RunFinished)
+    return last.run
+
+
+def start(backend: LocalBackend, package: Package, **changed: Any) -> RunRecord:
+    return finish(backend, backend.start(samples.request(package, **({"cache": False} | changed))).id)
+
+
+def again(backend: LocalBackend, record: RunRecord) -> RunRecord:
+    waiting = backend.runs.retry(record.id)
+    assert (waiting.id, waiting.state, waiting.error) == (record.id, "PENDING", None)
+    return finish(backend, record.id)
+
+
+def states(record: RunRecord) -> Mapping[str, str]:
+    return {task.path: task.state for task in record.tasks}
+
+
+def task(record: RunRecord, path: str) -> TaskRecord:
+    (found,) = (task for task in record.tasks if task.path == path)
+    return found
+
+
+CHAIN = samples.package({"a": ([], ()), "b": ([], ("a",)), "c": ([], ("b",))})
+
+
+def test_what_succeeded_is_kept_and_what_failed_runs_again(tmp_path: Path) -> None:
+    stage = Stage("b")
+    backend = samples.backend(tmp_path, attempt=stage)
+    failed = start(backend, CHAIN)
+    assert (failed.state, stage.calls()) == ("FAILED", ["a", "b"])
+    stage.failing.clear()
+    good = again(backend, failed)
+    assert (good.state, stage.calls()) == ("SUCCEEDED", ["b", "c"])
+    assert good == replace(backend.runs.get(failed.id))
+    assert task(good, "a") == task(failed, "a")
+    assert (task(good, "b").attempts, task(good, "c").attempts) == (2, 1)
+    assert "line 39" in backend.runs.log(good.id, "b", 0)
+    assert "line 39" in backend.runs.log(good.id, "b", 1)
+    assert "line 39" in backend.runs.log(good.id, "a")
+    assert backend.runs.page(10).items == (replace(good, tasks=()),)
+
+
+def test_a_run_may_fail_as_often_as_it_likes(tmp_path: Path) -> None:
+    stage = Stage("c")
+    backend = samples.backend(tmp_path, attempt=stage)
+    record = start(backend, CHAIN)
+    for _ in range(3):
+        record = again(backend, record)
+        assert record.state == "FAILED"
+    assert stage.calls() == ["a", "b", "c", "c", "c", "c"]
+    assert task(record, "c").attempts == 4
+    assert [backend.runs.log(record.id, "c", number) for number in range(4)]
+    stage.failing.clear()
+    assert again(backend, record).state == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("state", ["SUCCEEDED", "PENDING", "RUNNING"])
+def test_only_a_run_that_ended_badly_is_retried(tmp_path: Path, state: str) -> None:
+    backend = samples.backend(tmp_path)
+    package = samples.package({"a": (["sleep", "60"] if state == "RUNNING" else [], ())})
+    record = backend.start(samples.request(package))
+    thread = threading.Thread(target=lambda: list(backend.watch(record.id)), daemon=True)
+    if state != "PENDING":
+        thread.start()
+        until(lambda: backend.runs.get(record.id).state == state)
+    with pytest.raises(Refused, match=f"is {state}; only one that failed"):
+        backend.runs.retry(record.id)
+    assert backend.runs.get(record.id).state == state
+    if state == "RUNNING":
+        backend.runs.cancel(record.id)
+        thread.join(60)
+        assert backend.runs.get(record.id).state == "CANCELED"
+
+
+def test_a_canceled_run_goes_on(tmp_path: Path) -> None:
+    backend = samples.backend(tmp_path)
+    package = samples.package({"a": ([], ()), "b": (["sleep", "60"], ("a",))})
+    record = backend.start(samples.request(package, cache=False))
+    thread = threading.Thread(target=lambda: list(backend.watch(record.id)), daemon=True)
+    thread.start()
+    until(lambda: states(backend.runs.get(record.id)).get("b") == "RUNNING")
+    backend.runs.cancel(record.id)
+    thread.join(60)
+    assert backend.runs.get(record.id).state == "CANCELED"
+    stage = Stage()
+    quick = replace(backend, work=replace(backend.work, attempt=lambda c, p, s, h: stage(_awake(c), p, s, h)))
+    assert again(quick, record).state == "SUCCEEDED"
+    assert stage.calls() == ["b"]
+
+
+def _awake(command: Execute) -> Execute:
+    return replace(command, executor={**command.executor, "args": []})
+
+
+def test_a_run_that_was_canceled_before_it_began_runs_whole(tmp_path: Path) -> None:
+    stage = Stage()
+    backend = samples.backend(tmp_path, attempt=stage)
+    record = backend.start(samples.request(CHAIN, cache=False))
+    assert backend.runs.cancel(record.id).state == "CANCELED"
+    assert again(backend, record).state == "SUCCEEDED"
+    assert stage.calls() == ["a", "b", "c"]
+
+
+def test_a_task_whose_files_are_gone_runs_again(tmp_path: Path) -> None:
+    stage = Stage("c")
+    backend = samples.backend(tmp_path, attempt=stage)
+    failed = start(backend, CHAIN)
+    stage.calls()
+    stage.failing.clear()
+    made = task(failed, "a").outputs["data"]
+    Path(made.uri).unlink()
+    good = again(backend, failed)
+    assert (good.state, stage.calls()) == ("SUCCEEDED", ["a", "c"])
+    assert Path(task(good, "a").outputs["data"].uri).exists()
+    assert [each.artifact.id for each in backend.runs.artifacts(good.id) if each.task == "a"] == [
+        task(good, "a").outputs["data"].id
+    ]
+
+
+def test_a_kept_task_gives_its_consumers_what_it_gave_before(tmp_path: Path) -> None:
+    stage = Stage("c")
+    backend = samples.backend(tmp_path, attempt=stage)
+    failed = start(backend, CHAIN)
+    stage.failing.clear()
+    good = again(backend, failed)
+    assert task(good, "b").outputs == task(failed, "b").outputs
+    assert task(good, "b").outputs["n"] is not None
+
+
+def test_a_kept_cache_hit_stays_one(tmp_path: Path) -> None:
+    stage = Stage()
+    backend = samples.backend(tmp_path, attempt=stage)
+    start(backend, samples.package({"a": (["first"], ())}), cache=True)
+    stage.failing.add("b")
+    failed = start(backend, samples.package({"a": (["first"], ()), "b": ([], ("a",))}), cache=True)
+    assert task(failed, "a").cached
+    with backend.database.write() as db:
+        db.execute("DELETE FROM cache")
+    stage.calls()
+    stage.failing.clear()
+    good = again(backend, failed)
+    assert stage.calls() == ["b"]
+    assert (task(good, "a").cached, task(good, "a").attempts) == (True, 0)
+
+
+@pytest.mark.parametrize("failing", ["a", "b", "bye"])
+def test_an_exit_task_runs_again_when_something_before_it_did(tmp_path: Path, failing: str) -> None:
+    stage = Stage(failing)
+    backend = samples.backend(tmp_path, attempt=stage)
+    failed = start(backend, samples.with_exit({"a": ([], ()), "b": ([], ("a",))}, []))
+    assert failed.state == "FAILED"
+    stage.calls()
+    stage.failing.clear()
+    good = again(backend, failed)
+    expected = {"a": ["a", "b", "bye"], "b": ["b", "bye"], "bye": ["bye"]}
+    assert (good.state, stage.calls()) == ("SUCCEEDED", expected[failing])
+
+
+def loop(items: list[Any]) -> Package:
+    """`each` over the items, and `last` after all of them."""
+    made = samples.package({"each": ([], ()), "last": ([], ("each",))})
+    spec: dict[str, Any] = {**made.spec}
+    each = spec["root"]["dag"]["tasks"]["each"]
+    each["parameterIterator"] = {"items": {"raw": str(items)}, "itemInput": "item"}
+    spec["components"]["comp-each"]["inputDefinitions"] = {
+        "parameters": {"item": {"parameterType": "NUMBER_INTEGER"}}
+    }
+    return Package(made.name, spec)
+
+
+def test_the_iterations_of_a_loop_are_kept_one_by_one(tmp_path: Path) -> None:
+    stage = Stage("each/1")
+    backend = samples.backend(tmp_path, attempt=stage)
+    failed = start(backend, loop([5, 6, 7]))
+    assert (failed.state, stage.calls()) == ("FAILED", ["each/0", "each/1", "each/2"])
+    stage.failing.clear()
+    good = again(backend, failed)
+    assert (good.state, stage.calls()) == ("SUCCEEDED", ["each/1", "last"])
+    assert states(good) == dict.fromkeys(["each", "each/0", "each/1", "each/2", "last"], "SUCCEEDED")
+
+
+def test_tasks_that_the_run_has_no_more_are_forgotten(tmp_path: Path) -> None:
+    """The loop takes its items from a task that gives fewer of them when it runs again."""
+    made = samples.package({"list": ([], ()), "each": ([], ("list",)), "last": ([], ("each",))})
+    spec: dict[str, Any] = {**made.spec}
+    spec["components"]["comp-list"]["outputDefinitions"]["parameters"]["items"] = {"parameterType": "LIST"}
+    spec["components"]["comp-each"]["inputDefinitions"] = {
+        "parameters": {"item": {"parameterType": "NUMBER_INTEGER"}, "items": {"parameterType": "LIST"}}
+    }
+    each = spec["root"]["dag"]["tasks"]["each"]
+    each["inputs"] = {
+        "parameters": {
+            "items": {"taskOutputParameter": {"producerTask": "list", "outputParameterKey": "items"}}
+        }
+    }
+    each["parameterIterator"] = {"items": {"inputParameter": "items"}, "itemInput": "item"}
+    given, stage = [[1, 2, 3]], Stage("last")
+
+    def listing(c: Execute, p: worker.AttemptPlace, s: worker.WorkerSettings, h: worker.Hooks) -> Outputs:
+        made = stage(c, p, s, h)
+        return replace(made, parameters={**made.parameters, "items": given[0]}) if c.path == "list" else made
+
+    backend = samples.backend(tmp_path, attempt=listing)
+    failed = start(backend, Package(made.name, spec))
+    assert "each/2" in states(failed)
+    stage.calls()
+    stage.failing.clear()
+    given[0] = [1, 9]
+    Path(task(failed, "list").outputs["data"].uri).unlink()
+    good = again(backend, failed)
+    # Each iteration is given the whole list as well, so none of them is what it was.
+    assert stage.calls() == ["each/0", "each/1", "last", "list"]
+    assert set(states(good)) == {"list", "each", "each/0", "each/1", "last"}
+    assert backend.runs.get(good.id) == good
+
+
+def test_nested_pipelines_keep_what_is_in_them(tmp_path: Path) -> None:
+    stage = Stage("b")
+    backend = samples.backend(tmp_path, attempt=stage)
+    inner = samples.with_exit({"a": ([], ()), "b": ([], ("a",))}, [])
+    spec: dict[str, Any] = {
+        **inner.spec,
+        "components": {**inner.spec["components"], "comp-inner": {"dag": inner.spec["root"]["dag"]}},
+        "root": {
+            "dag": {
+                "tasks": {
+                    name: {"taskInfo": {"name": name}, "componentRef": {"name": "comp-inner"}}
+                    for name in ("one", "two")
+                }
+            }
+        },
+    }
+    package = Package("nested", spec, labels={"comp-inner/exit-handler-1": ""})
+    stage.failing = {"two/b"}
+    failed = start(backend, package)
+    assert failed.state == "FAILED"
+    assert stage.calls() == ["one/a", "one/b", "one/bye", "two/a", "two/b", "two/bye"]
+    stage.failing.clear()
+    good = again(backend, failed)
+    assert (good.state, stage.calls()) == ("SUCCEEDED", ["two/b", "two/bye"])
+
+
+def test_a_success_leaves_nothing_to_be_kept(tmp_path: Path) -> None:
+    stage = Stage("b")
+    backend = samples.backend(tmp_path, attempt=stage)
+    failed = start(backend, CHAIN)
+    with backend.database.read() as db:
+        assert set(kept.of(db, failed.id)) == {"a"}
+    stage.failing.clear()
+    again(backend, failed)
+    with backend.database.read() as db:
+        assert not kept.of(db, failed.id)
+
+
+def test_a_run_whose_files_were_removed_runs_whole(tmp_path: Path) -> None:
+    stage = Stage("b")
+    backend = samples.backend(tmp_path, attempt=stage)
+    failed = start(backend, CHAIN)
+    stage.calls()
+    stage.failing.clear()
+    shutil.rmtree(backend.runs.folder(failed.id))
+    good = again(backend, failed)
+    assert (good.state, stage.calls()) == ("SUCCEEDED", ["a", "b", "c"])
+    with backend.database.read() as db:
+        assert {each.task for each in artifacts.listing(db, good.id)} == {"a", "b", "c"}
+
+
+_CHILD = """
+import sys
+from pathlib import Path
+from tests.backends import local_samples as samples
+backend = samples.backend(Path(sys.argv[1]))
+package = samples.package({"a": ([], ()), "b": (["hang"], ("a",))})
+record = backend.start(samples.request(package, "run-1", cache=False))
+print("go", flush=True)
+list(backend.watch(record.id))
+"""
+
+
+def test_a_run_whose_process_was_killed_goes_on(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", _CHILD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "go\n"
+    stage = Stage()
+    looking = samples.backend(tmp_path, attempt=lambda c, p, s, h: stage(_awake(c), p, s, h))
+    until(lambda: states(looking.runs.get("run-1")).get("b") == "RUNNING")
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    good = again(looking, looking.runs.get("run-1"))
+    assert (good.state, stage.calls()) == ("SUCCEEDED", ["b"])
+    assert task(good, "b").attempts == 2
+
+
+def test_followers_hear_all_of_a_retried_run(tmp_path: Path) -> None:
+    stage = Stage("c")
+    backend = samples.backend(tmp_path, attempt=stage)
+    failed = start(backend, CHAIN)
+    stage.failing.clear()
+    backend.runs.retry(failed.id)
+    heard: list[list[Any]] = [[], []]
+    threads = [
+        threading.Thread(target=lambda to=to: to.extend(backend.watch(failed.id)), daemon=True)
+        for to in heard
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for events in heard:
+        assert isinstance(events[-1], RunFinished)
+        assert states(events[-1].run) == {"a": "SUCCEEDED", "b": "SUCCEEDED", "c": "SUCCEEDED"}
+
+
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)

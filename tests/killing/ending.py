@@ -1,0 +1,49 @@
+"""What must hold in the end of what clients were told and of what was executed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.e2e.door import Project
+from tests.killing.clients import Journal
+from tests.killing.invariants import FINAL, Snapshot
+from tests.killing.workshop import executed
+
+
+def broken_promises(journal: Journal, snapshot: Snapshot) -> Iterator[str]:
+    """What was acknowledged and is not so, and what nobody asked for."""
+    yield from journal.faults
+    there = {
+        "run": {run["id"]: run["id"] for run in snapshot["runs"] if run["schedule"] is None},
+        "experiment": {one["name"]: one["id"] for one in snapshot["experiments"]},
+        "pipeline": {one["name"]: one["id"] for one in snapshot["pipelines"]},
+        "version": {one["name"]: one["id"] for one in snapshot["versions"]},
+    }
+    maybe_deleted = journal.asked.get("deleted", set())
+    for kind, known in journal.known.items():
+        for name, id_ in known.items():
+            found = there[kind].get(name)
+            if found != id_ and name not in maybe_deleted:
+                yield f"the {kind} {name} was acknowledged as {id_} and is {found}"
+    yield from (f"the run {id_} was deleted and is there" for id_ in journal.deleted & set(there["run"]))
+    strangers = set(there["run"]) - journal.asked.get("run", set())
+    yield from (f"nobody asked for the run {id_}" for id_ in strangers)
+    with_version = {one["pipeline"] for one in snapshot["versions"]}
+    for name in journal.asked.get("pipeline", set()) & set(there["pipeline"]):
+        if there["pipeline"][name] not in with_version or name not in there["version"]:
+            yield f"the uploaded pipeline {name} has no version"
+    states = {run["id"]: run["state"] for run in snapshot["runs"]}
+    for id_ in journal.terminated & set(states):
+        if states[id_] not in FINAL:
+            yield f"the run {id_} was terminated and is {states[id_]}"
+
+
+def wrongly_executed(project: Project, snapshot: Snapshot) -> Iterator[str]:
+    """Runs that were executed twice, or that are said to have succeeded without being executed."""
+    times = executed(project)
+    yield from (f"the run {id_} was executed {n} times" for id_, n in times.items() if n > 1)
+    for run in snapshot["runs"]:
+        if run["state"] == "SUCCEEDED" and not times[run["id"]]:
+            yield f"the run {run['id']} succeeded and was not executed"
+        if run["state"] == "PENDING" and times[run["id"]]:
+            yield f"the run {run['id']} is pending and was executed"

@@ -1,0 +1,89 @@
+"""kill -9 at a hundred random moments, during ticks, posts and runs; after each one the store is whole.
+
+Four projects are killed 25 times each. What the seeds decide is when, and what the clients do; what the machine makes
+of it differs each time, so a failure tells what it found and is not always repeated.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.door import Project, mentioning, until
+from tests.killing import workshop
+from tests.killing.clients import Busy, Client
+from tests.killing.ending import broken_promises, wrongly_executed
+from tests.killing.invariants import FINAL, lost_ticks, take, unsettled, violations
+from tests.serving import begin, state_of
+
+KILLS = 25
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_whatever_is_killed_is_whole_again(seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    project = workshop.build(tmp_path / "project")
+    spec = workshop.package(project)
+    server = begin(project)
+    workshop.add_recurring_runs(Client(server.port), spec)
+    clients = Busy(seed, spec)
+    try:
+        for _ in range(KILLS):
+            clients.meet(server.port)
+            time.sleep(chance.choice((0.0, 0.0, 0.3)) + chance.uniform(0.0, 0.6))
+            server.kill()
+            clients.meet(None)
+            assert violations(server.state) == []
+            if chance.random() < 0.3:
+                nothing_is_left_running(project)
+            server = begin(project)
+        clients.meet(server.port)
+        clients.stop()
+        everything_comes_to_its_end(project, Client(server.port))
+    finally:
+        clients.stop()
+        code = server.stop()
+    assert code == 0, server.told.read_text()
+    nothing_is_left_running(project)
+    snapshot = take(server.state)
+    assert unsettled(server.state) == []
+    assert list(lost_ticks(server.state)) == []
+    assert list(broken_promises(clients.journal, snapshot)) == []
+    assert list(wrongly_executed(project, snapshot)) == []
+    assert "Traceback" not in server.told.read_text()
+    much_has_happened(project)
+
+
+def nothing_is_left_running(project: Project) -> None:
+    """No task outlives the server that began it."""
+    until(lambda: not mentioning(str(project.root)), "the tasks of a dead server to be gone")
+
+
+def everything_comes_to_its_end(project: Project, client: Client) -> None:
+    """What is owed up to this moment fires; then all schedules are disabled, and all runs end."""
+    until(lambda: not behind(project, datetime.now(UTC)), "all ticks that are owed")
+    for schedule in take(state_of(project))["schedules"]:
+        status, answer = client.call("POST", f"recurringruns/{schedule['id']}:disable")
+        assert status == 200, answer
+    until(lambda: all(run["state"] in FINAL for run in take(state_of(project))["runs"]), "all runs to end")
+
+
+def behind(project: Project, now: datetime) -> list[str]:
+    """The schedules that have not fired of late, though they have time for it."""
+    schedules = [one for one in take(state_of(project))["schedules"] if one["name"] != "slow"]
+    late = (now - timedelta(seconds=10)).isoformat()
+    return [one["name"] for one in schedules if one["last_tick"] is None or one["last_tick"] < late]
+
+
+def much_has_happened(project: Project) -> None:
+    """Otherwise all of this says nothing."""
+    runs = take(state_of(project))["runs"]
+    ticks = [run for run in runs if run["schedule"] is not None]
+    assert len({run["schedule"] for run in ticks}) == 7
+    assert len(ticks) > 2 * KILLS
+    assert len(runs) - len(ticks) > KILLS
+    assert {"SUCCEEDED", "FAILED", "CANCELED"} <= {run["state"] for run in runs}
