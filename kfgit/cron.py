@@ -219,7 +219,7 @@ def _next(cron: Cron, after: datetime, zone: ZoneInfo) -> datetime | None:
                 not trimmed
             ):  # once: later the smaller units stand at their beginning, or where the clock's jump left them
                 moment, trimmed = unit.trim(moment), True
-            moment = unit.advance(moment)
+            moment = unit.advance(cron, moment)
             if unit.wrapped(moment):
                 stage = 0
                 if moment.year > last_year:
@@ -234,7 +234,7 @@ class _Stage(NamedTuple):
 
     matches: Callable[[Cron, datetime], bool]
     trim: Callable[[datetime], datetime]
-    advance: Callable[[datetime], datetime]
+    advance: Callable[[Cron, datetime], datetime]
     wrapped: Callable[[datetime], bool]
 
 
@@ -278,14 +278,21 @@ def _days_after(day: date) -> tuple[tuple[tuple[int, int], ...], ...]:
     )
 
 
-def _next_month(moment: datetime) -> datetime:
+def _leap(moment: datetime, values: frozenset[int], at: int, unit: timedelta) -> datetime:
+    """The next of `values`, or where the unit wraps around: where the clock runs evenly, all single steps at once."""
+    steps = next((value for value in range(at + 1, 60) if value in values), 60) - at
+    there = _moved(moment, steps * unit)
+    return there if there.utcoffset() == moment.utcoffset() else _moved(moment, unit)
+
+
+def _next_month(_cron: Cron, moment: datetime) -> datetime:
     years, month = divmod(moment.month, 12)
     first = moment.replace(year=moment.year + years, month=month + 1, day=1)
     # A clock that jumps over midnight leaves us on the last day of a month; Go lets the 31st of a short one run over.
     return _settled(first + timedelta(days=moment.day - 1))
 
 
-def _next_day(moment: datetime) -> datetime:
+def _next_day(_cron: Cron, moment: datetime) -> datetime:
     following = _settled(moment + timedelta(days=1))
     # Where a zone left out a whole day (Samoa, 2011-12-30), robfig would stand still for ever.
     return following if following > moment else _moved(moment, timedelta(days=1))
@@ -307,19 +314,19 @@ _STAGES = (
     _Stage(
         matches=lambda cron, moment: moment.hour in cron.hour.values,
         trim=lambda moment: _settled(moment.replace(minute=0, second=0)),
-        advance=lambda moment: _moved(moment, timedelta(hours=1)),
+        advance=lambda _cron, moment: _moved(moment, timedelta(hours=1)),
         wrapped=lambda moment: moment.hour == 0,
     ),
     _Stage(
         matches=lambda cron, moment: moment.minute in cron.minute.values,
         trim=lambda moment: moment.astimezone(UTC).replace(second=0).astimezone(moment.tzinfo),
-        advance=lambda moment: _moved(moment, timedelta(minutes=1)),
+        advance=lambda cron, moment: _leap(moment, cron.minute.values, moment.minute, timedelta(minutes=1)),
         wrapped=lambda moment: moment.minute == 0,
     ),
     _Stage(
         matches=lambda cron, moment: moment.second in cron.second.values,
         trim=lambda moment: moment,
-        advance=lambda moment: _moved(moment, timedelta(seconds=1)),
+        advance=lambda cron, moment: _leap(moment, cron.second.values, moment.second, timedelta(seconds=1)),
         wrapped=lambda moment: moment.second == 0,
     ),
 )

@@ -221,7 +221,8 @@ def plan(
     changes += _prunes(gone, rules)
     changes.sort(key=_place)
     owned = sum(thing.owned for thing in live.objects)
-    foreign = tuple(thing for thing in live.objects if _is_foreign(thing, wanted))
+    strangers = [thing for thing in live.objects if _is_foreign(thing, wanted)]
+    foreign = tuple(sorted(strangers, key=lambda thing: (thing.kind, thing.name, thing.id)))
     return Plan(environment, target, tuple(changes), commit, live.requests, owned, len(wanted), foreign)
 
 

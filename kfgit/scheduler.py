@@ -37,6 +37,8 @@ class Scheduler:
         self._now = now
         self._told = told
         self._fired = fired
+        # Since the start, for those who count.
+        self.fired_ticks = self.skipped_ticks = 0
         self._looked_at: datetime | None = None
         self._fault: str | None = None
         self._changed = threading.Condition()
@@ -70,6 +72,8 @@ class Scheduler:
         self._looked_at = now
         while not self._stopping:
             done = firing.fire(self._database, self._environment, now)
+            self.fired_ticks += len(done.fired)
+            self.skipped_ticks += done.skipped
             for fault in done.faults:
                 self._told(fault)
             if done.fired:

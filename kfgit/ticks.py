@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from itertools import islice, takewhile
 from typing import Any, assert_never
 
@@ -125,7 +126,7 @@ def owed(rule: Rule, standing: Standing, now: datetime) -> tuple[datetime, ...]:
     if first is None or first > now or isinstance(rule.trigger, Once):
         return (first,) if first is not None and first <= now else ()
     until = now if rule.end is None else min(now, rule.end.astimezone(UTC).replace(microsecond=0))
-    return _passed(rule, _base(rule, standing), until)[0]
+    return _passed(rule, _base(rule, standing), first, until)[0]
 
 
 def upcoming(rule: Rule, standing: Standing, now: datetime, count: int) -> tuple[datetime, ...]:
@@ -213,7 +214,7 @@ def _one_by_one(rule: Rule, standing: Standing, now: datetime, slots: int) -> De
 
 def _newest(rule: Rule, standing: Standing, first: datetime, now: datetime, slots: int) -> Decision:
     until = now if rule.end is None else min(now, rule.end.astimezone(UTC).replace(microsecond=0))
-    passed, more = _passed(rule, _base(rule, standing), until)
+    passed, more = _passed(rule, _base(rule, standing), first, until)
     tick = passed[-1]
     # KFP: an interval that is late by a whole one is "rescheduled to now", but not beyond its end.
     if isinstance(rule.trigger, Every) and now >= first + timedelta(seconds=rule.trigger.seconds):
@@ -226,18 +227,19 @@ def _newest(rule: Rule, standing: Standing, first: datetime, now: datetime, slot
 # --- the newest of many
 
 
-def _passed(rule: Rule, base: datetime, until: datetime) -> tuple[tuple[datetime, ...], bool]:
-    """The newest ticks after `base` up to `until`, oldest first, and whether there were others before them."""
+def _passed(
+    rule: Rule, base: datetime, first: datetime, until: datetime
+) -> tuple[tuple[datetime, ...], bool]:
+    """The newest of the ticks from `first` up to `until`, oldest first, and whether there were others before them."""
     if isinstance(rule.trigger, Every | Delay):
         step = timedelta(seconds=rule.trigger.seconds)
         count = (until - base) // step
         shown = range(max(1, count - TAIL), count + 1)
         return tuple(base + n * step for n in shown), shown.start > 1
-    ticks = _chain(rule, base, until)
-    if len(ticks) > _CHAIN:
-        ticks = _end_of(rule, ticks[-1], until)
+    rest = _chain(rule, first, until)
+    ticks = (first, *rest) if len(rest) <= _CHAIN else _end_of(rule, first, until)
     told = ticks[-TAIL - 1 :]
-    return told, told[0] != _following(rule, base)
+    return told, told[0] != first
 
 
 def _end_of(rule: Rule, low: datetime, until: datetime) -> tuple[datetime, ...]:
@@ -247,7 +249,7 @@ def _end_of(rule: Rule, low: datetime, until: datetime) -> tuple[datetime, ...]:
     before a long chain, and is a step on the way.
     """
     while True:
-        start, high = low, until
+        high = until
         while high - low > _SECOND:
             middle = (low + (high - low) // 2).replace(microsecond=0)
             ticks = _chain(rule, middle, until)
@@ -259,8 +261,8 @@ def _end_of(rule: Rule, low: datetime, until: datetime) -> tuple[datetime, ...]:
                 return ticks
         ticks = _chain(rule, low, until)
         if len(ticks) <= _CHAIN:
-            return ticks or (start,)
-        low = ticks[-1]
+            return ticks
+        low = ticks[_CHAIN // 2]
 
 
 def _chain(rule: Rule, base: datetime, until: datetime) -> tuple[datetime, ...]:
@@ -300,8 +302,14 @@ def _trigger(spec: Mapping[str, Any]) -> Trigger:
     if text:
         zone = str(spec.get("timezone") or "UTC")
         cron.zone_of(zone)
-        return Times(cron.parse(str(text)), zone)
+        return Times(_parsed(str(text)), zone)
     return Every(max(1, int(seconds))) if seconds is not None else Once()
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> cron.Cron:
+    # A scheduler reads the same few texts over and over.
+    return cron.parse(text)
 
 
 def _delay(text: str) -> int:

@@ -26,7 +26,7 @@ COMMANDS = {
     "run": ("run", "Run a pipeline now and follow it."),
     "runs": ("runs", "List, show, read, cancel and delete runs."),
     "artifacts": ("artifacts", "List, show and fetch what runs produced."),
-    "schedules": ("schedules", "List schedules and their next fire times."),
+    "schedules": ("schedules", "List schedules, show what became of their ticks, turn them on and off."),
     "experiments": ("experiments", "List experiments."),
     "up": ("up", "Serve an environment: schedules, runs, KFP's API."),
     "destroy": ("destroy", "Remove what kfgit owns in an environment."),

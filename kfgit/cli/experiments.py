@@ -42,33 +42,21 @@ def list_(session: Session, env: str | None, output: str) -> int:
     """
     with session.target(env) as backend:
         found = [thing for thing in backend.observe().objects if thing.kind == "Experiment"]
-        counts = {thing.name: _runs(backend, thing.name) for thing in found}
+        counts = backend.runs.by_experiment()
     if output == "json":
         told = [
-            envelope("Experiment", id=t.id, name=t.name, owned=t.owned, runs=counts[t.name], **dict(t.spec))
+            envelope("Experiment", id=t.id, name=t.name, owned=t.owned, runs=counts.get(t.name, 0), **dict(t.spec))
             for t in found
         ]
         session.json(items("Experiment", told))
     elif found:
         rows = [
-            (t.name, str(counts[t.name]), _owner(t), one_line(t.spec.get("description") or "")) for t in found
+            (t.name, str(counts.get(t.name, 0)), _owner(t), one_line(t.spec.get("description") or "")) for t in found
         ]
         session.print(table(rows, ("NAME", "RUNS", "OWNER", "DESCRIPTION"), session.out))
     else:
         session.say("no experiments yet; runs and `kfgit apply` make them")
     return exits.DONE
-
-
-def _runs(backend: LocalBackend, experiment: str) -> int:
-    """How many runs an experiment has, page by page."""
-    from kfgit.backends.local.store.runs import Filter
-
-    count, place = 0, None
-    while True:
-        page = backend.runs.page(_PAGE, place, Filter(experiment=experiment))
-        count, place = count + len(page.items), page.next
-        if place is None:
-            return count
 
 
 def _owner(thing: LiveObject) -> str:

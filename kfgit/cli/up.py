@@ -120,6 +120,7 @@ def _voice(session: Session, environment: str, backend: LocalBackend, output: st
 def _next_tick(backend: LocalBackend) -> _Coming | None:
     """The schedule that fires first from now on; one that cannot be read is told by the scheduler."""
     from kfgit import ticks
+    from kfgit.backends.local import scheduled
     from kfgit.backends.local.store import schedules
 
     with backend.database.read() as db:
@@ -127,10 +128,8 @@ def _next_tick(backend: LocalBackend) -> _Coming | None:
     now, coming = datetime.now(UTC), list[_Coming]()
     for each in found:
         with suppress(ValueError):
-            standing = ticks.Standing(each.since, each.last_tick)
-            coming += [
-                _Coming(at, each.name) for at in ticks.upcoming(ticks.read(each.spec), standing, now, 1)
-            ]
+            rule, standing = scheduled.rule_of(each), scheduled.standing_of(each)
+            coming += [_Coming(at, each.name) for at in ticks.upcoming(rule, standing, now, 1)]
     return min(coming, default=None)
 
 

@@ -29,7 +29,7 @@ from kfgit.document.nodes import (
 from kfgit.document.scalars import core_value
 from kfgit.document.text import decode, masked, unquoted_template, without_document
 from kfgit.document.walking import nodes, scalars, texts
-from kfgit.source import SourceFile, Span
+from kfgit.source import MAX_BYTES, SourceFile, Span
 
 __all__ = [
     "MAX_DEPTH",
@@ -60,9 +60,9 @@ _MAX_READ = 5_000_000
 _PER_VALUE = 25
 
 
-def parse(source: SourceFile) -> Checked[tuple[Document, ...]]:
-    """All documents of a file that can be read, and what is wrong with the others."""
-    text = decode(source)
+def parse(source: SourceFile, limit: int = MAX_BYTES) -> Checked[tuple[Document, ...]]:
+    """All documents of a file that can be read, and what is wrong with the others; `limit` is for its bytes."""
+    text = decode(source, limit)
     if isinstance(text, Diagnostic):
         return Checked((), (text,))
     faults: dict[Diagnostic, None] = {}

@@ -13,10 +13,10 @@ _FORBIDDEN = re.compile(
 )
 
 
-def decode(source: SourceFile) -> str | Diagnostic:
+def decode(source: SourceFile, limit: int = MAX_BYTES) -> str | Diagnostic:
     """The text of a file, with `\\n` at the end of its lines, or why there is none."""
-    if len(source.content) > MAX_BYTES:
-        message = f"the file is larger than {MAX_BYTES // 1048576} MiB"
+    if len(source.content) > limit:
+        message = f"the file is larger than {limit // 1048576} MiB"
         return Diagnostic("yaml-too-large", message, whole_file(source.path), "split it into smaller files")
     try:
         text = source.content.decode("utf-8")

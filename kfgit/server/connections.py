@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -23,7 +22,6 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_CONNECTIONS = 1024
 # What a client may go on sending after its answer: it may read that only when it is through.
 MAX_IGNORED_BYTES = 256 * 1024 * 1024
-SWEEP_SECONDS = 1.0
 
 
 class Connection(HttpToolsProtocol):
@@ -125,11 +123,11 @@ class Connection(HttpToolsProtocol):
         self.headers[:] = [(b"host", host + port), *(h for h in self.headers if h[0] != b"host")]
 
 
-async def sweep(connections: set[Any], clock: Callable[[], float] = time.monotonic) -> None:
-    """Closes what is overdue, for ever."""
+async def sweep(connections: set[Any], seconds: float = 1.0) -> None:
+    """Closes what is overdue, for ever, with a pause of some seconds."""
     while True:
-        await asyncio.sleep(SWEEP_SECONDS)
-        now = clock()
+        await asyncio.sleep(seconds)
+        now = time.monotonic()
         for connection in [each for each in connections if isinstance(each, Connection)]:
             if connection.overdue(now):
                 connection.drop()

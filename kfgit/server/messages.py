@@ -256,6 +256,7 @@ def _spellings(shape: Shape) -> Mapping[str, str]:
     return {_camel(name): name for name in shape.fields} | {name: name for name in shape.fields}
 
 
+@lru_cache(maxsize=1024)
 def _camel(name: str) -> str:
     return re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), name)
 

@@ -6,6 +6,7 @@ Calls are counted as they end; what the store knows is looked up when somebody a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,20 +18,25 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 _METHODS = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"})
 
-# Name, what it is, and the values by state; without states the key is "".
-Gauge = tuple[str, str, Mapping[str, float]]
+
+class Looked(NamedTuple):
+    """A number that is looked up, by state; without states the key is "". What ends in `_total` only grows."""
+
+    name: str
+    what: str
+    values: Mapping[str, float]
 
 
 class Metrics:
     """The numbers of one server. `look` tells what is so now, each time somebody asks."""
 
-    def __init__(self, look: Callable[[], Iterable[Gauge]]) -> None:
+    def __init__(self, look: Callable[[], Iterable[Looked]]) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
@@ -49,15 +55,9 @@ class Metrics:
             registry=self._registry,
             buckets=_SECONDS,
         )
-        self._ticks = Counter(
-            "kfgit_schedule_ticks",
-            "Ticks of schedules since the server started.",
-            ("state",),
-            registry=self._registry,
-        )
         # Looking a child up by its labels costs more than counting.
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._registry.register(_Looked(look))
+        self._registry.register(_Lookups(look))
 
     def count(self, route: str, method: str, status: int, seconds: float) -> None:
         """One call was answered."""
@@ -71,22 +71,19 @@ class Metrics:
         found[0].inc()
         found[1].observe(seconds)
 
-    def tick(self, state: str) -> None:
-        """A tick was fired or skipped."""
-        self._ticks.labels(state).inc()
-
     def page(self) -> bytes:
         """The page."""
         return generate_latest(self._registry)
 
 
-class _Looked(Collector):
-    def __init__(self, look: Callable[[], Iterable[Gauge]]) -> None:
+class _Lookups(Collector):
+    def __init__(self, look: Callable[[], Iterable[Looked]]) -> None:
         self._look = look
 
     def collect(self) -> Iterator[Metric]:
         for name, what, values in self._look():
-            family = GaugeMetricFamily(name, what, labels=("state",) if "" not in values else ())
+            kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            family = kind(name, what, labels=() if "" in values else ("state",))
             for state, value in values.items():
                 family.add_metric([state] if state else [], value)
             yield family

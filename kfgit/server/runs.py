@@ -22,7 +22,7 @@ from kfgit.server.calls import Call, Context, Route
 from kfgit.server.errors import ApiError, Code, invalid, missing, refused, taken
 from kfgit.server.messages import STATUS, Enum, Map, Repeated, Shape
 from kfgit.server.sources import SERVICE_ACCOUNT, Source
-from kfgit.server.tasks import task_details
+from kfgit.server.tasks import state_told, task_details
 from kfgit.server.times import told
 
 STATE: Final = Enum(
@@ -298,10 +298,10 @@ def _run(db: sqlite3.Connection, run: RunDetail, tasks: Sequence[TaskDetail]) ->
         "created_at": told(run.created_at),
         "scheduled_at": told(run.scheduled_at or run.created_at),
         "finished_at": told(run.finished_at),
-        "state": run.state,
+        "state": state_told(run.state),
         "run_details": {"task_details": task_details(run, tasks)} if tasks else None,
         "recurring_run_id": run.schedule,
-        "state_history": [{"update_time": told(at), "state": state} for state, at in run.history],
+        "state_history": [{"update_time": told(at), "state": state_told(state)} for state, at in run.history],
         "plugins_input": run.options.get("plugins_input"),
     }
     return {name: value for name, value in body.items() if value}

@@ -35,7 +35,7 @@ from kfgit.server.answering import ROUTE, Api
 from kfgit.server.calls import Context, Route
 from kfgit.server.connections import Connection, sweep
 from kfgit.server.keeping import Keeper
-from kfgit.server.metrics import Gauge, Metrics
+from kfgit.server.metrics import Looked, Metrics
 
 KEEP_ALIVE_SECONDS = 75
 # Calls that are under way when the server ends.
@@ -194,13 +194,18 @@ class _Serving:
             f"({number} in server.log)"
         )
 
-    def _look(self) -> Iterator[Gauge]:
+    def _look(self) -> Iterator[Looked]:
         with self._backend.database.read() as db:
             by_state, enabled = runs.counts(db), schedules.enabled(db)
-        yield "kfgit_runs", "Runs in the store.", by_state
-        yield "kfgit_schedules_enabled", "Schedules that fire.", {"": enabled}
+        yield Looked("kfgit_runs", "Runs in the store.", by_state)
+        yield Looked("kfgit_schedules_enabled", "Schedules that fire.", {"": enabled})
+        if self._scheduler is not None:
+            decided = {"fired": self._scheduler.fired_ticks, "skipped": self._scheduler.skipped_ticks}
+            yield Looked("kfgit_schedule_ticks_total", "Ticks that this server decided on.", decided)
         if self._executor is not None:
-            yield "kfgit_executor_active", "Runs that this server executes.", {"": self._executor.active}
+            yield Looked(
+                "kfgit_executor_active", "Runs that this server executes.", {"": self._executor.active}
+            )
 
 
 class _Uvicorn(uvicorn.Server):

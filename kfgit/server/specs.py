@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf import json_format
@@ -22,8 +24,11 @@ from kfgit.document import parse, plain
 from kfgit.ir import SCHEMA_VERSION, Package
 from kfgit.packages.compiled.documents import as_text
 from kfgit.server import messages
-from kfgit.server.errors import GatewayError, invalid
-from kfgit.source import MAX_BYTES, SourceFile
+from kfgit.server.errors import ApiError, GatewayError, invalid
+from kfgit.source import SourceFile
+
+# KFP's limit for the file of a pipeline (backend/src/apiserver/common/const.go, MaxFileLength).
+MAX_BYTES = 32 * 2**20
 
 _NO_SPEC = "unknown template format"
 _KUBERNETES = "kubernetes"
@@ -80,12 +85,18 @@ def told(key: str, package: Callable[[], Package]) -> Mapping[str, Any]:
     """
     known = _TOLD.get(key)
     if known is None:
-        found = package()
-        spec = _normal(found.spec, pipeline_spec_pb2.PipelineSpec(), "pipeline spec")
-        platform = _platform([found.platform] if found.platform else [])
-        known = spec if platform is None else {"pipeline_spec": spec, "platform_spec": platform}
+        known = _readable(package())
         _TOLD.keep(key, known)
     return known
+
+
+def _readable(package: Package) -> Mapping[str, Any]:
+    spec, platform = package.spec, package.platform
+    # What this schema does not know, such as a package that a newer KFP compiled, is shown as it is.
+    with suppress(ApiError):
+        spec = _normal(spec, pipeline_spec_pb2.PipelineSpec(), "pipeline spec")
+        platform = _platform([platform] if platform else [])
+    return spec if platform is None else {"pipeline_spec": spec, "platform_spec": platform}
 
 
 class _Kept:
@@ -123,11 +134,55 @@ def _platform(found: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
 
 def _normal(value: Mapping[str, Any], message: Message, what: str) -> dict[str, Any]:
     try:
+        _check_objects(value, message.DESCRIPTOR, what)
         json_format.ParseDict(dict(value), message)
         normal = json_format.MessageToDict(message)
     except (json_format.Error, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise invalid(f"invalid {what}: {_short(str(error) or type(error).__name__)}") from None
+        raise invalid(f"invalid {what}: {_short(_told(error))}") from None
     found: dict[str, Any] = messages.plain(normal)
+    return found
+
+
+def _told(error: BaseException) -> str:
+    """The words of protobuf; where it met a value of another type those are Python's, which say nothing to anybody."""
+    told, cause = str(error).rstrip("."), error.__context__
+    while cause is not None:
+        if not isinstance(cause, json_format.Error):
+            told = told.replace(str(cause).rstrip("."), "its value is of another type")
+        cause = cause.__context__
+    return told
+
+
+_KINDS = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", list: "a list"}
+
+
+def _check_objects(value: Any, message: Any, place: str) -> None:
+    """Raises `ParseError` where a message is no object: protobuf's reader takes an empty list for an empty message."""
+    if not isinstance(value, Mapping):
+        raise json_format.ParseError(f"{place} must be an object, not {_KINDS.get(type(value), 'text')}")
+    fields = _message_fields(message)
+    for key in value.keys() & fields.keys():
+        item, (held, many) = value[key], fields[key]
+        inner: Iterable[Any]
+        if many:
+            inner = item.values() if isinstance(item, Mapping) else item if isinstance(item, list) else ()
+        else:
+            inner = () if item is None else (item,)
+        for each in inner:
+            _check_objects(each, held, key)
+
+
+@lru_cache(maxsize=256)
+def _message_fields(message: Any) -> Mapping[str, tuple[Any, bool]]:
+    """The fields of a message that hold messages, one or many, by both names."""
+    found: dict[str, tuple[Any, bool]] = {}
+    for field in message.fields:
+        held, many = field.message_type, field.is_repeated
+        if held is not None and held.GetOptions().map_entry:
+            held = held.fields_by_name["value"].message_type
+        # Those of protobuf itself have forms of their own in JSON.
+        if held is not None and not held.full_name.startswith("google.protobuf."):
+            found |= dict.fromkeys((field.name, field.json_name), (held, many))
     return found
 
 
@@ -137,10 +192,8 @@ def _documents(content: bytes) -> list[Any]:
             return [messages.parse(content)]
         except GatewayError:
             pass  # YAML in its flow style begins so too, and is the one to tell what is wrong
-    if len(content) > MAX_BYTES:
-        raise invalid(f"the YAML is larger than {MAX_BYTES // 2**20} MiB; write it as JSON")
     source = SourceFile("pipeline.yaml", content)
-    parsed = parse(source)
+    parsed = parse(source, MAX_BYTES)
     errors = [fault for fault in parsed.diagnostics if fault.code != "yaml-1.1"]
     if errors:
         place = f"line {errors[0].span.line}, column {errors[0].span.column}"

@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from kfgit.backends.local.store.details import RunDetail, TaskDetail
-from kfgit.events import FINAL
+from kfgit.events import FINAL, State
 from kfgit.server.times import told
 
 # google/rpc/code.proto: UNKNOWN.
@@ -25,6 +25,11 @@ def task_id(run_id: str, key: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"https://kfgit.dev/task/{run_id}/{key}"))
 
 
+def state_told(state: State) -> State:
+    """The state of a run. KFP ends a run that was terminated as FAILED, and its client waits for no other end."""
+    return "FAILED" if state == "CANCELED" else state
+
+
 def task_details(run: RunDetail, tasks: Sequence[TaskDetail]) -> list[dict[str, Any]]:
     """All tasks of a run."""
     keys = {task.key for task in tasks}
@@ -32,7 +37,9 @@ def task_details(run: RunDetail, tasks: Sequence[TaskDetail]) -> list[dict[str, 
     children: dict[str, list[str]] = {}
     for key, parent in parents.items():
         children.setdefault(parent, []).append(key)
-    whole = TaskDetail("", run.pipeline, run.state, run.started_at, run.finished_at, run.error, None)
+    whole = TaskDetail(
+        "", run.pipeline, state_told(run.state), run.started_at, run.finished_at, run.error, None
+    )
     return [_task(run, each, parents.get(each.key), children.get(each.key, ())) for each in (whole, *tasks)]
 
 

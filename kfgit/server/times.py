@@ -10,4 +10,4 @@ NEVER = "1970-01-01T00:00:00Z"
 
 def told(at: datetime | None) -> str:
     """The text of a time."""
-    return NEVER if at is None else f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return NEVER if at is None else f"{at.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z"

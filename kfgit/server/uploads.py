@@ -17,8 +17,8 @@ from kfgit.ir import Package
 from kfgit.server import specs
 from kfgit.server.calls import Upload
 from kfgit.server.errors import ApiError, Code, UploadError, invalid
+from kfgit.server.specs import MAX_BYTES
 
-MAX_BYTES = 32 * 2**20
 MAX_MEMBERS = 1_000
 
 _YAML = (".yaml", ".yml")

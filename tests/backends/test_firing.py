@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import random
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -182,6 +184,25 @@ def test_without_catch_up_a_tick_waits_and_gives_way_to_newer_ones(backend: Loca
         ("04:00:00", "fired"),
     ]
     assert set(reasons(backend).values()) == {"", "maxConcurrency is 1, and a run of it had not ended"}
+
+
+def test_a_tick_waits_no_more_when_its_schedule_is_turned_off_or_changed(backend: LocalBackend) -> None:
+    scheduled_as(backend)
+    look(backend, at("01:00:00"))
+    look(backend, at("02:00:00"))
+    with backend.database.write() as db:
+        schedules.enable(db, "s", at("02:10:00"), enabled=False)
+    assert history(backend) == [("01:00:00", "fired")]
+    with backend.database.write() as db:
+        schedules.enable(db, "s", at("02:20:00"), enabled=True)
+    look(backend, at("02:20:00"))
+    assert history(backend)[-1] == ("02:00:00", "waiting")
+    with backend.database.write() as db:
+        found = schedules.get(db, "s")
+        assert found is not None
+        spec = {**found.spec, "cron": "0 30 * * * *"}
+        schedules.save(db, "s", found.name, spec, at("02:25:00"), found.links)
+    assert history(backend) == [("01:00:00", "fired")]
 
 
 def test_a_wait_that_ends_in_time_is_no_skip(backend: LocalBackend) -> None:
@@ -459,6 +480,41 @@ def test_a_thousand_due_at_once_are_written_in_short_transactions(backend: Local
     with backend.database.read() as db:
         assert db.execute("SELECT count(*) FROM ticks WHERE state = 'fired'").fetchone()[0] == 1000
         assert schedules.wake(db) == (False, at("02:00:00"))
+
+
+def dying(path: Path, now: datetime) -> None:
+    """Fires and ends runs without end."""
+    database = Database(path)
+    while True:
+        done = firing.fire(database, "test", now)
+        with database.write() as db:
+            for run_id in done.fired[::2]:
+                runs.request_cancel(db, run_id, now)
+
+
+def test_a_process_that_is_killed_leaves_each_tick_owed_or_fired(backend: LocalBackend) -> None:
+    for number in range(6):
+        scheduled_as(backend, f"s{number}", catchup=True, maxConcurrency=4, cron="*/10 * * * * *")
+    spawn, chance = multiprocessing.get_context("fork"), random.Random(5)
+    now = at("00:30:00")
+    for _ in range(12):
+        victim = spawn.Process(target=dying, args=(backend.database.path, now))
+        victim.start()
+        time.sleep(chance.uniform(0.02, 0.15))
+        victim.kill()
+        victim.join()
+        with backend.database.read() as db:
+            assert max(runs.active_of(db, f"s{number}") for number in range(6)) <= 4
+    while True:
+        pending = backend.pending()
+        end(backend, *pending)
+        if not pending and not look(backend, now):
+            break
+    expected = [MADE.replace(second=0) + timedelta(seconds=10 * n) for n in range(4, 181)]
+    for number in range(6):
+        with backend.database.read() as db:
+            rows = db.execute("SELECT scheduled_at FROM runs WHERE schedule = ?", (f"s{number}",)).fetchall()
+        assert sorted(datetime.fromisoformat(row[0]) for row in rows) == expected
 
 
 @settings(max_examples=20, deadline=None)

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from kfgit.backend import Refused
-from kfgit.backends.local import worker
+from kfgit.backends.local import engine, worker
 from kfgit.backends.local.backend import LocalBackend
+from kfgit.backends.local.earlier import asked
 from kfgit.backends.local.protocol import Execute, Outputs
 from kfgit.backends.local.store import artifacts, kept
 from kfgit.events import RunFinished, RunRecord, TaskRecord
@@ -159,6 +161,87 @@ def test_a_run_that_was_canceled_before_it_began_runs_whole(tmp_path: Path) -> N
     assert stage.calls() == ["a", "b", "c"]
 
 
+def test_a_retry_that_is_called_off_leaves_the_run_as_it_was(tmp_path: Path) -> None:
+    stage = Stage("b")
+    backend = samples.backend(tmp_path, attempt=stage)
+    failed = start(backend, CHAIN)
+    assert backend.runs.retry(failed.id).tasks == failed.tasks
+    canceled = backend.runs.cancel(failed.id)
+    assert (canceled.state, canceled.tasks) == ("CANCELED", failed.tasks)
+    stage.failing.clear()
+    assert again(backend, canceled).state == "SUCCEEDED"
+    assert stage.calls() == ["a", "b", "b", "c"]
+
+
+def test_values_without_json_are_nobodys_to_keep(tmp_path: Path) -> None:
+    deep: Any = []
+    for _ in range(5000):
+        deep = [deep]
+    command = Execute("a", "a", "a", "a", {}, {}, {"x": deep}, {})
+    assert asked(command) == ""
+    assert asked(replace(command, parameters={"x": float("nan")})) != ""
+    assert asked(replace(command, parameters={"x": 1})) != asked(replace(command, parameters={"x": "1"}))
+
+
+@pytest.mark.parametrize(
+    ("key", "waited"),
+    [
+        ("exit-handler-1/a", ()),
+        ("bye", ("exit-handler-1",)),
+        ("one", ()),
+        ("one/exit-handler-1/b", ()),
+        ("one/bye", ("one/exit-handler-1",)),
+        ("loop/3/bye", ("loop/3/exit-handler-1",)),
+        ("last", ("bye", "one")),
+        ("last/bye", ("bye", "one", "last/exit-handler-1")),
+        ("nobody/at/home", ()),
+        ("loop", ()),
+    ],
+)
+def test_what_was_waited_for_however_it_ended(key: str, waited: tuple[str, ...]) -> None:
+    program = engine.load(nested())
+    assert engine.hooked(program, key) == waited
+
+
+def nested() -> Package:
+    """An exit handler in the root, in a nested pipeline, in a loop, and in a task that ignores failures."""
+    inner = samples.with_exit({"a": ([], ()), "b": ([], ("a",))}, [])
+    tasks = dict(inner.spec["root"]["dag"]["tasks"])
+    call = {"componentRef": {"name": "comp-inner"}}
+    items = {"items": {"raw": "[1, 2, 3, 4]"}, "itemInput": "item"}
+    always = {"triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}, "dependentTasks": ["bye", "one"]}
+    tasks |= {
+        "one": {"taskInfo": {"name": "one"}, **call},
+        "loop": {"taskInfo": {"name": "loop"}, **call, "parameterIterator": items},
+        "last": {"taskInfo": {"name": "last"}, **call, **always},
+    }
+    components = {**inner.spec["components"], "comp-inner": {"dag": inner.spec["root"]["dag"]}}
+    return Package("nested", {**inner.spec, "components": components, "root": {"dag": {"tasks": tasks}}})
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_whatever_fails_and_however_often_each_task_succeeds_once(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    names = [f"t{number}" for number in range(data.draw(st.integers(1, 6)))]
+    upstreams = {
+        name: data.draw(st.sets(st.sampled_from(names[:at] or [name]))) - {name}
+        for at, name in enumerate(names)
+    }
+    stage = Stage(*data.draw(st.sets(st.sampled_from(names))))
+    backend = samples.backend(tmp_path, attempt=stage)
+    record = start(backend, samples.package({name: ([], tuple(sorted(upstreams[name]))) for name in names}))
+    good = [path for path in stage.calls() if path not in stage.failing]
+    while record.state != "SUCCEEDED":
+        assert set(good) == {path for path, state in states(record).items() if state == "SUCCEEDED"}
+        stage.failing = data.draw(st.sets(st.sampled_from(sorted(stage.failing)))) if stage.failing else set()
+        record = again(backend, record)
+        good += [path for path in stage.calls() if path not in stage.failing]
+    assert sorted(good) == sorted(names)
+    assert all(each.outputs for each in record.tasks)
+
+
 def test_a_task_whose_files_are_gone_runs_again(tmp_path: Path) -> None:
     stage = Stage("c")
     backend = samples.backend(tmp_path, attempt=stage)
@@ -296,6 +379,10 @@ def test_nested_pipelines_keep_what_is_in_them(tmp_path: Path) -> None:
     stage.failing.clear()
     good = again(backend, failed)
     assert (good.state, stage.calls()) == ("SUCCEEDED", ["two/b", "two/bye"])
+    assert task(good, "one").finished_at == task(failed, "one").finished_at
+    assert (task(good, "two").started_at or good.created_at) > (
+        task(failed, "two").finished_at or good.created_at
+    )
 
 
 def test_a_success_leaves_nothing_to_be_kept(tmp_path: Path) -> None:
@@ -348,6 +435,20 @@ def test_a_run_whose_process_was_killed_goes_on(tmp_path: Path) -> None:
     good = again(looking, looking.runs.get("run-1"))
     assert (good.state, stage.calls()) == ("SUCCEEDED", ["b"])
     assert task(good, "b").attempts == 2
+
+
+def test_a_loop_that_succeeded_keeps_its_times(tmp_path: Path) -> None:
+    stage = Stage("last")
+    backend = samples.backend(tmp_path, attempt=stage)
+    failed = start(backend, loop([5, 6]))
+    stage.failing.clear()
+    good = again(backend, failed)
+    now, then = task(good, "each"), task(failed, "each")
+    assert then.started_at is not None
+    assert now.started_at is not None
+    assert now.finished_at is not None
+    assert then.started_at <= now.started_at < now.finished_at
+    assert now.finished_at <= (then.finished_at or good.created_at)
 
 
 def test_followers_hear_all_of_a_retried_run(tmp_path: Path) -> None:

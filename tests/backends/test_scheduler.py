@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kfgit.backend import MachineFault
-from kfgit.backends.local import firing
+from kfgit.backends.local import firing, scheduled
 from kfgit.backends.local.backend import LocalBackend
 from kfgit.backends.local.store import packages, runs, schedules
 from kfgit.backends.local.store.schedules import Links
@@ -143,7 +143,7 @@ def test_what_changes_under_the_look_is_looked_at_again_at_once(
     hourly(backend)
     clock = Clock()
     clock.set("01:00:00")
-    real = firing.scheduled.source_of
+    real = scheduled.source_of
     changed = list[int]()
 
     def interrupted(*args: object) -> object:
@@ -153,7 +153,7 @@ def test_what_changes_under_the_look_is_looked_at_again_at_once(
                 schedules.enable(db, "s", clock.now, enabled=True)
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(firing.scheduled, "source_of", interrupted)
+    monkeypatch.setattr(scheduled, "source_of", interrupted)
     scheduler = Scheduler(backend, clock, pytest.fail)
     assert scheduler.look() == BREATH_SECONDS
     assert backend.pending() == ()

@@ -10,12 +10,16 @@ import pytest
 from tests import apart
 from tests.clients import official
 from tests.clients.official import Client
-from tests.clients.serving import Server
+from tests.e2e.door import Project
+from tests.serving import Server, serving
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("served")) as server:
+    project = Project.new(tmp_path_factory.mktemp("served"))
+    project.secret("store", "token=abcdefghijkl\n")
+    project.secret("settings", "region=north\n", kind="configmaps")
+    with serving(project) as server:
         yield server
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.clients.official import HERE, Client
-from tests.clients.serving import Server
 from tests.e2e.door import Run
+from tests.serving import Server
 
 PROGRAMS = sorted(path.stem for path in (HERE / "programs").glob("*.py"))
 

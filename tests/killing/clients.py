@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -116,7 +117,8 @@ class Busy:
         try:
             count = 0
             deeds: tuple[Callable[[random.Random, str], Any], ...] = (
-                self._run, self._run, self._experiment, self._pipeline, self._terminate, self._delete, self._list,
+                self._run, self._run, self._experiment, self._pipeline, self._recurring, self._terminate, self._retry,
+                self._delete, self._list,
             )  # fmt: skip
             while not self._stop.is_set():
                 count += 1
@@ -176,6 +178,34 @@ class Busy:
         self._expect(status in {200, 400}, "terminate", status, answer)  # 400: it has ended
         if status == 200:
             self.journal.terminated.add(id_)
+
+    def _retry(self, chance: random.Random, name: str) -> None:
+        id_ = self._run(chance, name)
+        self._until_known(lambda: self._client.call("POST", f"runs/{id_}:terminate"))
+        time.sleep(chance.choice((0.0, 0.3)))
+        status, answer = self._client.call("POST", f"runs/{id_}:retry")
+        self._expect(status in {200, 409}, "retry", status, answer)  # 409: it goes on still, or has succeeded
+
+    def _recurring(self, chance: random.Random, name: str) -> None:
+        self.journal.asks("schedule", name)
+        body = {
+            "display_name": name, "pipeline_spec": self._spec, "mode": "ENABLE", "max_concurrency": "2",
+            "trigger": {"periodic_schedule": {"interval_second": chance.choice(("1", "2"))}},
+        }  # fmt: skip
+        status, answer = self._client.call("POST", "recurringruns", body)
+        self._expect(status == 200, "POST recurringruns", status, answer)
+        id_ = answer["recurring_run_id"]
+        self.journal.knows("schedule", name, id_)
+        time.sleep(chance.uniform(0.0, 2.0))
+        for verb in chance.sample((":disable", ":enable"), chance.randint(0, 2)):
+            ask = partial(self._client.call, "POST", f"recurringruns/{id_}{verb}")
+            status, answer = self._until_known(ask)
+            self._expect(status == 200, verb, status, answer)
+        # Too many of them, and nothing else would happen.
+        self.journal.asks("deleted", name)
+        status, answer = self._until_known(lambda: self._client.call("DELETE", f"recurringruns/{id_}"))
+        self._expect(status in {200, 404}, "DELETE recurringruns", status, answer)  # 404: asked twice
+        self.journal.deleted.add(name)
 
     def _delete(self, chance: random.Random, name: str) -> None:
         id_ = self._run(chance, name)

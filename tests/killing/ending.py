@@ -18,6 +18,7 @@ def broken_promises(journal: Journal, snapshot: Snapshot) -> Iterator[str]:
         "experiment": {one["name"]: one["id"] for one in snapshot["experiments"]},
         "pipeline": {one["name"]: one["id"] for one in snapshot["pipelines"]},
         "version": {one["name"]: one["id"] for one in snapshot["versions"]},
+        "schedule": {one["name"]: one["id"] for one in snapshot["schedules"]},
     }
     maybe_deleted = journal.asked.get("deleted", set())
     for kind, known in journal.known.items():
@@ -25,7 +26,10 @@ def broken_promises(journal: Journal, snapshot: Snapshot) -> Iterator[str]:
             found = there[kind].get(name)
             if found != id_ and name not in maybe_deleted:
                 yield f"the {kind} {name} was acknowledged as {id_} and is {found}"
-    yield from (f"the run {id_} was deleted and is there" for id_ in journal.deleted & set(there["run"]))
+    for kind in ("run", "schedule"):
+        yield from (
+            f"the {kind} {one} was deleted and is there" for one in journal.deleted & set(there[kind])
+        )
     strangers = set(there["run"]) - journal.asked.get("run", set())
     yield from (f"nobody asked for the run {id_}" for id_ in strangers)
     with_version = {one["pipeline"] for one in snapshot["versions"]}
@@ -39,11 +43,14 @@ def broken_promises(journal: Journal, snapshot: Snapshot) -> Iterator[str]:
 
 
 def wrongly_executed(project: Project, snapshot: Snapshot) -> Iterator[str]:
-    """Runs that were executed twice, or that are said to have succeeded without being executed."""
+    """Runs that were executed more often than they were asked for, or that are said to have succeeded without being executed."""
     times = executed(project)
-    yield from (f"the run {id_} was executed {n} times" for id_, n in times.items() if n > 1)
+    retries = {run["id"]: run["retries"] for run in snapshot["runs"]}
+    for id_, count in times.items():
+        if count > 1 + retries.get(id_, 0):
+            yield f"the run {id_} was executed {count} times"
     for run in snapshot["runs"]:
         if run["state"] == "SUCCEEDED" and not times[run["id"]]:
             yield f"the run {run['id']} succeeded and was not executed"
-        if run["state"] == "PENDING" and times[run["id"]]:
+        if run["state"] == "PENDING" and times[run["id"]] and not run["retries"]:
             yield f"the run {run['id']} is pending and was executed"

@@ -72,18 +72,20 @@ def violations(state: Path) -> list[str]:
     return [*snapshot.faults, *(told for check in _CHECKS for told in check(snapshot))]
 
 
-def unsettled(state: Path) -> list[str]:
-    """What does not hold of a store at rest."""
+def left_over(state: Path) -> Iterator[str]:
+    """Folders that belong to no run, once somebody has opened the store again."""
     snapshot = take(state)
     known = {row["folder"] for row in (*snapshot["runs"], *snapshot["loans"])}
-    there = {entry.name for entry in snapshot.folders.iterdir() if not entry.is_symlink()}
-    active = [run["id"] for run in snapshot["runs"] if run["state"] in {"RUNNING", "CANCELING"}]
-    return [
-        *violations(state),
-        *(f"run {id_} is active, and nobody executes it" for id_ in active),
-        *(f"the folder {name} belongs to no run" for name in sorted(there - known)),
-        *(f"the folder {row['folder']} was to be removed" for row in snapshot["leavings"]),
-    ]
+    there = {entry.name for entry in snapshot.folders.iterdir()} if snapshot.folders.exists() else set()
+    yield from (f"the folder {name} belongs to no run" for name in sorted(there - known - {"latest"}))
+    yield from (f"the folder {row['folder']} was to be removed" for row in snapshot["leavings"])
+
+
+def unsettled(state: Path) -> list[str]:
+    """What does not hold of a store at rest, whose server executed what there was."""
+    active = [run["id"] for run in take(state)["runs"] if run["state"] in {"RUNNING", "CANCELING"}]
+    told = (f"run {id_} is active, and nobody executes it" for id_ in active)
+    return [*violations(state), *left_over(state), *told]
 
 
 def lost_ticks(state: Path) -> Iterator[str]:

@@ -49,6 +49,7 @@ def test_whatever_is_killed_is_whole_again(seed: int, tmp_path: Path) -> None:
         code = server.stop()
     assert code == 0, server.told.read_text()
     nothing_is_left_running(project)
+    project.kfgit("runs", "list")
     snapshot = take(server.state)
     assert unsettled(server.state) == []
     assert list(lost_ticks(server.state)) == []
@@ -74,7 +75,9 @@ def everything_comes_to_its_end(project: Project, client: Client) -> None:
 
 def behind(project: Project, now: datetime) -> list[str]:
     """The schedules that have not fired of late, though they have time for it."""
-    schedules = [one for one in take(state_of(project))["schedules"] if one["name"] != "slow"]
+    schedules = [
+        one for one in take(state_of(project))["schedules"] if one["enabled"] and one["name"] != "slow"
+    ]
     late = (now - timedelta(seconds=10)).isoformat()
     return [one["name"] for one in schedules if one["last_tick"] is None or one["last_tick"] < late]
 
@@ -83,7 +86,7 @@ def much_has_happened(project: Project) -> None:
     """Otherwise all of this says nothing."""
     runs = take(state_of(project))["runs"]
     ticks = [run for run in runs if run["schedule"] is not None]
-    assert len({run["schedule"] for run in ticks}) == 7
+    assert len({run["schedule"] for run in ticks}) > 7
     assert len(ticks) > 2 * KILLS
     assert len(runs) - len(ticks) > KILLS
     assert {"SUCCEEDED", "FAILED", "CANCELED"} <= {run["state"] for run in runs}

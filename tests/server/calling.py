@@ -15,7 +15,7 @@ from kfgit.backends.local.store import pipelines
 from kfgit.backends.local.store.pipelines import Version
 from kfgit.ir import Package
 from kfgit.server import app
-from kfgit.server.calls import Call, Context, Raw
+from kfgit.server.calls import Call, Context, Raw, Upload
 from kfgit.server.errors import ApiError, missing
 from kfgit.server.routing import Match, Table
 from tests.backends import local_samples as samples
@@ -43,6 +43,15 @@ class Api:
         except NotFound as fault:
             raise missing(fault.what, fault.name) from fault
         return answer.content if isinstance(answer, Raw) else json.loads(json.dumps(answer))
+
+    def send(self, path: str, filename: str, content: bytes | str, **query: str) -> Any:
+        """The answer to the upload of a file."""
+        found = _TABLE.find("POST", _API + path)
+        assert isinstance(found, Match), found
+        assert found.route.upload
+        file = Upload(filename, content.encode() if isinstance(content, str) else content)
+        context = Context(self.backend, lambda: self.now, lambda: self.nudges.append(None))
+        return json.loads(json.dumps(found.route.handler(context, Call(found.path, query, upload=file))))
 
     def refused(self, method: str, path: str, body: Any = None, **query: str) -> tuple[int, int, str]:
         """Status, code and text of a call that fails."""

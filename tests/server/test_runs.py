@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
+from kfgit.backends.local import locks
 from kfgit.backends.local.executor import Executor
+from kfgit.backends.local.folders import Folders
 from kfgit.backends.local.protocol import Execute, Outputs
 from kfgit.backends.local.worker import AttemptPlace, Hooks, WorkerSettings
 from kfgit.ir import Package
@@ -329,8 +334,6 @@ def test_only_what_ended_badly_is_retried(tmp_path: Path, state: str) -> None:
     folder = call.backend.runs.folder(id_)
     with call.backend.database.write() as db:
         db.execute("UPDATE runs SET state = ?, started_at = created_at", (state,))
-    from kfgit.backends.local import locks
-
     lock = locks.take(folder / ".lock")
     assert lock is not None
     status, code, _ = call.refused("POST", f"/runs/{id_}:retry")
@@ -416,8 +419,12 @@ def test_terminate_ends_a_run_that_goes_on(tmp_path: Path) -> None:
         id_ = started(call, pipeline_spec=SLOW.spec)["run_id"]
         engine.until(id_, "RUNNING")
         assert call("POST", f"/runs/{id_}:terminate") == {}
-        ended = engine.until(id_, "CANCELED")
-    assert [entry["state"] for entry in ended["state_history"]] == ["PENDING", "RUNNING", "CANCELED"]
+        ended = engine.until(id_, "FAILED")
+    assert [entry["state"] for entry in ended["state_history"]] == ["PENDING", "RUNNING", "FAILED"]
+    assert [each["state"] for each in ended["run_details"]["task_details"]] == ["FAILED", "CANCELED"]
+    assert call.backend.runs.get(id_).state == "CANCELED"
+    predicate = {"operation": "EQUALS", "key": "state", "string_value": "FAILED"}
+    assert call("GET", "/runs", filter=json.dumps({"predicates": [predicate]}))["runs"] == [ended]
 
 
 def test_terminate_ends_a_run_that_nobody_began(tmp_path: Path) -> None:
@@ -425,8 +432,9 @@ def test_terminate_ends_a_run_that_nobody_began(tmp_path: Path) -> None:
     id_ = started(call, pipeline_spec=SLOW.spec)["run_id"]
     call("POST", f"/runs/{id_}:terminate")
     with Engine(call) as engine:
-        ended = engine.until(id_, "CANCELED")
-    assert [entry["state"] for entry in ended["state_history"]] == ["PENDING", "CANCELED"]
+        ended = engine.until(id_, "FAILED")
+    assert [entry["state"] for entry in ended["state_history"]] == ["PENDING", "FAILED"]
+    assert call("POST", f"/runs/{id_}:retry") == {}
 
 
 def test_retry_lets_a_failed_run_go_on(tmp_path: Path) -> None:
@@ -483,6 +491,23 @@ def test_delete_ends_a_run_that_goes_on_and_removes_its_files(tmp_path: Path, ar
         assert db.execute("SELECT count(*) FROM tasks").fetchone()[0] == 0
 
 
+def test_a_run_that_is_deleted_as_it_is_taken_leaves_nothing(tmp_path: Path) -> None:
+    call = api(tmp_path)
+    id_ = started(call)["run_id"]
+    folder = call.backend.runs.folder(id_)
+
+    class Deleting(Folders):
+        """Somebody deletes the run in the last moment before its lock is taken."""
+
+        def lock(self, name: str) -> Path:
+            call("DELETE", f"/runs/{id_}")
+            return super().lock(name)
+
+    assert call.backend.claim("nobody") is None
+    assert replace(call.backend, folders=Deleting(call.backend.folders.state)).claim(id_) is None
+    assert not folder.exists()
+
+
 # --- files
 
 
@@ -503,8 +528,6 @@ def test_artifacts_and_logs_are_read_by_task(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["link", "folder", "pipe", "gone", "link-in-the-way", "device"])
 def test_nothing_but_plain_files_of_runs_is_read(tmp_path: Path, kind: str) -> None:
-    import os
-
     call = api(tmp_path)
     with Engine(call) as engine:
         id_ = started(call)["run_id"]

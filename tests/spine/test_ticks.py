@@ -430,6 +430,16 @@ def test_a_look_that_fires_leaves_nothing_older_owed(rule: Rule, looks: list[tup
             assert fired(rule, standing, now, 9)[0] == []
 
 
+@pytest.mark.parametrize("count", [1, 2, 24, 25, 26, 95, 96, 97, 98, 99, 120, 200, 1000, 86_000])
+def test_of_so_many_the_newest_are_told(count: int) -> None:
+    rule = Rule(Times(cron.parse("* * * * * *"), "UTC"))
+    found = ticks.decide(rule, Standing(at("00:00:00")), at("00:00:00") + count * SECOND, 1)
+    told = [*found.missed, *found.due]
+    newest = range(max(1, count - ticks.TAIL), count + 1)
+    assert told == [at("00:00:00") + n * SECOND for n in newest]
+    assert found.more == (count > ticks.TAIL + 1)
+
+
 @settings(max_examples=60)
 @given(
     st.sampled_from(["*/3 * * * * *", "7 */2 * * * *", "* 1-5 3,4 * * *", "0 0 1 * * 1,2", "0 30 2 * * *"]),

@@ -114,17 +114,21 @@ class LocalBackend:
 
         What waits is left to the server that holds the environment, for as long as it does.
         """
-        whole = self.runs.resolve(run_id)
+        whole, untold = self.runs.resolve(run_id), False
         while True:
             folder, state = self._standing(whole)
             if state in FINAL:
+                if untold:
+                    yield from follow(self.database, self.folders, whole, folder)
                 yield RunFinished(self.runs.get(whole))
                 return
             if state == "PENDING" and self.served():
+                untold = True
                 time.sleep(POLL_SECONDS)
                 continue
             lock = locks.take(self.folders.lock(folder))
             if lock is None:
+                untold = False
                 yield from follow(self.database, self.folders, whole, folder)
                 continue
             try:
@@ -156,9 +160,10 @@ class LocalBackend:
 
     def claim(self, run_id: str) -> Job | None:
         """Takes a run to be executed here; None when it is not PENDING any more, or somebody else has it."""
-        folder, _ = self._standing(run_id)
-        lock = locks.take(self.folders.lock(folder))
-        if lock is None:
+        with self.database.read() as db:
+            folder = runs.folder(db, run_id)
+        lock = None if folder is None else locks.take(self.folders.lock(folder))
+        if folder is None or lock is None:
             return None
         try:
             job = self._claim(run_id, lock)
@@ -167,6 +172,10 @@ class LocalBackend:
             raise
         if job is None:
             lock.release()
+            with self.database.read() as db:
+                deleted = runs.state(db, run_id) is None
+            if deleted:
+                self.folders.delete(folder)  # taking the lock made it
         return job
 
     def recover(self) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ class Earlier:
 
     def _holds(self, known: kept.Success, command: Execute | Import) -> bool:
         return (
-            known.asked == asked(command)
+            known.asked == asked(command) != ""
             and all(Path(file).exists() for file in known.files)
             and self.program is not None
             and self._anew.isdisjoint(engine.hooked(self.program, command.key))
@@ -81,13 +81,19 @@ def earlier(db: sqlite3.Connection, run: StoredRun, folder: Path) -> Earlier:
 
 
 def asked(command: Execute | Import) -> str:
-    """The digest of what a task is asked to do: all that may differ between two executions of one run."""
+    """The digest of what a task is asked to do: all that may differ between two executions of one run.
+
+    Empty for what has no JSON, such as a list in lists a thousand levels deep: nobody keeps that.
+    """
     parts: list[Any] = (
         [command.parameters, command.artifacts, command.executor, command.platform]
         if isinstance(command, Execute)
         else [command.uri, command.type, command.version, command.metadata]
     )
-    text = json.dumps(parts, sort_keys=True, default=_plain)
+    try:
+        text = json.dumps(parts, sort_keys=True, default=_plain)
+    except (RecursionError, ValueError):
+        return ""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

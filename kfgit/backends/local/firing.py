@@ -26,16 +26,16 @@ from kfgit.ticks import Decision, Rule, Standing
 BATCH = 64
 # A schedule that cannot be read may become readable: its time zone with the next tzdata, its row by hand.
 _LOOK_AGAIN = timedelta(minutes=10)
-_UNREADABLE = (ValueError, TypeError, ArithmeticError)
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What a pass did: how many schedules it looked at, the runs that it recorded, and faults to tell people."""
+    """What a pass did: the schedules it looked at, the runs that it recorded, faults to tell people, ticks skipped."""
 
     looked: int = 0
     fired: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +43,31 @@ class _Look:
     """A schedule with what `ticks` says of it now."""
 
     schedule: Schedule
+    active: int
     rule: Rule
     standing: Standing
     decision: Decision
 
 
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """A schedule that no `apply` and no client wrote so."""
+
+    schedule: Schedule
+    why: str
+
+
 def fire(database: Database, environment: str, now: datetime) -> Pass:
     """Settles at most `BATCH` of the schedules that must be looked at; more remain where it looked at so many."""
     with database.read() as db:
-        found = schedules.due(db, now, BATCH)
-        sources = {one.id: scheduled.source_of(db, one) for one in found if _has_due(db, one, now)}
+        looks = [_look_or_fault(db, one, now) for one in schedules.due(db, now, BATCH)]
+        due = [look for look in looks if isinstance(look, _Look) and look.decision.due]
+        sources = {look.schedule.id: scheduled.source_of(db, look.schedule) for look in due}
         programs = Programs(db, {one.package for one in sources.values() if isinstance(one, Source)})
-    batch = [(one, _prepared(programs, one, sources.get(one.id))) for one in found]
-    return _settle_all(database, batch, environment, now)
+    prepared = {
+        look.schedule.id: _prepared(programs, look.schedule, sources[look.schedule.id]) for look in due
+    }
+    return _settle_all(database, [(look, prepared.get(look.schedule.id)) for look in looks], environment, now)
 
 
 def look_at_all(database: Database) -> None:
@@ -71,24 +83,18 @@ def next_wake(database: Database, now: datetime) -> datetime | None:
     return now if at_once else later
 
 
-def _has_due(db: sqlite3.Connection, schedule: Schedule, now: datetime) -> bool:
+def _look_or_fault(db: sqlite3.Connection, schedule: Schedule, now: datetime) -> _Look | _Unreadable:
     try:
-        return bool(_look(db, schedule, now).decision.due)
-    except _UNREADABLE:
-        return False
+        rule = scheduled.rule_of(schedule)
+        standing = ticks.settled(rule, scheduled.standing_of(schedule), now)
+        active = runs.active_of(db, schedule.id)
+        decision = ticks.decide(rule, standing, now, scheduled.concurrency(schedule) - active)
+    except (ValueError, TypeError, ArithmeticError) as fault:
+        return _Unreadable(schedule, f"it cannot be read: {fault}")
+    return _Look(schedule, active, rule, standing, decision)
 
 
-def _look(db: sqlite3.Connection, schedule: Schedule, now: datetime) -> _Look:
-    """Raises one of `_UNREADABLE` for a schedule that cannot be read."""
-    rule = scheduled.rule_of(schedule)
-    standing = ticks.settled(rule, scheduled.standing_of(schedule), now)
-    slots = scheduled.concurrency(schedule) - runs.active_of(db, schedule.id)
-    return _Look(schedule, rule, standing, ticks.decide(rule, standing, now, slots))
-
-
-def _prepared(
-    programs: Programs, schedule: Schedule, source: Source | Refused | None
-) -> Prepared | Refused | None:
+def _prepared(programs: Programs, schedule: Schedule, source: Source | Refused) -> Prepared | Refused:
     return programs.prepare(schedule, source) if isinstance(source, Source) else source
 
 
@@ -97,7 +103,7 @@ def _prepared(
 
 def _settle_all(
     database: Database,
-    batch: Sequence[tuple[Schedule, Prepared | Refused | None]],
+    batch: Sequence[tuple[_Look | _Unreadable, Prepared | Refused | None]],
     environment: str,
     now: datetime,
 ) -> Pass:
@@ -112,7 +118,7 @@ def _settle_all(
     except Exception as fault:  # noqa: BLE001 - one schedule must not stop the others
         if len(batch) > 1:
             return _together([_settle_all(database, [each], environment, now) for each in batch])
-        ((schedule, _),) = batch
+        schedule = batch[0][0].schedule
         with database.write() as db:
             _put_off(db, schedule, now)
         return Pass(1, faults=(f"schedule `{schedule.name}` is put off: {fault!r}",))
@@ -123,25 +129,26 @@ def _together(passes: Sequence[Pass]) -> Pass:
         sum(each.looked for each in passes),
         tuple(run for each in passes for run in each.fired),
         tuple(fault for each in passes for fault in each.faults),
+        sum(each.skipped for each in passes),
     )
 
 
 def _settle(
     db: sqlite3.Connection,
-    seen: Schedule,
+    look: _Look | _Unreadable,
     prepared: Prepared | Refused | None,
     environment: str,
     now: datetime,
 ) -> Pass:
+    seen = look.schedule
     if schedules.get(db, seen.id) != seen:
         return Pass(1)  # changed, deleted, or settled by another process
-    try:
-        look = _look(db, seen, now)
-    except _UNREADABLE as fault:
-        why = f"it cannot be read: {fault}"
-        records.add(db, seen.id, TickRecord(now.replace(microsecond=0), "skipped", now, reason=why))
+    if isinstance(look, _Look) and look.active != runs.active_of(db, seen.id):
+        look = _look_or_fault(db, seen, now)
+    if isinstance(look, _Unreadable):
+        records.add(db, seen.id, TickRecord(now.replace(microsecond=0), "skipped", now, reason=look.why))
         _put_off(db, seen, now)
-        return Pass(1, faults=(f"schedule `{seen.name}`: {why}",))
+        return Pass(1, faults=(f"schedule `{seen.name}`: {look.why}",), skipped=1)
     if not look.decision.due:
         _advance(db, look, look.standing.last, look.decision, now)
         return Pass(1)
@@ -157,7 +164,8 @@ def _settle(
 def _start(db: sqlite3.Connection, look: _Look, prepared: Prepared, environment: str, now: datetime) -> Pass:
     schedule, decision = look.schedule, look.decision
     waited = records.take_waiting(db, schedule.id)
-    for skipped in _passed_over(schedule, decision, waited, now):
+    passed_over = _passed_over(schedule, decision, waited, now)
+    for skipped in passed_over:
         records.add(db, schedule.id, skipped)
     fired = []
     for tick in decision.due:
@@ -168,7 +176,7 @@ def _start(db: sqlite3.Connection, look: _Look, prepared: Prepared, environment:
             fired.append(run.id)
         records.add(db, schedule.id, TickRecord(tick, "fired", now, run=run.id))
     _advance(db, look, decision.due[-1], decision, now)
-    return Pass(1, tuple(fired))
+    return Pass(1, tuple(fired), skipped=len(passed_over))
 
 
 def _advance(
@@ -197,7 +205,8 @@ def _give_up(db: sqlite3.Connection, look: _Look, why: str, now: datetime) -> Pa
         records.add(db, schedule.id, TickRecord(tick, "skipped", now, reason=why))
     after = ticks.decide(rule, replace(look.standing, last=skipped[-1]), now, 1)
     _advance(db, look, skipped[-1], after, now)
-    return Pass(1, faults=(f"schedule `{schedule.name}` skips what is due: {why}",))
+    told = f"schedule `{schedule.name}` skips what is due: {why}"
+    return Pass(1, faults=(told,), skipped=len(skipped))
 
 
 def _passed_over(

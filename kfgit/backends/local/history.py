@@ -49,6 +49,11 @@ class LocalRuns:
         with self.database.read() as db:
             return runs.count(db)
 
+    def by_experiment(self) -> Mapping[str, int]:
+        """How many runs there are of each experiment."""
+        with self.database.read() as db:
+            return runs.by_experiment(db)
+
     def get(self, id_or_prefix: str) -> RunRecord:
         """One run with its tasks; raises `NotFound`, or `Ambiguous` where several ids begin so."""
         run_id = self.resolve(id_or_prefix)

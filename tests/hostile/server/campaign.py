@@ -13,6 +13,7 @@ from tests.hostile.server.judging import fault_in
 from tests.hostile.server.mutation import mutated
 from tests.hostile.server.requests import Request, Seed, populate
 from tests.hostile.server.wire import Answer, Hang, ask
+from tests.killing.invariants import violations
 from tests.serving import Server
 
 API = "/apis/v2beta1"
@@ -86,6 +87,9 @@ class Campaign:
         if code or "Traceback" in told:
             raise Fault(f"the server ended with {code} and told\n{told[-6000:]}")
         self._commands()
+        broken = violations(self.server.state)
+        if broken:
+            raise Fault(f"the store does not hold together: {broken[:5]}")
 
     def _pages(self, path: str, items: str) -> Iterator[dict[str, Any]]:
         total, seen, query = None, 0, "page_size=200"

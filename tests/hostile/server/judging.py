@@ -18,7 +18,8 @@ _OF_HTTP = {405, 408, 411, 413, 414, 415, 421, 431}
 # What only a program that has lost its way says.
 _INSIDES = (
     b"Traceback", b'File "', b"site-packages", b"sqlite3", b"UNIQUE constraint", b"FOREIGN KEY", b"object at 0x",
-    b"<class '", b"NoneType", b"KeyError", b"TypeError", b"positional argument", b"codec can't", b"kfgit/server",
+    b"<class '", b"NoneType", b"KeyError", b"TypeError", b"positional argument", b"codec can't",
+    b"kfgit/server", b"object is not", b"bytes-like", b"has no attribute", b"unhashable", b"invalid literal for",
 )  # fmt: skip
 
 
@@ -34,7 +35,8 @@ def fault_in(request: Request, answer: Answer | None, private: str) -> str | Non
         return f"is a fault of the server, {told}"
     if 300 <= answer.status < 400:
         return f"sends elsewhere, {told} {answer.headers.get('location')}"
-    if not request.sound or request.method == "HEAD":
+    # What is no HTTP may be answered as something else than was meant, but a refusal is one.
+    if request.method == "HEAD" or (not request.sound and answer.status < 400):
         return None
     return _shape(answer)
 

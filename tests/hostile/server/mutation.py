@@ -130,7 +130,7 @@ def _token(chance: random.Random, base: Request) -> Request:
     pairs = dict(parse_qsl(base.query))
     try:
         told = json.loads(base64.b64decode(pairs["page_token"] + "==", altchars=b"-_"))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         told = {
             "SortByFieldName": "created_at",
             "SortByFieldValue": 1,

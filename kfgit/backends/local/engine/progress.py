@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Final, assert_never
+from typing import Final, TypeVar, assert_never
 
 from kfgit.backends.local.engine import launch, resolve
 from kfgit.backends.local.engine.program import Component, Container, Dag, Importer, Program, Retry, Task
@@ -35,6 +35,8 @@ from kfgit.backends.local.engine.state import (
     ended,
 )
 from kfgit.backends.local.engine.turn import UNUSABLE, Turn
+
+Composite = TypeVar("Composite", Group, Loop)
 
 _EXIT_HANDLER: Final = "exit-handler-"
 
@@ -190,7 +192,18 @@ def _finished_group(turn: Turn, group: Group, component: Component, dag: Dag) ->
     if group.canceled or unreached:
         return replace(group, state="CANCELED", canceled=True, finished_at=turn.at)
     outputs = resolve.dag_outputs(component, dag, group.tasks)
-    return replace(group, state="SUCCEEDED", finished_at=turn.at, outputs=outputs)
+    done = replace(group, state="SUCCEEDED", finished_at=turn.at, outputs=outputs)
+    return _as_kept(done, group.tasks.values())
+
+
+def _as_kept(done: Composite, nodes: Iterable[Node]) -> Composite:
+    """The same in its earlier times, if all that is in it succeeded before the run was retried."""
+    ran = [node for node in nodes if not isinstance(node, Closed)]
+    if not ran or not all(node.kept for node in ran):
+        return done
+    begun = [node.started_at for node in ran if node.started_at is not None]
+    ends = [node.finished_at for node in ran if node.finished_at is not None]
+    return replace(done, kept=True, started_at=min(begun, default=done.started_at), finished_at=max(ends))
 
 
 def loop_with(turn: Turn, loop: Loop, task: Task, place: Place, changed: Mapping[int, Node]) -> Loop:
@@ -240,7 +253,8 @@ def _finished_loop(turn: Turn, loop: Loop, task: Task) -> Loop:
     if loop.canceled or len(loop.iterations) < len(loop.items):
         return replace(loop, state="CANCELED", canceled=True, finished_at=turn.at)
     outputs = resolve.loop_outputs(callee(turn.program, task), loop.iterations)
-    return replace(loop, state="SUCCEEDED", finished_at=turn.at, outputs=outputs)
+    done = replace(loop, state="SUCCEEDED", finished_at=turn.at, outputs=outputs)
+    return _as_kept(done, loop.iterations)
 
 
 def _task_begun(turn: Turn, group: Group, task: Task, place: Place) -> Node:

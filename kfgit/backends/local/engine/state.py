@@ -119,7 +119,7 @@ class Group:
     """An instance of a DAG.
 
     `active` counts the children that have not ended; `failed` and `canceled` tell that one ended so; `drained` that
-    nothing runs any more and what is not in `tasks` never will, exit tasks aside.
+    nothing runs any more and what is not in `tasks` never will, exit tasks aside; `kept` that nothing in it ran anew.
     """
 
     state: State
@@ -130,6 +130,7 @@ class Group:
     failed: bool = False
     canceled: bool = False
     drained: bool = False
+    kept: bool = False
     started_at: datetime | None = None
     finished_at: datetime | None = None
     outputs: Values = EMPTY
@@ -148,6 +149,7 @@ class Loop:
     active: int = 0
     failed: bool = False
     canceled: bool = False
+    kept: bool = False
     started_at: datetime | None = None
     finished_at: datetime | None = None
     outputs: Values = EMPTY

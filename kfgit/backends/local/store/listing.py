@@ -38,11 +38,12 @@ class Field:
     """What a name in a query stands for: an expression over the columns, and how its values compare.
 
     A `text` is compared without case, a `word` is one of a few names in capitals, an `id` is compared as it stands,
-    a `time` by its seconds.
+    a `time` by its seconds. `column` is for what is equal to something: there an index may know the answer.
     """
 
     sql: str
     kind: Literal["text", "word", "id", "time"]
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ def page(db: sqlite3.Connection, query: Query) -> Page:
     conditions, values = _conditions(query)
     counted = f"SELECT count(*) FROM {query.table.name}{_where(conditions)}"
     total: int = db.execute(counted, values).fetchone()[0]
+    if not total:
+        return Page((), None, 0)
     sort = _sorted(query.table.fields[query.sort])
     order, sign = ("DESC", "<") if query.descending else ("ASC", ">")
     if query.after is not None:
@@ -186,11 +189,12 @@ RUNS = Table(
         "description": _DESCRIPTION,
         "storage_state": Field("storage_state", "word"),
         "status": Field(_CONDITIONS, "text"),
-        "state": Field("state", "word"),
+        # To KFP's clients a run that was terminated has failed.
+        "state": Field("CASE state WHEN 'CANCELED' THEN 'FAILED' ELSE state END", "word"),
         "state_history": Field("history", "text"),
         "namespace": Field("''", "text"),
         "experiment_id": Field("experiment_id", "id"),
-        "recurring_run_id": Field("coalesce(schedule, '')", "id"),
+        "recurring_run_id": Field("coalesce(schedule, '')", "id", "schedule"),
     },
 )
 
@@ -245,6 +249,8 @@ def _in_text(place: Field, predicate: Predicate) -> tuple[str, tuple[str, ...]]:
         return f"{place.sql} LIKE ? ESCAPE '\\'", (f"%{texts[0]}%",)
     if place.kind == "word":
         texts = tuple(text.upper() for text in texts)
+    if place.column is not None and operation in ("EQUALS", "IN") and all(texts):
+        sql = place.column
     if operation == "IN":
         return f"{sql} IN ({', '.join('?' * len(texts))})", texts
     return f"{sql} {_SIGNS[operation]} ?", texts

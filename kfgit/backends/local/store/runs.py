@@ -158,13 +158,24 @@ def folder(db: sqlite3.Connection, run_id: str) -> str | None:
 
 
 def claim(db: sqlite3.Connection, run_id: str, owner: str, at: datetime) -> bool:
-    """Makes a PENDING run RUNNING; False when it is not PENDING any more."""
+    """Makes a PENDING run RUNNING; False when it is not PENDING any more.
+
+    The tasks of one that is retried wait again, but for those that succeeded.
+    """
     changed = db.execute(
         f"""UPDATE runs SET state = 'RUNNING', owner = ?, started_at = ?, {_HISTORY}
             WHERE id = ? AND state = 'PENDING'""",
         (owner, codec.stamp(at), "RUNNING", codec.stamp(at), run_id),
     )
-    return changed.rowcount == 1
+    if changed.rowcount != 1:
+        return False
+    db.execute(
+        """UPDATE tasks SET state = 'PENDING', started_at = NULL, finished_at = NULL, outputs = '{}', error = NULL,
+            seq = 1 + (SELECT max(seq) FROM tasks AS newest WHERE newest.run = tasks.run)
+            WHERE run = ? AND state != 'SUCCEEDED'""",
+        (run_id,),
+    )
+    return True
 
 
 def request_cancel(db: sqlite3.Connection, run_id: str, at: datetime) -> None:
@@ -220,22 +231,14 @@ def archive(db: sqlite3.Connection, run_id: str, *, archived: bool) -> bool:
 
 
 def retry(db: sqlite3.Connection, run_id: str, at: datetime) -> bool:
-    """Makes a run that ended badly PENDING again, and its tasks that did not succeed; False for any other run."""
-    now, seq = codec.stamp(at), last_seq(db, run_id) + 1
+    """Makes a run that ended badly PENDING again; False for any other. Its tasks are as they were until it is claimed."""
     changed = db.execute(
         f"""UPDATE runs SET state = 'PENDING', retries = retries + 1, owner = NULL, started_at = NULL,
             finished_at = NULL, outputs = '{{}}', error = NULL, {_HISTORY}
             WHERE id = ? AND state IN ({_marks(_RETRIED)})""",
-        ("PENDING", now, run_id, *_RETRIED),
+        ("PENDING", codec.stamp(at), run_id, *_RETRIED),
     )
-    if changed.rowcount != 1:
-        return False
-    db.execute(
-        """UPDATE tasks SET state = 'PENDING', started_at = NULL, finished_at = NULL, outputs = '{}',
-            error = NULL, seq = ? WHERE run = ? AND state != 'SUCCEEDED'""",
-        (seq, run_id),
-    )
-    return True
+    return changed.rowcount == 1
 
 
 def abandon(db: sqlite3.Connection, run_id: str, error: str, at: datetime) -> None:
@@ -355,6 +358,14 @@ def everything(db: sqlite3.Connection) -> tuple[RunRecord, ...]:
 def count(db: sqlite3.Connection) -> int:
     """How many runs there are."""
     return int(db.execute("SELECT count(*) FROM runs").fetchone()[0])
+
+
+def by_experiment(db: sqlite3.Connection) -> Mapping[str, int]:
+    """How many runs each experiment has, by its name."""
+    return {
+        row["experiment"]: row["count"]
+        for row in db.execute("SELECT experiment, count(*) AS count FROM runs GROUP BY experiment")
+    }
 
 
 def page(db: sqlite3.Connection, limit: int, before: str | None = None, only: Filter = Filter()) -> Page:

@@ -101,6 +101,8 @@ def save(
             "written": None if links.written is None else json.dumps(dict(links.written)),
         },
     )
+    if not (goes_on and enabled):
+        _forget_waiting(db, id_)
 
 
 def link(db: sqlite3.Connection, spec: Mapping[str, Any], at: datetime) -> Links:
@@ -130,6 +132,8 @@ def enable(db: sqlite3.Connection, id_: str, at: datetime, *, enabled: bool) -> 
         "UPDATE schedules SET enabled = ?, updated_at = ?, next_at = NULL WHERE id = ?",
         (enabled, codec.stamp(at), id_),
     )
+    if not enabled:
+        _forget_waiting(db, id_)
 
 
 def advance(
@@ -218,6 +222,10 @@ def schedule(row: sqlite3.Row) -> Schedule:
             written=None if written is None else json.loads(written),
         ),
     )
+
+
+def _forget_waiting(db: sqlite3.Connection, id_: str) -> None:
+    db.execute("DELETE FROM ticks WHERE schedule = ? AND state = 'waiting'", (id_,))
 
 
 def _trigger(spec: Mapping[str, Any]) -> list[Any]:

@@ -1,0 +1,113 @@
+"""Fills a store with runs and schedules, quickly, through the functions that kfgit itself writes with."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from kfgit.backends.local.backend import LocalBackend, LocalSettings
+from kfgit.backends.local.folders import run_folder
+from kfgit.backends.local.protocol import Outputs
+from kfgit.backends.local.store import artifacts, experiments, pipelines, runs, schedules
+from kfgit.events import Artifact, State, TaskRecord
+from kfgit.ir import Package
+
+_BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+_BATCH = 2_000
+_PIPELINES, _EXPERIMENTS = 20, 50
+_TASKS = ("load", "train", "evaluate")
+
+
+def opened(root: Path) -> LocalBackend:
+    """The store of the environment `local` of the project in a folder."""
+    state = root / ".kfgit"
+    return LocalBackend.open(
+        LocalSettings(
+            state / "local", state / "secrets", state / "configmaps", root / "environments", "local", "bench"
+        )
+    )
+
+
+def fill(backend: LocalBackend, begin: int, end: int) -> None:
+    """The ended runs with these numbers, one a minute: three tasks and an artifact each, and an empty folder."""
+    for first in range(begin, end, _BATCH):
+        with backend.database.write() as db:
+            for number in range(first, min(first + _BATCH, end)):
+                _run(backend, db, number)
+
+
+def schedule(backend: LocalBackend, count: int, since: datetime) -> None:
+    """So many schedules of one pipeline that fire each minute, from `since` on."""
+    with backend.database.write() as db:
+        pipeline = pipelines.ensure(db, "nothing", since)
+        pipelines.upload(db, pipeline, package("nothing"), since)
+        for number in range(count):
+            spec = {
+                "pipeline": "nothing", "experiment": "Default", "cron": "0 * * * * *", "timezone": "UTC",
+                "maxConcurrency": 1, "catchup": False, "enabled": True,
+            }  # fmt: skip
+            links = schedules.link(db, spec, since)
+            schedules.save(db, f"schedule-{number:06}", f"every-minute-{number}", spec, since, links)
+
+
+def _run(backend: LocalBackend, db: sqlite3.Connection, number: int) -> None:
+    id_, created = f"{number:08x}-0000-4000-8000-000000000000", _BEGIN + timedelta(minutes=number)
+    pipeline, experiment = f"pipeline-{number % _PIPELINES}", f"experiment-{number % _EXPERIMENTS}"
+    folder = run_folder(created, pipeline, id_)
+    new = runs.NewRun(
+        id=id_,
+        name=f"run-{number}",
+        pipeline=pipeline,
+        package=package(pipeline),
+        environment="local",
+        folder=folder,
+        created_at=created,
+        inputs={"number": number, "rate": 0.5},
+        experiment=experiment,
+        experiment_id=experiments.ensure(db, experiment, _BEGIN),
+    )
+    runs.add(db, new)
+    runs.claim(db, id_, "somebody", created)
+    ended = created + timedelta(seconds=40)
+    state: State = "FAILED" if number % 12 == 7 else "SUCCEEDED"
+    model = Artifact(
+        f"{number:08x}-model", "model", "system.Model", str(backend.folders.run(folder) / "model")
+    )
+    tasks = [
+        TaskRecord(name, "yes", state, attempts=1, started_at=created, finished_at=ended, key=name)
+        for name in _TASKS
+    ]
+    runs.save_tasks(db, id_, 0, [runs.TaskRow(task, place, task.path) for place, task in enumerate(tasks)])
+    artifacts.add(db, id_, "train", Outputs({}, {"model": (model,)}), ended)
+    record = runs.get(db, id_)
+    assert record is not None
+    runs.finish(db, replace(record, state=state, finished_at=ended, outputs={"accuracy": 0.9}))
+    backend.folders.run(folder).mkdir()
+
+
+def package(name: str) -> Package:
+    """A pipeline of one container task that does nothing."""
+    return Package(
+        name,
+        {
+            "schemaVersion": "2.1.0",
+            "pipelineInfo": {"name": name},
+            "components": {"comp-yes": {"executorLabel": "exec-yes"}},
+            "deploymentSpec": {
+                "executors": {"exec-yes": {"container": {"image": "alpine:3.20", "command": ["true"]}}}
+            },
+            "root": {
+                "dag": {
+                    "tasks": {
+                        "yes": {
+                            "taskInfo": {"name": "yes"},
+                            "componentRef": {"name": "comp-yes"},
+                            "cachingOptions": {},
+                        }
+                    }
+                }
+            },
+        },
+    )
