@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kfgit.backends.local.backend import LocalBackend, LocalSettings
 from kfgit.backends.local.folders import run_folder
 from kfgit.backends.local.protocol import Outputs
-from kfgit.backends.local.store import artifacts, experiments, pipelines, runs, schedules
-from kfgit.events import Artifact, State, TaskRecord
+from kfgit.backends.local.store import artifacts, experiments, packages, pipelines, runs, schedules
+from kfgit.events import Artifact, RunRecord, State, TaskRecord
 from kfgit.ir import Package
 
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,8 +33,10 @@ def fill(backend: LocalBackend, begin: int, end: int) -> None:
     """The ended runs with these numbers, one a minute: three tasks and an artifact each, and an empty folder."""
     for first in range(begin, end, _BATCH):
         with backend.database.write() as db:
+            keys = [packages.save(db, package(_pipeline(number))) for number in range(_PIPELINES)]
+            ids = [experiments.ensure(db, _experiment(number), _BEGIN) for number in range(_EXPERIMENTS)]
             for number in range(first, min(first + _BATCH, end)):
-                _run(backend, db, number)
+                _run(backend, db, number, keys[number % _PIPELINES], ids[number % _EXPERIMENTS])
 
 
 def schedule(backend: LocalBackend, count: int, since: datetime) -> None:
@@ -52,21 +53,30 @@ def schedule(backend: LocalBackend, count: int, since: datetime) -> None:
             schedules.save(db, f"schedule-{number:06}", f"every-minute-{number}", spec, since, links)
 
 
-def _run(backend: LocalBackend, db: sqlite3.Connection, number: int) -> None:
+def _pipeline(number: int) -> str:
+    return f"pipeline-{number % _PIPELINES}"
+
+
+def _experiment(number: int) -> str:
+    return f"experiment-{number % _EXPERIMENTS}"
+
+
+def _run(
+    backend: LocalBackend, db: sqlite3.Connection, number: int, package_key: str, experiment_id: str
+) -> None:
     id_, created = f"{number:08x}-0000-4000-8000-000000000000", _BEGIN + timedelta(minutes=number)
-    pipeline, experiment = f"pipeline-{number % _PIPELINES}", f"experiment-{number % _EXPERIMENTS}"
-    folder = run_folder(created, pipeline, id_)
+    folder = run_folder(created, _pipeline(number), id_)
     new = runs.NewRun(
         id=id_,
         name=f"run-{number}",
-        pipeline=pipeline,
-        package=package(pipeline),
+        pipeline=_pipeline(number),
+        package=package_key,
         environment="local",
         folder=folder,
         created_at=created,
         inputs={"number": number, "rate": 0.5},
-        experiment=experiment,
-        experiment_id=experiments.ensure(db, experiment, _BEGIN),
+        experiment=_experiment(number),
+        experiment_id=experiment_id,
     )
     runs.add(db, new)
     runs.claim(db, id_, "somebody", created)
@@ -81,9 +91,12 @@ def _run(backend: LocalBackend, db: sqlite3.Connection, number: int) -> None:
     ]
     runs.save_tasks(db, id_, 0, [runs.TaskRow(task, place, task.path) for place, task in enumerate(tasks)])
     artifacts.add(db, id_, "train", Outputs({}, {"model": (model,)}), ended)
-    record = runs.get(db, id_)
-    assert record is not None
-    runs.finish(db, replace(record, state=state, finished_at=ended, outputs={"accuracy": 0.9}))
+    runs.finish(
+        db,
+        RunRecord(
+            id_, new.name, new.pipeline, "local", state, created, finished_at=ended, outputs={"accuracy": 0.9}
+        ),
+    )
     backend.folders.run(folder).mkdir()
 
 

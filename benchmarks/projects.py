@@ -56,6 +56,11 @@ spec:
 """
 
 
+def empty(root: Path) -> Path:
+    """A project without anything."""
+    return _written(root, {})
+
+
 def chain(root: Path, tasks: int) -> Path:
     """The pipeline `chain`: python tasks, each of which waits for the number that the one before it gives."""
     uses = ((f"t{i}", f"{{number: {f'$(tasks.t{i - 1}.outputs.Output)' if i else 0}}}") for i in range(tasks))

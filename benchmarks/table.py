@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.bench import Samples
@@ -17,17 +17,6 @@ class Aim:
 
     text: str
     met: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """kfgit beside a peer or a floor; `other` is None where that could not be had."""
-
-    what: str
-    kfgit: Samples
-    beside: str
-    other: Samples | None
-    aim: Aim | None = None
 
 
 def at_most(taken: Samples, seconds: float) -> Aim:
@@ -48,6 +37,23 @@ def duration(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
+def size(amount: float) -> str:
+    """Bytes as people read them."""
+    return f"{amount / 1e6:.1f} MB" if amount < 10e6 else f"{amount / 1e6:,.0f} MB"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """kfgit beside a peer or a floor; `other` is None where that could not be had. `shown` writes the samples."""
+
+    what: str
+    kfgit: Samples
+    beside: str
+    other: Samples | None
+    aim: Aim | None = None
+    shown: Callable[[float], str] = duration
+
+
 def table(rows: Sequence[Row]) -> str:
     """The rows in columns, with a line under the head."""
     cells = [_HEAD, *map(_cells, rows)]
@@ -65,12 +71,12 @@ def _cells(row: Row) -> tuple[str, ...]:
         other, ratio = "not measured", ""
     else:
         other, ratio = (
-            _times(row.other),
+            _times(row, row.other),
             f"{row.kfgit.least / row.other.least:.2f}×" if row.other.least else "",
         )
     aim = f"{row.aim.text}: {'met' if row.aim.met else 'MISSED'}" if row.aim is not None else ""
-    return row.what, _times(row.kfgit), row.beside, other, ratio, aim
+    return row.what, _times(row, row.kfgit), row.beside, other, ratio, aim
 
 
-def _times(taken: Samples) -> str:
-    return f"{duration(taken.least)} ({duration(taken.middle)})"
+def _times(row: Row, taken: Samples) -> str:
+    return f"{row.shown(taken.least)} ({row.shown(taken.middle)})"

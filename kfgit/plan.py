@@ -257,7 +257,7 @@ def _change(resource: Resource, live: LiveObject | None, vanished: frozenset[tup
         return Unchanged("Run", resource.name) if live.applied == resource.digest else Create(resource)
     diff = tuple(difference(live.spec, resource.spec))
     if not live.owned:
-        note = "an object of this name is there that kfgit did not make; `kfgit adopt` takes it over"
+        note = "an object of this name is there that this project did not make: it is left alone; rename one of them"
         return Unchanged(resource.kind, resource.name, (note,))
     if not diff:
         return Unchanged(resource.kind, resource.name)

@@ -227,6 +227,8 @@ def _newest(rule: Rule, standing: Standing, first: datetime, now: datetime, slot
 # --- the newest of many
 
 
+# After a night without a server many schedules have missed the same ticks.
+@lru_cache(maxsize=64)
 def _passed(
     rule: Rule, base: datetime, first: datetime, until: datetime
 ) -> tuple[tuple[datetime, ...], bool]:

@@ -65,7 +65,8 @@ def _install(environment: Path, requirements: Sequence[str], probe: str) -> None
     run(sys.executable, "-m", "venv", *(["--without-pip"] if quick else []), str(environment))
     interpreter = str(environment / "bin" / "python")
     if quick:
-        run(quick, "pip", "install", "--quiet", "--python", interpreter, *requirements)
+        # Programs there are started without leave to write bytecode.
+        run(quick, "pip", "install", "--quiet", "--compile-bytecode", "--python", interpreter, *requirements)
     else:
         run(interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements)
     run(interpreter, "-c", probe)

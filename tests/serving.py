@@ -69,14 +69,19 @@ def serving(project: Project, *options: str) -> Iterator[Server]:
 
 def begin(project: Project, *options: str) -> Server:
     """Starts a server and waits until it listens; the caller ends it."""
-    told = project.root / ".kfgit" / "up.txt"
+    process = launch(project, *options)
+    return Server(project, process, _port(project, process), _told(project))
+
+
+def launch(project: Project, *options: str) -> subprocess.Popen[bytes]:
+    """Starts a server, and does not wait for anything; the caller ends it."""
+    told = _told(project)
     told.parent.mkdir(exist_ok=True)
     with told.open("ab") as output:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command_line("up", "--port", "0", *options), cwd=project.root, env=environment(),
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    return Server(project, process, _port(project, process, told), told)
 
 
 def state_of(project: Project) -> Path:
@@ -84,15 +89,20 @@ def state_of(project: Project) -> Path:
     return project.root / ".kfgit" / "local"
 
 
-def _port(project: Project, process: subprocess.Popen[bytes], told: Path) -> int:
+def _told(project: Project) -> Path:
+    return project.root / ".kfgit" / "up.txt"
+
+
+def _port(project: Project, process: subprocess.Popen[bytes]) -> int:
     deadline = time.monotonic() + PATIENCE
     while True:
         holder = _holder(state_of(project) / "server.lock")
         if holder.get("pid") == process.pid and holder.get("url"):
             return urlsplit(holder["url"]).port or 80
-        assert process.poll() is None, told.read_text()
-        assert time.monotonic() < deadline, f"waited in vain for a server: {told.read_text()}"
-        time.sleep(0.005)
+        told = _told(project).read_text()
+        assert process.poll() is None, told
+        assert time.monotonic() < deadline, f"waited in vain for a server: {told}"
+        time.sleep(0.01)
 
 
 def _holder(lock: Path) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def show(session: Session, artifact: str, env: str | None, output: str) -> int:
         return exits.DONE
     facts = [("artifact", found.artifact.id), ("name", found.artifact.name), ("type", found.artifact.type),
              ("task", found.task), ("run", found.run_id), ("where", found.artifact.uri)]  # fmt: skip
-    session.print(table([(session.out.dim(name), value) for name, value in facts]))
+    session.print(table([(session.out.dim(name), value) for name, value in facts], style=session.out))
     for key, value in found.artifact.metadata.items():
         session.print(f"  {clean(str(key))} = {one_line(value, 100)}")
     return exits.DONE

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from kfgit.cli import exits, options
@@ -12,11 +10,6 @@ from kfgit.cli.session import Session
 from kfgit.plan import LiveObject
 from kfgit.render.envelope import envelope, items
 from kfgit.render.style import one_line, table
-
-if TYPE_CHECKING:
-    from kfgit.backends.local.backend import LocalBackend
-
-_PAGE = 1000
 
 
 @click.group("experiments", cls=Group)
@@ -45,13 +38,16 @@ def list_(session: Session, env: str | None, output: str) -> int:
         counts = backend.runs.by_experiment()
     if output == "json":
         told = [
-            envelope("Experiment", id=t.id, name=t.name, owned=t.owned, runs=counts.get(t.name, 0), **dict(t.spec))
+            envelope(
+                "Experiment", id=t.id, name=t.name, owned=t.owned, runs=counts.get(t.name, 0), **dict(t.spec)
+            )
             for t in found
         ]
         session.json(items("Experiment", told))
     elif found:
         rows = [
-            (t.name, str(counts.get(t.name, 0)), _owner(t), one_line(t.spec.get("description") or "")) for t in found
+            (t.name, str(counts.get(t.name, 0)), _owner(t), one_line(t.spec.get("description") or ""))
+            for t in found
         ]
         session.print(table(rows, ("NAME", "RUNS", "OWNER", "DESCRIPTION"), session.out))
     else:

@@ -60,7 +60,7 @@ def _list(session: Session, output: str) -> None:
         session.json(items("Code", told))
         return
     rows = [(session.out.bold(code), found.title) for code, found in explanations.EXPLANATIONS.items()]
-    session.print(table(rows))
+    session.print(table(rows, style=session.out))
 
 
 def _code(session: Session, code: str, output: str) -> None:

@@ -126,7 +126,7 @@ def facts(told: Told, style: Style) -> str:
         ("inputs", ", ".join(f"{k}={show.shown(v)}" for k, v in (spec.get("inputs") or {}).items())),
         ("owned", "yes" if told.owned else "no"),
     ]
-    return table([(f"  {style.dim(name)}", value) for name, value in rows if value])
+    return table([(f"  {style.dim(name)}", value) for name, value in rows if value], style=style)
 
 
 def upcoming(told: Told, now: datetime, count: int, style: Style) -> str:
@@ -143,7 +143,7 @@ def upcoming(told: Told, now: datetime, count: int, style: Style) -> str:
     if not rows:
         return f"{lead}  never again\n"
     if all(its.strip() == yours for its, yours in rows):
-        return lead + table([(its,) for its, _ in rows])
+        return lead + table([(its,) for its, _ in rows], style=style)
     return lead + table(rows, ("  ITS ZONE", "YOURS"), style)
 
 

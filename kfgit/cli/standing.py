@@ -16,7 +16,7 @@ from kfgit.source import Span
 
 def standing(repository: Repository, environment: str) -> tuple[str, str]:
     """The kind of an environment's target and its executor, mistakes elsewhere or not."""
-    found = _document(repository, environment)
+    found, _ = _document(repository, environment)
     return _word(found, "type", "local"), _word(found, "executor", "auto")
 
 
@@ -24,18 +24,20 @@ def kept(repository: Repository, environment: str) -> Retention | None:
     """Which ended runs an environment keeps; None where its document has mistakes, so that nobody knows."""
     if not {("*", environment), ("Environment", environment)}.isdisjoint(repository.broken):
         return None
-    found = _document(repository, environment)
+    found, faults = _document(repository, environment)
     if found is None:
         return Retention()
-    if has_errors(schema.validate(found, "Environment", driver.schemas())):
+    if has_errors(faults) or has_errors(schema.validate(found, "Environment", driver.schemas())):
         return None
     spec = at(found, ("spec",))
     return retention(spec) if isinstance(spec, Mapping) else Retention()
 
 
-def _document(repository: Repository, environment: str) -> Node | None:
-    documents = overlay.view(repository.documents, environment, repository.git).value.documents
-    return next((d.node for d in documents if d.kind == "Environment" and d.name == environment), None)
+def _document(repository: Repository, environment: str) -> tuple[Node | None, tuple[Diagnostic, ...]]:
+    """The document of an environment as it is in the end, and what is wrong with how it came about."""
+    view = overlay.view(repository.documents, environment, repository.git)
+    found = [d for d in view.value.documents if d.kind == "Environment" and d.name == environment]
+    return (found[0].node if found else None), concerning(found, view.diagnostics)
 
 
 def _word(node: Node | None, key: str, default: str) -> str:

@@ -67,6 +67,7 @@ def command(session: Session, /, env: str | None, host: str, port: int, output: 
       kfgit up --host 0.0.0.0 --token-file token.txt
     """
     token = _token(session, flags["token_file"])
+    host = host.strip().strip("[]")
     _sheltered(host, token)
     from kfgit.server.serving import Settings, serve
 
@@ -86,7 +87,7 @@ def command(session: Session, /, env: str | None, host: str, port: int, output: 
     )
 
     with session.reached(repository, environment, *standing(repository, environment)) as backend:
-        voice = _voice(session, environment, backend, output)
+        voice = _voice(session, environment, backend, output, token)
         # Short commands do without; what was imported until now stays for good and need not be looked at.
         gc.collect()
         gc.freeze()
@@ -95,7 +96,9 @@ def command(session: Session, /, env: str | None, host: str, port: int, output: 
     return exits.DONE
 
 
-def _voice(session: Session, environment: str, backend: LocalBackend, output: str) -> Voice:
+def _voice(
+    session: Session, environment: str, backend: LocalBackend, output: str, token: bytes | None
+) -> Voice:
     from kfgit.server.serving import Voice
 
     def ready(holder: Holder) -> None:
@@ -103,7 +106,7 @@ def _voice(session: Session, environment: str, backend: LocalBackend, output: st
         if output == "json":
             session.print(json.dumps(_json(environment, holder, coming)))
         else:
-            session.print(_human(session, environment, holder, coming))
+            session.print(_human(session, environment, holder, coming, guarded=token is not None))
 
     def ending(runs: int) -> None:
         what = f"{runs} {'run is' if runs == 1 else 'runs are'} canceled, Ctrl-C again stops at once"
@@ -118,7 +121,7 @@ def _voice(session: Session, environment: str, backend: LocalBackend, output: st
 
 
 def _next_tick(backend: LocalBackend) -> _Coming | None:
-    """The schedule that fires first from now on; one that cannot be read is told by the scheduler."""
+    """The schedule that fires first from now on; the scheduler tells of those that cannot be read."""
     from kfgit import ticks
     from kfgit.backends.local import scheduled
     from kfgit.backends.local.store import schedules
@@ -127,7 +130,7 @@ def _next_tick(backend: LocalBackend) -> _Coming | None:
         found = [each for each in schedules.every(db) if each.enabled]
     now, coming = datetime.now(UTC), list[_Coming]()
     for each in found:
-        with suppress(ValueError):
+        with suppress(ValueError, TypeError, ArithmeticError):
             rule, standing = scheduled.rule_of(each), scheduled.standing_of(each)
             coming += [_Coming(at, each.name) for at in ticks.upcoming(rule, standing, now, 1)]
     return min(coming, default=None)
@@ -179,7 +182,9 @@ def _json(environment: str, holder: Holder, coming: _Coming | None) -> dict[str,
     )
 
 
-def _human(session: Session, environment: str, holder: Holder, coming: _Coming | None) -> str:
+def _human(
+    session: Session, environment: str, holder: Holder, coming: _Coming | None, *, guarded: bool
+) -> str:
     style = session.out
     does = [
         *(["fires schedules"] if holder.scheduler else []),
@@ -194,7 +199,7 @@ def _human(session: Session, environment: str, holder: Holder, coming: _Coming |
             if coming is None
             else [f"  next: {clean(coming.schedule)} at {moment(coming.at.astimezone())}"]
         ),
-        f'  Python: kfp.Client(host="{holder.url}")',
+        f'  Python: kfp.Client(host="{holder.url}"{", existing_token=TOKEN" if guarded else ""})',
         "  Ctrl-C ends it",
     ]
     return "\n".join(lines)

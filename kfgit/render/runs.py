@@ -129,7 +129,7 @@ def show(run: RunRecord, folder: str, now: datetime, style: Style) -> str:
         ("took", duration(took(run, now))),
         ("files", folder),
     ]
-    text = table([(style.dim(name), value) for name, value in facts if value])
+    text = table([(style.dim(name), value) for name, value in facts if value], style=style)
     if run.error:
         text += f"\n{style.red(clean(run.error))}\n"
     for title, values in (("inputs", run.inputs), ("outputs", run.outputs)):

@@ -12,6 +12,8 @@ _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+# What `Style.paint` makes.
+_PAINTED = re.compile(r"(\x1b\[(?:[12]|3[1-6])m)([^\x1b]*)(\x1b\[0m)")
 
 
 def clean(text: str) -> str:
@@ -80,9 +82,9 @@ def pad(text: str, width: int) -> str:
 
 
 def table(rows: Iterable[Sequence[str]], head: Sequence[str] = (), style: Style | None = None) -> str:
-    """Columns, left-aligned, with a dim head."""
-    body = [[clean_cell(cell) for cell in row] for row in rows]
+    """Columns, left-aligned, with a dim head; without a style no cell has colours."""
     look = style or Style()
+    body = [[clean_cell(cell, colour=look.colour) for cell in row] for row in rows]
     every = [list(head), *body] if head else body
     if not every:
         return ""
@@ -95,10 +97,11 @@ def table(rows: Iterable[Sequence[str]], head: Sequence[str] = (), style: Style 
     return "\n".join([*lines, *map(line, body)]) + "\n"
 
 
-def clean_cell(text: str) -> str:
-    """A cell: colours are ours and stay, everything else is made safe."""
-    parts = re.split(r"(\x1b\[[0-9;]*m)", text)
-    return "".join(part if index % 2 else clean(part.replace("\n", " ")) for index, part in enumerate(parts))
+def clean_cell(text: str, *, colour: bool = True) -> str:
+    """A cell: colours that `Style` gave stay, each up to its end; everything else of a stranger is shown."""
+    parts = _PAINTED.split(text.replace("\n", " ")) if colour else [text.replace("\n", " ")]
+    # Between two parts: the begin of a colour, what is in it, and its end.
+    return "".join(part if index % 4 in {1, 3} else clean(part) for index, part in enumerate(parts))
 
 
 def duration(seconds: float | None) -> str:

@@ -18,8 +18,6 @@ from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_BYTES = 10 * 1024 * 1024
-_FLUSH_SECONDS = 0.5
 # Beyond this many lines that wait, the disk is not keeping up.
 _MAX_WAITING = 50_000
 _MAX_PATH = 300
@@ -28,14 +26,26 @@ _MAX_PATH = 300
 class Log:
     """Lines on their way to a file; the one before it is kept as `.1`. `also` hears each line at once."""
 
-    def __init__(self, path: Path, also: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        also: Callable[[str], None] | None = None,
+        max_bytes: int = 10 * 1024 * 1024,
+        flush_seconds: float = 0.5,
+    ) -> None:
         self._path = path
+        self._max_bytes, self._flush_seconds = max_bytes, flush_seconds
         self._also = also
         self._waiting: deque[str] = deque()
         self._over = threading.Event()
         self._dropped = 0
         self._thread = threading.Thread(target=self._write, name="kfgit-log", daemon=True)
         self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many lines are still to be written."""
+        return len(self._waiting)
 
     def say(self, line: str) -> None:
         """Takes one line."""
@@ -58,7 +68,7 @@ class Log:
     def _write(self) -> None:
         over = False
         while not over:
-            over = self._over.wait(_FLUSH_SECONDS)
+            over = self._over.wait(self._flush_seconds)
             lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
             if self._dropped:
                 dropped, self._dropped = self._dropped, 0
@@ -70,12 +80,11 @@ class Log:
                     self._dropped += len(lines)
 
     def _append(self, text: str) -> None:
+        if self._path.exists() and self._path.stat().st_size > self._max_bytes:
+            self._path.replace(self._path.with_name(self._path.name + ".1"))
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "a", encoding="utf-8") as file:
             file.write(text)
-            full = file.tell() > MAX_BYTES
-        if full:
-            self._path.replace(self._path.with_name(self._path.name + ".1"))
 
 
 class Count(Protocol):

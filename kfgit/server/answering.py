@@ -49,7 +49,7 @@ class Bounds:
     threads: int = field(default_factory=usual_threads)
     calls: int = 512
     large_bodies: int = 6
-    body_seconds: float = 60.0
+    body_seconds: float = 30.0
     call_seconds: float = 60.0
 
 
@@ -99,7 +99,8 @@ class Api:
     async def _answer(self, scope: Scope, receive: Receive) -> Reply:
         found = self._table.find(scope["method"], scope["raw_path"].decode("latin-1"))
         if not isinstance(found, Match):
-            raise NOT_FOUND if found == "path" else NOT_ALLOWED
+            # One exception for all calls would collect the frames of each.
+            raise (NOT_FOUND if found == "path" else NOT_ALLOWED).with_traceback(None)
         scope[ROUTE] = found.route.path
         query = _query(scope["query_string"])
         if found.route.upload:

@@ -59,6 +59,7 @@ def make(api: Api, rules: guard.Rules, metrics: Callable[[], bytes]) -> ASGIApp:
     )
     # A place in a redirect would be made of the client's own `Host`.
     starlette.router.redirect_slashes = False
+    starlette.router.redirect_slashes = False
     return Guarded(starlette, rules)
 
 
@@ -72,7 +73,8 @@ class Guarded:
         """Answers one request, or has it answered."""
         if scope["type"] == "http":
             size = len(scope["raw_path"]) + len(scope["query_string"])
-            refusal = guard.refusal(self._rules, scope["path"], scope["headers"], size)
+            path = scope["raw_path"].decode("latin-1")
+            refusal = guard.refusal(self._rules, path, scope["headers"], size)
             if refusal is not None:
                 await respond(send, told(refusal))
                 return

@@ -11,6 +11,7 @@ import asyncio
 import json
 import time
 from http import HTTPStatus
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 from typing import Any
 
 import httptools
@@ -19,9 +20,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 MAX_HEAD_BYTES = 64 * 1024
-MAX_CONNECTIONS = 1024
 # What a client may go on sending after its answer: it may read that only when it is through.
 MAX_IGNORED_BYTES = 256 * 1024 * 1024
+
+
+def most_connections() -> int:
+    """How many clients at once: runs, logs and the store need files too, and a process may have so many."""
+    files, _ = getrlimit(RLIMIT_NOFILE)
+    return 512 if files == RLIM_INFINITY else min(512, files // 2)
 
 
 class Connection(HttpToolsProtocol):
@@ -30,6 +36,7 @@ class Connection(HttpToolsProtocol):
     head_seconds = 15.0
     body_seconds = 120.0
     unread_seconds = 30.0
+    most = most_connections()
 
     def __init__(
         self,
@@ -49,7 +56,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client came."""
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
+        if len(self.connections) > self.most:
             self.refuse(503, 14, "too many connections; try again later")
 
     def data_received(self, data: bytes) -> None:
@@ -110,8 +117,12 @@ class Connection(HttpToolsProtocol):
         return (self._received > 0 or not self._calls) and now - self._since > self.head_seconds
 
     def drop(self) -> None:
-        """Ends the connection without a word."""
-        self.transport.abort()
+        """Ends the connection; who sent half a head is told why, others would not listen."""
+        half_a_head = self._received and not self._in_body and self._stuck_since is None
+        if half_a_head and not self.transport.is_closing():
+            self.refuse(408, 3, f"the head of a request arrives within {self.head_seconds:g} seconds")
+        else:
+            self.transport.abort()
 
     def _believe_target(self) -> None:
         """A whole URL as the target names the host, whatever the header says (RFC 9112, section 3.2.2)."""

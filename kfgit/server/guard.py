@@ -38,7 +38,7 @@ class Rules:
 
 def rules(host: str, token: bytes | None) -> Rules:
     """The rules of a server that listens at `host`."""
-    if token is not None and host in _WILDCARDS:
+    if token is not None and _plain(host) in _WILDCARDS:
         return Rules(token=token, any_host=True)
     return Rules(frozenset({_plain(host)}), token)
 

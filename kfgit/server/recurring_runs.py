@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from uuid import uuid4
 
 from kfgit import ticks
@@ -18,7 +18,6 @@ from kfgit.backends.local.store import experiments, listing as pages, runs, sche
 from kfgit.backends.local.store.schedules import Links, Schedule
 from kfgit.cron import CronError
 from kfgit.server import listing, messages, sources
-from kfgit.server.answering import NOT_ALLOWED
 from kfgit.server.calls import Call, Context, Route
 from kfgit.server.errors import invalid, missing
 from kfgit.server.messages import STATUS, Enum, Map, Shape
@@ -99,6 +98,7 @@ def create(context: Context, call: Call) -> Mapping[str, Any]:
         _check_namespace(db, message, doing)
         found = sources.source(db, message, doing)
     parameters = message.get("runtime_config", {}).get("parameters", {})
+    sources.check_sound(found, doing)
     sources.check_parameters(found.package, parameters, doing)
     enabled = message.get("mode") == "ENABLE"
     written = {"trigger": _written(trigger)}
@@ -173,16 +173,10 @@ def disable(context: Context, call: Call) -> Mapping[str, Any]:
     return _switch(context, call, enabled=False)
 
 
-def patch(_context: Context, _call: Call) -> NoReturn:
-    """KFP has no update of recurring runs."""
-    raise NOT_ALLOWED
-
-
 ROUTES: Final = (
     Route("POST", "/apis/v2beta1/recurringruns", create),
     Route("GET", "/apis/v2beta1/recurringruns", list_),
     Route("GET", "/apis/v2beta1/recurringruns/{recurring_run_id}", get),
-    Route("PATCH", "/apis/v2beta1/recurringruns/{recurring_run_id}", patch),
     Route("DELETE", "/apis/v2beta1/recurringruns/{recurring_run_id}", delete),
     Route("POST", "/apis/v2beta1/recurringruns/{recurring_run_id}:enable", enable),
     Route("POST", "/apis/v2beta1/recurringruns/{recurring_run_id}:disable", disable),

@@ -120,6 +120,7 @@ def create(context: Context, call: Call) -> Mapping[str, Any]:
             if known is not None:
                 return _told(db, known)
         found = sources.source(db, message, doing)
+    sources.check_sound(found, doing)
     sources.check_parameters(found.package, config.get("parameters", {}), doing)
     if not run_id:
         run_id = str(

@@ -8,21 +8,16 @@ server.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import signal
 import socket
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import FrameType
-from typing import Any
 
-import uvicorn
-
-from kfgit.backend import MachineFault
 from kfgit.backends.local import holding
 from kfgit.backends.local.backend import LocalBackend
 from kfgit.backends.local.executor import Executor, usual_runs
@@ -33,23 +28,12 @@ from kfgit.server import app, guard
 from kfgit.server.access import Log, Watched
 from kfgit.server.answering import ROUTE, Api
 from kfgit.server.calls import Context, Route
-from kfgit.server.connections import Connection, sweep
 from kfgit.server.keeping import Keeper
+from kfgit.server.listening import Server, config, listening, url
 from kfgit.server.metrics import Looked, Metrics
 
-KEEP_ALIVE_SECONDS = 75
-# Calls that are under way when the server ends.
-DRAIN_SECONDS = 5
 # Exit tasks of the runs that the server's end cancels.
 END_SECONDS = 20.0
-# Calls answer with JSON, and nothing of it is to be kept, framed or guessed at.
-HEADERS = [
-    ("cache-control", "no-store"),
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("referrer-policy", "no-referrer"),
-    ("x-content-type-options", "nosniff"),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +65,9 @@ def serve(backend: LocalBackend, settings: Settings, voice: Voice) -> None:
     who = holding.this_process(settings.who, since, engine=settings.engine, scheduler=settings.scheduler)
     held = holding.hold(backend.settings.state, who)
     try:
-        with _listening(settings.host, settings.port) as listener:
-            url = _url(settings.host, listener.getsockname()[1])
-            _Serving(backend, settings, voice, listener, replace(who, url=url), held).run()
+        with listening(settings.host, settings.port) as listener:
+            address = url(settings.host, listener.getsockname()[1])
+            _Serving(backend, settings, voice, listener, replace(who, url=address), held).run()
     finally:
         held.release()
 
@@ -112,7 +96,7 @@ class _Serving:
         self._keeper = Keeper(backend, settings.retention, _now, self._trouble)
         self._metrics = Metrics(self._look)
         self._signals = 0
-        self._server: _Uvicorn | None = None
+        self._server: Server | None = None
 
     def run(self) -> None:
         """From ready to ended."""
@@ -120,15 +104,17 @@ class _Serving:
         api = Api(app.routes(), context, self._fault)
         rules = guard.rules(self._settings.host, self._settings.token)
         served = Watched(app.make(api, rules, self._metrics.page), self._log, self._metrics.count, ROUTE)
-        self._server = _Uvicorn(_config(served), self._begin)
-        with self._signalled():
+        self._server = Server(config(served), self._begin)
+        with self._signalled(), _noted(self._log):
             try:
                 self._server.run([self._listener])
             finally:
-                self._end()
                 api.close()
-                self._log.event("ended")
-                self._log.close()
+                try:
+                    self._end()
+                finally:
+                    self._log.event("ended")
+                    self._log.close()
 
     def _begin(self) -> None:
         """The socket answers now."""
@@ -208,77 +194,28 @@ class _Serving:
             )
 
 
-class _Uvicorn(uvicorn.Server):
-    """uvicorn without its own signals, and with the sweep over its connections."""
+class _Notes(logging.Handler):
+    """What libraries have to say, as lines of the server's own log."""
 
-    def __init__(self, config: uvicorn.Config, begun: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._begun = begun
-        self._sweeping: asyncio.Task[None] | None = None
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listens, and says so."""
-        await super().startup(sockets)
-        self._sweeping = asyncio.get_running_loop().create_task(sweep(self.server_state.connections))
-        self._begun()
-
-    def capture_signals(self) -> Any:
-        """Signals are the business of whoever runs this."""
-        return nullcontext()
-
-
-def _config(served: Any) -> uvicorn.Config:
-    # What uvicorn has to say is said by others: calls by the access log, broken ones by the handler's own log.
-    logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
-    logging.getLogger("uvicorn.error").propagate = False
-    return uvicorn.Config(
-        served,
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        loop="uvloop" if _has_uvloop() else "asyncio",
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        headers=HEADERS,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-        backlog=256,
-    )
-
-
-def _has_uvloop() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("uvloop") is not None
+    def emit(self, record: logging.LogRecord) -> None:
+        """Takes one."""
+        self._log.event("note", by=record.name, message=self.format(record)[:8000])
 
 
 @contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket that is bound to the address; raises `MachineFault` where it cannot be had."""
+def _noted(log: Log) -> Iterator[None]:
+    notes, root = _Notes(log), logging.getLogger()
+    # Of each form that is none; the client is told, and its call is in the log.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    root.addHandler(notes)
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as fault:
-        raise MachineFault(f"nobody knows the address `{host}`: {fault.strerror}") from fault
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(256)
-    except OSError as fault:
-        listener.close()
-        why = "it is in use" if fault.errno == 98 else (fault.strerror or str(fault)).lower()
-        raise MachineFault(
-            f"cannot listen at {host}:{port}: {why}; --port 0 takes any that is free"
-        ) from fault
-    with listener:
-        yield listener
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        yield
+    finally:
+        root.removeHandler(notes)
 
 
 def _now() -> datetime:

@@ -1,7 +1,7 @@
 """What a run or a recurring run is to run, and with what: looked up, and checked as KFP's server checks it.
 
-A version wins over the pipeline that is named beside it, as on KFP, which never compares them. Parameters are held to
-the types of the IR alone: whether this machine can run the package shows when it does.
+A version wins over the pipeline that is named beside it, as on KFP, which never compares them. A package that no engine
+could run is refused here, as KFP refuses what it cannot make a workflow of. Parameters are held to the types of the IR.
 Facts: backend/src/apiserver, resource/resource_manager.go (fetchTemplateFromPipelineSpec,
 GetValidExperimentNamespacePair) and template/v2_template.go (validatePipelineJobInputs).
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from kfgit.backends.local import engine
 from kfgit.backends.local.store import experiments, packages, pipelines
 from kfgit.backends.local.store.experiments import Experiment
 from kfgit.ir import Package
@@ -89,6 +90,14 @@ def check_texts(message: Mapping[str, Any], name: str, doing: str) -> None:
     for field in ("display_name", "description", "service_account"):
         if len(message.get(field, "")) > _LONGEST:
             raise invalid(f"{field} has more than {_LONGEST} characters", doing)
+
+
+def check_sound(found: Source, doing: str) -> None:
+    """Raises `ApiError` for a package that is a spec by its form, and yet none: its parts do not fit together."""
+    try:
+        engine.load(found.package)
+    except engine.EngineError as fault:
+        raise invalid(f"invalid pipeline spec of {found.pipeline}: {fault}", doing) from None
 
 
 def check_parameters(package: Package, given: Mapping[str, Any], doing: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from kfgit.backends.local import firing, holding
 from kfgit.backends.local.store import Database
-from tests.cli.acting import FULL, plan, sql
+from tests.cli.acting import FULL, edit, plan, sql
 from tests.cli.conftest import Kfgit, MakeProject
 
 # Made two days and some hours ago, so that ticks of 02:00 are owed.
@@ -190,6 +190,7 @@ def test_one_that_cannot_be_read_is_shown_all_the_same(kfgit: Kfgit, root: Path)
         told = kfgit("schedules", verb, *(["nightly"] if verb == "show" else []), cwd=root)
         assert told.code == 0
         assert ("there is no time zone `Mars/Olympus`" in told.out) == (verb != "next")
+    assert kfgit("schedules", "trigger", "nightly", cwd=root).code == 0
 
 
 def test_hostile_names_do_not_reach_the_terminal(kfgit: Kfgit, root: Path) -> None:
@@ -198,3 +199,22 @@ def test_hostile_names_do_not_reach_the_terminal(kfgit: Kfgit, root: Path) -> No
         assert "\x1b[2J" not in kfgit("schedules", verb, cwd=root).out
     assert "\x1b[2J" not in kfgit("schedules", "show", "a", cwd=root).out
     assert "\x1b[2J" not in kfgit("schedules", "disable", "a", cwd=root).out
+
+
+def test_a_replaced_schedule_goes_on_counting(kfgit: Kfgit, root: Path) -> None:
+    """The run of the old one goes on meanwhile, and counts."""
+    (run,) = fire(root, at(0, 2))
+    edit(root, "pipelines/nightly.yaml", "pipeline: hello", "pipeline: hello\n  inputs: {name: Ada}")
+    assert plan(kfgit, root)["Schedule/nightly"][0] in {"replace", "update"}
+    assert kfgit("apply", cwd=root).code == 0
+    assert fire(root, at(0, 3)) == fire(root, at(1, 2)) == []
+    history = [(tick["state"], tick["at"]) for tick in shown(kfgit, root)["ticks"]]
+    assert history == [
+        ("waiting", f"{at(1, 2):%Y-%m-%dT%H:%M:%SZ}"),
+        ("fired", f"{at(0, 2):%Y-%m-%dT%H:%M:%SZ}"),
+    ]
+    kfgit("runs", "cancel", run, cwd=root)
+    (second,) = fire(root, at(1, 3))
+    assert kfgit("runs", "show", second, "-o", "json", cwd=root).json["inputs"] == {"name": "Ada"}
+    assert sql(root, "SELECT count(*), count(DISTINCT scheduled_at) FROM runs") == [(2, 2)]
+    assert sql(root, "SELECT count(*) FROM runs WHERE schedule = (SELECT id FROM schedules)") == [(2,)]

@@ -6,6 +6,7 @@ A program says in upper case what it is given and what becomes of it. These name
 from __future__ import annotations
 
 import ast
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -87,3 +88,10 @@ def test_a_task_is_told_of_its_run(kfp_client: Client, server: Server, tmp_path:
     assert seen["task"] == "told"
     assert seen["created"] == seen["scheduled"]
     assert run_id[:8] in seen["root"]
+
+
+def test_a_task_is_told_the_tick_of_its_schedule(kfp_client: Client, server: Server) -> None:
+    run_id, at = kfp_client.ask("scheduled", name="placeholders")
+    kfp_client.ask("outcome", run_id=run_id)
+    run = server.project.show(run_id)
+    assert datetime.fromisoformat(run.out("told", "Output")["scheduled"]) == datetime.fromisoformat(at)

@@ -6,9 +6,12 @@ import base64
 import importlib.util
 import json
 import sys
+import tarfile
 import tempfile
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -205,6 +208,42 @@ def check_arguments_are_held_to_the_pipeline() -> None:
         equal((status, body["code"]), (400, 3))
         assert word in body["message"], body
     equal(client.list_runs(experiment_id=made).runs, None)
+
+
+def check_packages_are_sent_as_archives() -> None:
+    package = Path(compiled(doubling))
+    with zipfile.ZipFile(zipped := package.with_suffix(".zip"), "w") as archive:
+        archive.write(package, "pipeline.yaml")
+    with tarfile.open(tarred := package.with_suffix(".tar.gz"), "w:gz") as archive:
+        archive.add(package, "pipeline.yaml")
+    for path in (zipped, tarred):
+        pipeline = client.upload_pipeline(str(path), pipeline_name=some("archive"))
+        version = client.list_pipeline_versions(pipeline.pipeline_id).pipeline_versions[0]
+        equal(version.pipeline_spec["pipelineInfo"]["name"], "doubling")
+
+
+def check_many_runs_go_on_at_once() -> None:
+    made = experiment()
+
+    def run(number: int) -> tuple[str, str]:
+        started = ran(f"sleep 0.1; echo {number}", made, run_name=f"run {number}")
+        return started.run_id, ended(started.run_id).state
+
+    with ThreadPoolExecutor(12) as threads:
+        found = dict(threads.map(run, range(24)))
+    equal((len(found), set(found.values())), (24, {"SUCCEEDED"}))
+
+
+def check_a_namespace_is_none_here() -> None:
+    """Programs that name `kubeflow`, as they do on a cluster of one user, work as they are."""
+    name = some("named")
+    made = client.create_experiment(name, namespace="kubeflow")
+    equal(client.get_experiment(experiment_name=name, namespace="kubeflow"), made)
+    run = client.create_run_from_pipeline_func(
+        doubling, arguments={}, experiment_name=name, namespace="kubeflow"
+    )
+    equal(ended(run.run_id).experiment_id, made.experiment_id)
+    assert run.run_id in {one.run_id for one in client.list_runs(namespace="kubeflow", page_size=100).runs}
 
 
 def check_caching_can_be_decided_at_submission() -> None:
@@ -524,6 +563,19 @@ def submitted(name: str, arguments: dict[str, Any]) -> str:
     return str(run.run_id)
 
 
+def scheduled(name: str) -> tuple[str, str]:
+    """The first run that a schedule of a program makes, and the time that it was made for."""
+    made = experiment()
+    job = client.create_recurring_run(
+        made, "often", interval_second=1, pipeline_package_path=compiled(program(name)), enable_caching=False
+    )
+    runs = until(
+        lambda: client.list_runs(experiment_id=made, sort_by="created_at").runs, bool, "the first tick"
+    )
+    client.disable_recurring_run(job.recurring_run_id)
+    return runs[0].run_id, runs[0].scheduled_at.isoformat()
+
+
 def outcome(run_id: str) -> dict[str, Any]:
     """How a run ended, as the client sees it."""
     run = ended(run_id)
@@ -541,4 +593,12 @@ def greeted(url: str, token: str | None) -> int:
 
 
 if __name__ == "__main__":
-    answer({**checks(globals()), "submitted": submitted, "outcome": outcome, "greeted": greeted})
+    answer(
+        {
+            **checks(globals()),
+            "submitted": submitted,
+            "outcome": outcome,
+            "scheduled": scheduled,
+            "greeted": greeted,
+        }
+    )

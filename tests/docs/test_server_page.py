@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.docs.markdown import ROOT, fences
 from tests.docs.test_transcripts import happened, pattern, steps
 from tests.e2e.door import Project, until
@@ -16,7 +18,8 @@ from tests.serving import serving
 SHOWN = "http://127.0.0.1:8888"
 
 
-def test_it_happens_as_it_is_shown(sdk_python: Path, tmp_path: Path) -> None:
+def test_it_happens_as_it_is_shown(sdk_python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
     home = tmp_path / "home"
     (home / "bin").mkdir(parents=True)
     python = home / "bin" / "python"

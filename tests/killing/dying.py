@@ -129,10 +129,11 @@ def ticks(snapshot: Snapshot) -> object:
 def objects(snapshot: Snapshot) -> object:
     assert snapshot["inventory"], "nothing was applied"
     owned = sorted((row["kind"], row["name"]) for row in snapshot["inventory"])
-    there = [
-        sorted(row["name"] for row in snapshot[table]) for table in ("pipelines", "versions", "schedules")
-    ]
-    return [owned, there]
+    tables = ("pipelines", "versions", "schedules", "experiments")
+    there = [sorted(row["name"] for row in snapshot[table]) for table in tables]
+    standing = sorted((row["name"], row["enabled"]) for row in snapshot["schedules"])
+    archived = [(row["name"], row["storage_state"]) for row in (*snapshot["experiments"], *snapshot["runs"])]
+    return [owned, there, standing, sorted(archived), states(snapshot)]
 
 
 def states(snapshot: Snapshot) -> object:

@@ -43,7 +43,7 @@ def broken_promises(journal: Journal, snapshot: Snapshot) -> Iterator[str]:
 
 
 def wrongly_executed(project: Project, snapshot: Snapshot) -> Iterator[str]:
-    """Runs that were executed more often than they were asked for, or that are said to have succeeded without being executed."""
+    """Runs that were executed more often than anybody asked for, or are said to have succeeded without it."""
     times = executed(project)
     retries = {run["id"]: run["retries"] for run in snapshot["runs"]}
     for id_, count in times.items():

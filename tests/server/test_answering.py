@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from kfgit.backend import MachineFault, NotFound, Refused
 from kfgit.server import app, guard
-from kfgit.server.answering import Api, Bounds
+from kfgit.server.answering import NOT_FOUND, Api, Bounds
 from kfgit.server.calls import Answer, Call, Context, Raw, Route
 from kfgit.server.errors import Code, UploadError, invalid
 from tests.backends import local_samples as samples
@@ -173,6 +174,15 @@ def test_json_cannot_hold_every_number(site: Site) -> None:
 def test_what_is_not_there(site: Site, asked: str, status: int, code: int) -> None:
     answer = site.ask(*asked.split(" "))
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_refusals_collect_nothing(site: Site) -> None:
+    async def steps(client: httpx.AsyncClient) -> None:
+        for _ in range(50):
+            await client.get("/apis/nothing")
+
+    site.use(steps)
+    assert len(traceback.extract_tb(NOT_FOUND.__traceback__)) < 10
 
 
 def test_metrics_stand_beside_the_api(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 import yaml
 
 from kfgit.backends.local.backend import LocalBackend, LocalSettings
-from tests.cli.conftest import BASE, COURSE, NIGHTLY, Kfgit, MakeProject, _clean, cache, kfgit, project
+from tests.cli.conftest import BASE, COURSE, KFGIT, NIGHTLY, Kfgit, MakeProject, _clean, cache, kfgit, project
+from tests.cli.test_running import SLOW
 from tests.server.calling import Api
 
 __all__ = ["_clean", "cache", "kfgit", "project"]
@@ -218,3 +220,24 @@ def test_a_version_that_a_client_uploads_is_not_what_apply_wants(kfgit: Kfgit, r
     assert made["pipeline_version_reference"]["pipeline_version_id"] in {
         v["pipeline_version_id"] for v in versions
     }
+
+
+def test_a_client_deletes_a_run_that_the_command_line_executes(project: MakeProject) -> None:
+    made = project({**BASE, "pipelines/slow.yaml": SLOW})
+    with subprocess.Popen(
+        [*KFGIT, "-v", "run", "slow"], cwd=made, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stderr is not None
+        for line in child.stderr:
+            if "wait" in line and "RUNNING" in line:
+                break
+        call = opened(made)
+        (run,) = call("GET", "/runs")["runs"]
+        folder = call.backend.runs.folder(run["run_id"])
+        assert call("DELETE", f"/runs/{run['run_id']}") == {}
+        told = child.stderr.read()
+        assert child.wait(60) != 0
+    assert "Traceback" not in told
+    assert "mistake in kfgit" not in told
+    assert not folder.exists()
+    assert call("GET", "/runs") == {}

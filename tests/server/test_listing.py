@@ -340,3 +340,94 @@ def test_what_is_made_between_pages_repeats_and_hides_nothing(tmp_path: Path) ->
         db.execute("DELETE FROM experiments WHERE name = 'd'")
         assert _names(db, page_token=first["next_page_token"]) == ["e", "f", "h"]
     database.close()
+
+
+_RUNS = 1200
+_STATES = ("SUCCEEDED", "FAILED", "CANCELED", "PENDING", "RUNNING", "CANCELING")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    """So many runs that pages are found in more than one way."""
+    database = Database(tmp_path_factory.mktemp("many") / "state.db")
+    columns = (
+        "pipeline, experiment, environment, package, inputs, options, "
+        "id, name, state, created_at, finished_at, folder, schedule, experiment_id, storage_state, description"
+    )
+    with database.write() as db:
+        db.execute("INSERT INTO packages VALUES ('p', 'p', '{}')")
+        db.executemany(
+            f"INSERT INTO runs ({columns}) VALUES ('p', 'e', 'local', 'p', '{{}}', '{{}}'{', ?' * 10})",
+            [
+                (
+                    f"{number * 7919 % _RUNS:04}",
+                    f"{'Rr'[number % 2]}un-{number % 300}",
+                    _STATES[number % 6] if number % 3 else "SUCCEEDED",
+                    f"2026-01-01T00:{number // 60:02}:{number % 60:02}.000000Z",
+                    None if number % 5 else f"2026-01-02T00:00:{number % 60:02}.000000Z",
+                    str(number),
+                    None if number % 4 else f"s{number % 8}",
+                    f"e{number % 20 // 19}",
+                    "ARCHIVED" if number % 10 == 0 else "AVAILABLE",
+                    None if number % 7 else "seventh",
+                )
+                for number in range(_RUNS)
+            ],
+        )
+    with database.read() as db:
+        yield db
+    database.close()
+
+
+_WANTED: tuple[tuple[dict[str, Any], str], ...] = (
+    (_is("EQUALS", "storage_state", string_value="AVAILABLE"), "storage_state = 'AVAILABLE'"),
+    (_is("NOT_EQUALS", "storage_state", string_value="available"), "storage_state <> 'AVAILABLE'"),
+    (_is("EQUALS", "state", string_value="FAILED"), "state IN ('FAILED', 'CANCELED')"),
+    (_is("EQUALS", "state", string_value="CANCELED"), "0"),
+    (_is("NOT_EQUALS", "state", string_value="FAILED"), "state NOT IN ('FAILED', 'CANCELED')"),
+    (_is("IN", "state", string_values={"values": ["failed", "RUNNING"]}), "state IN ('FAILED', 'CANCELED', 'RUNNING')"),
+    (_is("EQUALS", "status", string_value="failed"), "state IN ('FAILED', 'CANCELED')"),
+    (_is("IS_SUBSTRING", "name", string_value="RUN-7"), "name LIKE '%run-7%'"),
+    (_is("IS_SUBSTRING", "display_name", string_value="run"), "1"),
+    (_is("GREATER_THAN", "name", string_value="run-5"), "lower(name) > 'run-5'"),
+    (_is("EQUALS", "name", string_value="RUN-77"), "lower(name) = 'run-77'"),
+    (_is("EQUALS", "recurring_run_id", string_value="s4"), "schedule = 's4'"),
+    (_is("EQUALS", "recurring_run_id", string_value=""), "schedule IS NULL"),
+    (_is("NOT_EQUALS", "recurring_run_id", string_value="s4"), "schedule IS NOT 's4'"),
+    (_is("EQUALS", "experiment_id", string_value="e1"), "experiment_id = 'e1'"),
+    (_is("EQUALS", "finished_at", timestamp_value="1970-01-01T00:00:00Z"), "finished_at IS NULL"),
+    (_is("EQUALS", "description", string_value="SEVENTH"), "description = 'seventh'"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("predicate", "condition"), _WANTED, ids=range(len(_WANTED)))
+def test_however_a_page_of_runs_is_found_it_is_the_same(
+    many: sqlite3.Connection, predicate: dict[str, Any], condition: str
+) -> None:
+    orders = {
+        "created_at": "created_at", "name": "lower(name)", "finished_at": "coalesce(finished_at, '')",
+        "run_id": "id", "storage_state": "storage_state",
+    }  # fmt: skip
+    available = _is("EQUALS", "storage_state", string_value="AVAILABLE")
+    for predicates, where in (
+        ([predicate], condition),
+        ([predicate, available], f"{condition} AND storage_state = 'AVAILABLE'"),
+    ):
+        for sort, order in orders.items():
+            for way in ("asc", "desc"):
+                found = many.execute(f"SELECT id FROM runs WHERE {where} ORDER BY {order} {way}, id {way}")
+                asked = {"filter": _filter(*predicates), "sort_by": f"{sort} {way}"}
+                assert _ids(many, asked) == [row["id"] for row in found], (where, sort, way)
+
+
+def _ids(db: sqlite3.Connection, asked: dict[str, str]) -> list[str]:
+    """The ids on all pages."""
+    found: list[str] = []
+    while True:
+        query = listing.query({**asked, "page_size": "150"}, RUNS)
+        page = pages.page(db, query)
+        found += [row["id"] for row in page.rows]
+        if page.next is None:
+            assert page.total == len(found)
+            return found
+        asked = {"page_token": listing.answer("runs", [], query, page)["next_page_token"]}

@@ -404,13 +404,13 @@ def test_a_failure_is_told_where_it_happened(tmp_path: Path) -> None:
     assert "error" not in ended
 
 
-def test_a_package_that_cannot_run_here_fails_and_says_why(tmp_path: Path) -> None:
+def test_a_spec_whose_parts_do_not_fit_together_is_refused(tmp_path: Path) -> None:
     call = api(tmp_path)
     broken = {**PLAIN.spec, "deploymentSpec": {"executors": {}}}
-    with Engine(call) as engine:
-        id_ = started(call, pipeline_spec=broken)["run_id"]
-        assert engine.until(id_, "FAILED")["state"] == "FAILED"
-    assert "exec-a" in str(call.backend.runs.get(id_).error)
+    status, code, text = call.refused("POST", "/runs", {"display_name": "r", "pipeline_spec": broken})
+    assert (status, code) == (400, 3)
+    assert "which does not exist" in text
+    assert call("GET", "/runs") == {}
 
 
 def test_terminate_ends_a_run_that_goes_on(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Carries the engine's commands out on threads and answers with signals.
 
-Before the first attempt of a task stands what the run did before it was retried, then the cache. An attempt that waits
-for its turn and is stopped never begins.
+Before the first attempt of a task stands the cache, and before that what the run did before it was retried: `kept`. An
+attempt that waits for its turn and is stopped never begins.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from kfgit.backends.local.earlier import asked
 from kfgit.backends.local.folders import LOG, local_path, task_folder
 from kfgit.backends.local.job import Job
 from kfgit.backends.local.protocol import (
+    Command,
     Execute,
     Failed,
     Import,
@@ -72,8 +73,6 @@ class Attempts:
             self._stop(command.key)
         elif self._refusing:
             self._send(Failed(command.key, _STOPPED, now()))
-        elif (kept := self._kept(command)) is not None:
-            self._send(kept)
         elif (same := self._same(command)) is not None:
             self._send(same)
         else:
@@ -113,7 +112,10 @@ class Attempts:
         """The digest of what a task was asked to do."""
         return self._asked[key]
 
-    def _kept(self, command: Execute | Import) -> Kept | None:
+    def kept(self, command: Command) -> Kept | None:
+        """The answer to a command that the run has carried out before it was retried."""
+        if self._refusing or not isinstance(command, Execute | Import):
+            return None
         if isinstance(command, Execute) and command.attempt:
             return None
         self._asked[command.key] = asked(command)

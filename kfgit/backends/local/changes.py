@@ -164,7 +164,7 @@ def _current(
     foreign = objects.named(db, table, desired.name)
     if foreign is not None:
         raise Refused(
-            f"{desired.kind} `{desired.name}` exists and is not owned by this project; adopt it first"
+            f"{desired.kind} `{desired.name}` is there already, and this project did not make it; rename one of the two"
         )
     return None
 
@@ -223,7 +223,7 @@ def _delete(scope: Scope, live: LiveObject) -> str:
         # A run itself is history and stays: what goes is the wish for it, and its trigger keys stay used.
         if live.kind != "Run":
             if not owned and objects.exists(db, table, live.id):
-                raise Refused(f"{live.kind} `{live.name}` is not owned by this project; adopt it first")
+                raise Refused(f"{live.kind} `{live.name}` was not made by this project, and is left alone")
             objects.remove(db, table, live.id)
         ledger.forget(db, scope.project, live.kind, live.id)
     return live.id

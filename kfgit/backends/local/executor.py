@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from kfgit.backend import MachineFault
 from kfgit.backends.local.backend import LocalBackend
 from kfgit.backends.local.runner import Execution
 
 POLL_SECONDS = 0.25
+# At least so long between two looks, however often it is nudged.
+BREATH_SECONDS = 0.02
 _RETRY_SECONDS = 30.0
 
 
@@ -42,6 +43,7 @@ class Executor:
         self._changed = threading.Condition()
         self._nudged = False
         self._stopping = False
+        self._fault = ""
         self._going: dict[str, Execution] = {}
         self._set_aside: dict[str, float] = {}
         self._loop = threading.Thread(target=self._watch, name="kfgit-executor", daemon=True)
@@ -93,15 +95,24 @@ class Executor:
 
     def _watch(self) -> None:
         while True:
-            try:
-                self._pass()
-            except MachineFault as fault:
-                self._troubled(str(fault))
+            self._pass_safely()
             with self._changed:
+                self._changed.wait_for(lambda: self._stopping, BREATH_SECONDS)
                 self._changed.wait_for(lambda: self._nudged or self._stopping, POLL_SECONDS)
                 self._nudged = False
                 if self._stopping:
                     return
+
+    def _pass_safely(self) -> None:
+        try:
+            self._pass()
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the next look may do better
+            text = str(fault) or repr(fault)
+            if text != self._fault:
+                self._troubled(f"the executor could not look for runs: {text}")
+            self._fault = text
+        else:
+            self._fault = ""
 
     def _pass(self) -> None:
         self._backend.recover()

@@ -165,8 +165,7 @@ def _start(db: sqlite3.Connection, look: _Look, prepared: Prepared, environment:
     schedule, decision = look.schedule, look.decision
     waited = records.take_waiting(db, schedule.id)
     passed_over = _passed_over(schedule, decision, waited, now)
-    for skipped in passed_over:
-        records.add(db, schedule.id, skipped)
+    records.add(db, schedule.id, *passed_over)
     fired = []
     for tick in decision.due:
         run = scheduled.of_tick(schedule, tick)
@@ -201,8 +200,7 @@ def _give_up(db: sqlite3.Connection, look: _Look, why: str, now: datetime) -> Pa
     schedule, rule = look.schedule, look.rule
     records.take_waiting(db, schedule.id)
     skipped = ticks.owed(rule, look.standing, now) if rule.catchup else look.decision.due
-    for tick in skipped:
-        records.add(db, schedule.id, TickRecord(tick, "skipped", now, reason=why))
+    records.add(db, schedule.id, *(TickRecord(tick, "skipped", now, reason=why) for tick in skipped))
     after = ticks.decide(rule, replace(look.standing, last=skipped[-1]), now, 1)
     _advance(db, look, skipped[-1], after, now)
     told = f"schedule `{schedule.name}` skips what is due: {why}"

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 from kfgit.backends.local.attempts import now
 from kfgit.backends.local.folders import Folders, attempt_log, tail
-from kfgit.backends.local.locks import is_free
+from kfgit.backends.local.locks import is_free, take
 from kfgit.backends.local.store import Database, runs
 from kfgit.events import FINAL, Event, RunStarted, TaskChanged
 
@@ -29,9 +30,12 @@ def recover(database: Database, folders: Folders) -> tuple[str, ...]:
 
 def bury(database: Database, folders: Folders, run_id: str, folder: str) -> bool:
     """Ends a run if its process died."""
-    if not is_free(folders.lock(folder)):
+    path = folders.lock(folder)
+    # Held until that is written: nobody begins the run anew in between. What was never begun has no lock yet.
+    lock = take(path) if path.exists() else None
+    if lock is None and path.exists():
         return False
-    with database.write() as db:
+    with lock or nullcontext(), database.write() as db:
         # Whoever held the lock may have written the end before letting go: `abandon` leaves a finished run alone.
         lost = runs.state(db, run_id) not in {None, *FINAL}
         runs.abandon(db, run_id, LOST if runs.begun(db, run_id) else NEVER_BEGUN, now())

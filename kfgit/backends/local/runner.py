@@ -13,6 +13,7 @@ import queue
 import shutil
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -179,14 +180,19 @@ class Execution:
 
     def _step(self, before: engine.RunState, signals: Sequence[Signal]) -> engine.RunState:
         state, commands = before, list[Command]()
-        for signal in signals:
+        waiting = deque(signals)
+        while waiting:
+            signal = waiting.popleft()
             if isinstance(signal, Succeeded | Failed):
                 self._attempts.ended(signal.key)
             if isinstance(signal, Failed) and self._at_once:
                 # It was stopped, maybe without the engine's asking, and that is no failure: see `cut_off`.
                 continue
             state, more = engine.advance(state, signal)
-            commands += more
+            # What is kept is there at once: nothing else can fail before it.
+            answers = [(command, self._attempts.kept(command)) for command in more]
+            commands += [command for command, answer in answers if answer is None]
+            waiting.extendleft(answer for _, answer in reversed(answers) if answer is not None)
         if state is not before:
             successes = [signal for signal in signals if isinstance(signal, Succeeded)]
             changed = engine.changes(before, state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -78,8 +79,10 @@ def of_tick(schedule: Schedule, tick: datetime) -> Named:
 
 
 def run_name(schedule: Schedule, at: datetime) -> str:
-    """`nightly-2026-03-01-0200`; with seconds where there are any."""
-    local = at.astimezone(cron.zone_of(zone_of(schedule)))
+    """`nightly-2026-03-01-0200`; with seconds where there are any, and in UTC where the zone is unknown."""
+    local = at.astimezone(UTC)
+    with suppress(cron.CronError):
+        local = at.astimezone(cron.zone_of(zone_of(schedule)))
     seconds = f"{local:%S}" if local.second else ""
     return f"{schedule.name[:_LONGEST_NAME]}-{local:%Y-%m-%d-%H%M}{seconds}"
 

@@ -195,7 +195,8 @@ def _body(chance: random.Random, base: Request) -> Request:
             body = gzip.compress(body)
         case _:
             body = body * chance.choice((2, 200))
-    return replace(base, body=body)
+    in_pieces = any(name == "Transfer-Encoding" for name, _ in base.headers)
+    return replace(base, body=body, sound=base.sound and not in_pieces)
 
 
 def _framing(chance: random.Random, base: Request) -> Request:

@@ -1,13 +1,12 @@
 """Pages of objects: what KFP's list calls ask for, as SQL over one table.
 
-A `Query` is plain data. The only texts of it that become SQL are those of the tables below: a field is looked up by
-its name, and every value is bound. Pages go on after the last row that was shown (keyset paging), so that what is
+A `Query` is plain data. The only texts of it that become SQL are those of `tables`: a field is looked up by its
+name, and every value is bound. Pages go on after the last row that was shown (keyset paging), so that what is
 made or deleted in between neither repeats nor hides anything else. The inner query of a page and the count are
 answered by covering indexes; the wide rows are fetched for one page alone.
 
 KFP's database takes texts that differ in case alone for equal (here for ASCII), LIKE for "is a substring", `%` and `_`
-included, and seconds for times (backend/src/apiserver/filter/filter.go, list/list.go). Nothing is null there: what is
-not set is empty, and a time that has not come is 1970.
+included, and seconds for times (backend/src/apiserver/filter/filter.go, list/list.go).
 """
 
 from __future__ import annotations
@@ -19,6 +18,31 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from kfgit.backends.local.store import codec
+from kfgit.backends.local.store.tables import (
+    EXPERIMENTS,
+    PIPELINES,
+    RUNS,
+    SCHEDULES,
+    VERSIONS,
+    Field,
+    Table,
+)
+
+__all__ = [
+    "EXPERIMENTS",
+    "PIPELINES",
+    "RUNS",
+    "SCHEDULES",
+    "VERSIONS",
+    "Field",
+    "Operation",
+    "Page",
+    "Predicate",
+    "Query",
+    "Table",
+    "Value",
+    "page",
+]
 
 Operation: TypeAlias = Literal[
     "EQUALS",
@@ -31,29 +55,6 @@ Operation: TypeAlias = Literal[
     "IS_SUBSTRING",
 ]
 Value: TypeAlias = str | int | tuple[str, ...] | tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What a name in a query stands for: an expression over the columns, and how its values compare.
-
-    A `text` is compared without case, a `word` is one of a few names in capitals, an `id` is compared as it stands,
-    a `time` by its seconds. `column` is for what is equal to something: there an index may know the answer.
-    """
-
-    sql: str
-    kind: Literal["text", "word", "id", "time"]
-    column: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table that can be listed; `label` is KFP's word for its objects."""
-
-    name: str
-    label: str
-    fields: Mapping[str, Field]
-    tagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +91,33 @@ class Page(NamedTuple):
     total: int
 
 
+# Below, rows are sorted; from here on, walking them in their order finds a page sooner. Without statistics, which a
+# growing table makes wrong, SQLite would always sort what it finds by a state.
+_FEW = 1000
+
+
 def page(db: sqlite3.Connection, query: Query) -> Page:
     """One page of a table; the rows have all its columns."""
     conditions, values = _conditions(query)
-    counted = f"SELECT count(*) FROM {query.table.name}{_where(conditions)}"
+    searched = _searched(query)
+    counted = f"SELECT count(*) FROM {_by(query.table, searched)}{_where(conditions)}"
     total: int = db.execute(counted, values).fetchone()[0]
     if not total:
         return Page((), None, 0)
-    sort = _sorted(query.table.fields[query.sort])
+    place = query.table.fields[query.sort]
+    source = _by(query.table, searched if total < _FEW else place.index)
+    sort = _sorted(place)
     order, sign = ("DESC", "<") if query.descending else ("ASC", ">")
     if query.after is not None:
         conditions.append(f"({sort}, id) {sign} (?, ?)")
         values.extend(query.after)
     inner = (
-        f"SELECT id AS key, {sort} AS place FROM {query.table.name}{_where(conditions)} "
+        f"SELECT id AS key, {sort} AS place FROM {source}{_where(conditions)} "
         f"ORDER BY {sort} {order}, id {order} LIMIT ?"
     )
     rows = db.execute(
         f"SELECT place, {query.table.name}.* FROM ({inner}) JOIN {query.table.name} ON id = key "
-        f"ORDER BY {_collated('place', query.table.fields[query.sort])} {order}, key {order}",
+        f"ORDER BY {_collated('place', place)} {order}, key {order}",
         [*values, query.size + 1],
     ).fetchall()
     shown = rows[: query.size]
@@ -116,101 +125,18 @@ def page(db: sqlite3.Connection, query: Query) -> Page:
     return Page(tuple(shown), follows, total)
 
 
-_ID = Field("id", "id")
-_NAME = Field("name", "text")
-_CREATED = Field("created_at", "time")
-_DESCRIPTION = Field("coalesce(description, '')", "text")
-_NEVER = "1970-01-01T00:00:00.000000Z"
+def _searched(query: Query) -> str | None:
+    """The index that knows the texts in which something is looked for."""
+    places = (
+        query.table.fields[predicate.key]
+        for predicate in query.predicates
+        if predicate.key in query.table.fields and predicate.operation not in ("EQUALS", "IN")
+    )
+    return next((place.index for place in places if place.kind == "text" and place.index), None)
 
-EXPERIMENTS = Table(
-    "experiments",
-    "Experiment",
-    {
-        "id": _ID,
-        "experiment_id": _ID,
-        "name": _NAME,
-        "display_name": _NAME,
-        "created_at": _CREATED,
-        "last_run_created_at": Field(f"coalesce(last_run_at, '{_NEVER}')", "time"),
-        "description": _DESCRIPTION,
-        "namespace": Field("''", "text"),
-        "storage_state": Field("storage_state", "word"),
-    },
-)
 
-PIPELINES = Table(
-    "pipelines",
-    "Pipeline",
-    {
-        "id": _ID,
-        "pipeline_id": _ID,
-        "name": _NAME,
-        "display_name": Field("coalesce(display_name, name)", "text"),
-        "created_at": _CREATED,
-        "description": _DESCRIPTION,
-        "namespace": Field("''", "text"),
-    },
-    tagged=True,
-)
-
-VERSIONS = Table(
-    "versions",
-    "PipelineVersion",
-    {
-        "id": _ID,
-        "pipeline_version_id": _ID,
-        "name": _NAME,
-        "display_name": Field("coalesce(display_name, name)", "text"),
-        "created_at": _CREATED,
-        "description": _DESCRIPTION,
-        "status": Field("'READY'", "word"),
-        "pipeline_spec": Field("(SELECT document FROM packages WHERE digest = package)", "text"),
-    },
-    tagged=True,
-)
-
-# `status` has the words of KFP's first API (model/run.go, ToV1).
-_CONDITIONS = (
-    "CASE state WHEN 'PENDING' THEN 'Pending' WHEN 'RUNNING' THEN 'Running' WHEN 'SUCCEEDED' THEN 'Succeeded' "
-    "WHEN 'SKIPPED' THEN 'Skipped' WHEN 'CANCELING' THEN 'Terminating' ELSE 'Failed' END"
-)
-
-RUNS = Table(
-    "runs",
-    "Run",
-    {
-        "id": _ID,
-        "run_id": _ID,
-        "name": _NAME,
-        "display_name": _NAME,
-        "created_at": _CREATED,
-        "finished_at": Field(f"coalesce(finished_at, '{_NEVER}')", "time"),
-        "scheduled_at": Field("coalesce(scheduled_at, created_at)", "time"),
-        "description": _DESCRIPTION,
-        "storage_state": Field("storage_state", "word"),
-        "status": Field(_CONDITIONS, "text"),
-        # To KFP's clients a run that was terminated has failed.
-        "state": Field("CASE state WHEN 'CANCELED' THEN 'FAILED' ELSE state END", "word"),
-        "state_history": Field("history", "text"),
-        "namespace": Field("''", "text"),
-        "experiment_id": Field("experiment_id", "id"),
-        "recurring_run_id": Field("coalesce(schedule, '')", "id", "schedule"),
-    },
-)
-
-SCHEDULES = Table(
-    "schedules",
-    "Job",
-    {
-        "id": _ID,
-        "recurring_run_id": _ID,
-        "name": _NAME,
-        "display_name": _NAME,
-        "created_at": _CREATED,
-        "updated_at": Field("updated_at", "time"),
-        "description": _DESCRIPTION,
-    },
-)
+def _by(table: Table, index: str | None) -> str:
+    return table.name if index is None else f"{table.name} INDEXED BY {index}"
 
 
 def _conditions(query: Query) -> tuple[list[str], list[Any]]:
@@ -250,7 +176,8 @@ def _in_text(place: Field, predicate: Predicate) -> tuple[str, tuple[str, ...]]:
     if place.kind == "word":
         texts = tuple(text.upper() for text in texts)
     if place.column is not None and operation in ("EQUALS", "IN") and all(texts):
-        sql = place.column
+        sql, operation = place.column, "IN"
+        texts = tuple(word for text in texts for word in place.stored.get(text, (text,)))
     if operation == "IN":
         return f"{sql} IN ({', '.join('?' * len(texts))})", texts
     return f"{sql} {_SIGNS[operation]} ?", texts

@@ -122,7 +122,11 @@ def add(db: sqlite3.Connection, run: NewRun) -> bool:
             json.dumps([["PENDING", created]]),
         ),
     )
-    db.execute("UPDATE experiments SET last_run_at = ? WHERE id = ?", (created, run.experiment_id))
+    # The time was taken before the transaction: another run may have come in between.
+    db.execute(
+        "UPDATE experiments SET last_run_at = max(ifnull(last_run_at, ''), ?) WHERE id = ?",
+        (created, run.experiment_id),
+    )
     loans.take(db, run.id, (value for value in run.inputs.values() if isinstance(value, Artifact)))
     return True
 
@@ -220,7 +224,8 @@ def terminate(db: sqlite3.Connection, run_id: str) -> bool:
 def terminate_of(db: sqlite3.Connection, schedule_id: str) -> None:
     """Makes the runs of a schedule that go on or wait CANCELING."""
     db.execute(
-        "UPDATE runs SET state = 'CANCELING' WHERE schedule = ? AND state IN ('PENDING', 'RUNNING')", (schedule_id,)
+        "UPDATE runs SET state = 'CANCELING' WHERE schedule = ? AND state IN ('PENDING', 'RUNNING')",
+        (schedule_id,),
     )
 
 
@@ -231,7 +236,7 @@ def archive(db: sqlite3.Connection, run_id: str, *, archived: bool) -> bool:
 
 
 def retry(db: sqlite3.Connection, run_id: str, at: datetime) -> bool:
-    """Makes a run that ended badly PENDING again; False for any other. Its tasks are as they were until it is claimed."""
+    """Makes a run that ended badly PENDING again; False for any other. Its tasks stay as they are until `claim`."""
     changed = db.execute(
         f"""UPDATE runs SET state = 'PENDING', retries = retries + 1, owner = NULL, started_at = NULL,
             finished_at = NULL, outputs = '{{}}', error = NULL, {_HISTORY}

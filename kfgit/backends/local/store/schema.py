@@ -176,11 +176,13 @@ _SECOND = (
     """UPDATE experiments SET last_run_at =
         (SELECT max(created_at) FROM runs WHERE experiment_id = experiments.id)""",
     "CREATE INDEX runs_by_experiment_id ON runs (experiment_id, created_at, id)",
-    # What the pages of KFP's API walk and count; `listing` has these expressions. Most lists leave out the archived.
-    "CREATE INDEX runs_by_storage ON runs (storage_state, created_at, id)",
-    "CREATE INDEX runs_by_experiment_and_storage ON runs (experiment_id, storage_state, created_at, id)",
-    "CREATE INDEX runs_by_name ON runs (name COLLATE NOCASE, id, storage_state)",
-    "CREATE INDEX runs_by_finish ON runs (coalesce(finished_at, '1970-01-01T00:00:00.000000Z'), id)",
+    # What the pages of KFP's API walk and count (`listing` has these expressions), with what they leave out behind.
+    "CREATE INDEX runs_by_storage ON runs (storage_state, created_at, id, state, experiment_id)",
+    "CREATE INDEX runs_by_experiment_and_storage ON runs (experiment_id, storage_state, created_at, id, state)",
+    """CREATE INDEX runs_by_name ON runs
+        (name COLLATE NOCASE, id, created_at, storage_state, state, experiment_id)""",
+    """CREATE INDEX runs_by_finish ON runs
+        (coalesce(finished_at, '1970-01-01T00:00:00.000000Z'), id, storage_state, state, experiment_id)""",
     "ALTER TABLE schedules ADD COLUMN description TEXT",
     "ALTER TABLE schedules ADD COLUMN experiment_id TEXT",
     "ALTER TABLE schedules ADD COLUMN pipeline_id TEXT",

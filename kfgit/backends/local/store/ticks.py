@@ -23,20 +23,25 @@ class TickRecord:
     reason: str | None = None
 
 
-def add(db: sqlite3.Connection, schedule_id: str, record: TickRecord) -> None:
-    """Writes what became of a tick, once it has fired for good; only the newest `KEPT` of a schedule remain."""
-    db.execute(
+def add(db: sqlite3.Connection, schedule_id: str, *records: TickRecord) -> None:
+    """Writes what became of ticks, once one has fired for good; only the newest `KEPT` of a schedule remain."""
+    if not records:
+        return
+    db.executemany(
         """INSERT INTO ticks (schedule, at, state, reason, run, decided_at) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (schedule, at) DO UPDATE SET state = excluded.state, reason = excluded.reason,
             run = excluded.run, decided_at = excluded.decided_at WHERE state != 'fired'""",
-        (
-            schedule_id,
-            codec.stamp(record.at),
-            record.state,
-            codec.text(record.reason),
-            record.run,
-            codec.stamp(record.decided_at),
-        ),
+        [
+            (
+                schedule_id,
+                codec.stamp(record.at),
+                record.state,
+                codec.text(record.reason),
+                record.run,
+                codec.stamp(record.decided_at),
+            )
+            for record in records
+        ],
     )
     db.execute(
         """DELETE FROM ticks WHERE schedule = ? AND at <= (
