@@ -9,7 +9,16 @@ from pathlib import Path
 from kfgit.backends.local.backend import LocalBackend, LocalSettings
 from kfgit.backends.local.folders import run_folder
 from kfgit.backends.local.protocol import Outputs
-from kfgit.backends.local.store import artifacts, experiments, packages, pipelines, runs, schedules
+from kfgit.backends.local.store import (
+    artifacts,
+    experiments,
+    packages,
+    pipelines,
+    runs,
+    schedules,
+    tasks,
+    transitions,
+)
 from kfgit.events import Artifact, RunRecord, State, TaskRecord
 from kfgit.ir import Package
 
@@ -79,19 +88,19 @@ def _run(
         experiment_id=experiment_id,
     )
     runs.add(db, new)
-    runs.claim(db, id_, "somebody", created)
+    transitions.claim(db, id_, "somebody", created)
     ended = created + timedelta(seconds=40)
     state: State = "FAILED" if number % 12 == 7 else "SUCCEEDED"
     model = Artifact(
         f"{number:08x}-model", "model", "system.Model", str(backend.folders.run(folder) / "model")
     )
-    tasks = [
+    done = [
         TaskRecord(name, "yes", state, attempts=1, started_at=created, finished_at=ended, key=name)
         for name in _TASKS
     ]
-    runs.save_tasks(db, id_, 0, [runs.TaskRow(task, place, task.path) for place, task in enumerate(tasks)])
+    tasks.save(db, id_, 0, [tasks.TaskRow(task, place, task.path) for place, task in enumerate(done)])
     artifacts.add(db, id_, "train", Outputs({}, {"model": (model,)}), ended)
-    runs.finish(
+    transitions.finish(
         db,
         RunRecord(
             id_, new.name, new.pipeline, "local", state, created, finished_at=ended, outputs={"accuracy": 0.9}

@@ -17,13 +17,15 @@ from benchmarks import filling, projects, serving
 from benchmarks.bench import Bench, Broken, Samples
 from benchmarks.serving import Server
 from benchmarks.table import Aim, Row, at_most, size
-from kfgit.backends.local import firing, retention
+from kfgit.backends.local import firing, removing, retention
 from kfgit.backends.local.backend import LocalBackend
+from kfgit.backends.local.store import removal
 from kfgit.model import Retention
 
 _SIZES = (1_000, 10_000, 100_000)
 _SCHEDULES = 1_000
 _PAGE_SECONDS = 0.05
+_PAGES = 250
 _SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 _RUNS = "/apis/v2beta1/runs"
 _NEWEST = "sort_by=created_at%20desc"
@@ -37,11 +39,12 @@ class _Figures:
     memory: tuple[int, int]
     store: int
     tick: Samples
+    longest: Samples
     sweep: Samples
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """Pages of 20 through the API, the server's memory over all pages, one pass of the scheduler, one sweep."""
+    """Pages of 20 through the API, the server's memory over many pages of 200, one pass of the scheduler, one sweep."""
     root = projects.empty(bench.folder("scale"))
     found: dict[int, _Figures] = {}
     begin = 0
@@ -63,24 +66,24 @@ def _figures(bench: Bench, root: Path, backend: LocalBackend, runs: int) -> _Fig
     with serving.kfgit(bench, root, "--no-engine", "--no-scheduler") as server:
         server.get(f"{_RUNS}?{_NEWEST}&page_size=200")
         before = server.memory
-        middle = _walk(server)
+        deep = _walk(server)
         memory = before, server.memory
         pages = {
             what: Samples.of([server.get(path)[0] for _ in range(bench.asked_runs or 10)])
-            for what, path in _paths(server, middle).items()
+            for what, path in _paths(server, deep).items()
         }
     # The clock of the schedules goes on with the size, so that each is due once more.
-    fired = _tick(backend, _SINCE + timedelta(minutes=runs))
-    return _Figures(pages, memory, _bytes(backend), fired, _sweep(backend))
+    fired, longest = _tick(backend, _SINCE + timedelta(minutes=runs))
+    return _Figures(pages, memory, _bytes(backend), fired, longest, _sweep(backend))
 
 
-def _paths(server: Server, middle: str) -> Mapping[str, str]:
+def _paths(server: Server, deep: str) -> Mapping[str, str]:
     experiments = server.get("/apis/v2beta1/experiments?page_size=200")[1]["experiments"]
     one = next(each["experiment_id"] for each in experiments if each["display_name"] == "experiment-7")
     return {
         "the newest runs": f"{_RUNS}?{_NEWEST}",
         "the oldest runs": _RUNS,
-        "runs from the middle": f"{_RUNS}?page_token={middle}&page_size=20",
+        "runs deep inside": f"{_RUNS}?page_token={deep}&page_size=20",
         "runs of an experiment": f"{_RUNS}?{_NEWEST}&experiment_id={one}",
         "failed runs": f"{_RUNS}?{_NEWEST}&filter={_equals('state', 'FAILED')}",
         "runs by name": f"{_RUNS}?filter={_equals('name', 'run-471')}",
@@ -93,14 +96,14 @@ def _equals(key: str, value: str) -> str:
 
 
 def _walk(server: Server) -> str:
-    """Asks for every page, and returns the token of the one in the middle."""
-    tokens, token = list[str](), ""
-    while True:
-        answer = server.get(f"{_RUNS}?{_NEWEST}&page_size=200&page_token={token}")[1]
-        token = answer.get("next_page_token", "")
-        if not token:
-            return tokens[len(tokens) // 2]
-        tokens.append(token)
+    """Asks for page after page, and returns the token of the deepest that is not the last."""
+    token, following = "", ""
+    for _ in range(_PAGES):
+        answer = server.get(f"{_RUNS}?{_NEWEST}&page_size=200&page_token={following}")[1]
+        token, following = following, answer.get("next_page_token", "")
+        if not following:
+            break
+    return token
 
 
 def _bytes(backend: LocalBackend) -> int:
@@ -110,20 +113,20 @@ def _bytes(backend: LocalBackend) -> int:
         )
 
 
-def _tick(backend: LocalBackend, now: datetime) -> Samples:
-    """The passes in which all schedules fire; the runs that come of it are removed again."""
-    began, fired = time.perf_counter(), list[str]()
+def _tick(backend: LocalBackend, now: datetime) -> tuple[Samples, Samples]:
+    """All passes in which all schedules fire, and the longest; the runs that come of it are removed again."""
+    passes, fired = list[float](), list[str]()
     while True:
+        began = time.perf_counter()
         done = firing.fire(backend.database, "local", now)
+        passes.append(time.perf_counter() - began)
         fired += done.fired
         if done.looked < firing.BATCH:
             break
-    took = time.perf_counter() - began
     if len(fired) != _SCHEDULES:
         raise Broken(f"{len(fired):,} of {_SCHEDULES:,} schedules fire")
-    for run in fired:
-        backend.runs.delete(run)
-    return Samples(took, took)
+    removing.remove(backend.database, backend.folders, fired, removal.EXECUTED)
+    return _once(sum(passes)), _once(max(passes))
 
 
 def _sweep(backend: LocalBackend) -> Samples:
@@ -142,14 +145,18 @@ def _rows(runs: int, figures: _Figures, first: _Figures) -> Iterator[Row]:
         yield Row(f"{runs:,} runs: {what}", taken, base, first.pages[what], at_most(taken, _PAGE_SECONDS))
     before, after = figures.memory
     yield Row(
-        f"{runs:,} runs: memory after every page",
-        Samples(after, after),
+        f"{runs:,} runs: memory after many pages",
+        _once(after),
         "before",
-        Samples(before, before),
+        _once(before),
         Aim(f"≤ +{size(10e6)}", after - before <= 10e6),
         size,
     )
     yield Row(f"{runs:,} runs: {_SCHEDULES:,} schedules fire", figures.tick, base, first.tick)
+    yield Row("… the longest pass", figures.longest, base, first.longest)
     yield Row(f"{runs:,} runs: a sweep that removes none", figures.sweep, base, first.sweep)
-    stored = Samples(figures.store, figures.store)
-    yield Row(f"{runs:,} runs: the store", stored, base, Samples(first.store, first.store), None, size)
+    yield Row(f"{runs:,} runs: the store", _once(figures.store), base, _once(first.store), None, size)
+
+
+def _once(amount: float) -> Samples:
+    return Samples(amount, amount)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -114,9 +115,10 @@ def settled(rule: Rule, standing: Standing, now: datetime) -> Standing:
     latest = standing.since if standing.last is None else standing.last
     if latest - now <= CLOCK_ERROR:
         return standing
-    counted = standing.last is not None or not isinstance(rule.trigger, Once)
     now = now.replace(microsecond=0)
-    return replace(standing, last=now) if counted else Standing(since=now)
+    once = isinstance(rule.trigger, Once)
+    fresh = standing.last is None if once else rule.start is not None and rule.start > now
+    return Standing(since=now) if fresh else replace(standing, last=now)
 
 
 def owed(rule: Rule, standing: Standing, now: datetime) -> tuple[datetime, ...]:
@@ -175,10 +177,19 @@ def from_api(text: str) -> str:
 
 def _base(rule: Rule, standing: Standing) -> datetime:
     """What the next tick is counted from."""
-    base = standing.last or rule.start or standing.since
-    if rule.start is not None:
-        base = max(base, rule.start)
-    return base.astimezone(UTC).replace(microsecond=0)
+    base = _second(standing.last or rule.start or standing.since)
+    if rule.start is None or _second(rule.start) <= base:
+        return base
+    base = _second(rule.start)
+    if isinstance(rule.trigger, Every):
+        # KFP: what has fired before its start fires at the start, not only an interval later as a new one does.
+        with suppress(OverflowError):  # an interval of millennia
+            return base - timedelta(seconds=rule.trigger.seconds)
+    return base
+
+
+def _second(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(microsecond=0)
 
 
 def _after(rule: Rule, standing: Standing) -> datetime | None:
@@ -217,7 +228,7 @@ def _newest(rule: Rule, standing: Standing, first: datetime, now: datetime, slot
     passed, more = _passed(rule, _base(rule, standing), first, until)
     tick = passed[-1]
     # KFP: an interval that is late by a whole one is "rescheduled to now", but not beyond its end.
-    if isinstance(rule.trigger, Every) and now >= first + timedelta(seconds=rule.trigger.seconds):
+    if isinstance(rule.trigger, Every) and (now - first).total_seconds() >= rule.trigger.seconds:
         tick = until
     if slots < 1:
         return Decision(waiting=tick)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 from kfgit.render.style import clean
+
+# A pipe whose reader has ended, a terminal that was closed.
+_NOBODY_READS = {errno.EPIPE, errno.EIO}
 
 
 @dataclass(slots=True, eq=False)
@@ -35,11 +40,11 @@ class Door:
 
     def tell(self, text: str) -> None:
         """Everything else, on stderr."""
-        _write(sys.stderr, text)
+        _aside(text)
 
     def draw(self, text: str) -> None:
         """A part of a line on a terminal."""
-        _write(sys.stderr, text, end="")
+        _aside(text, end="")
 
     def leave(self) -> None:
         """Says nothing more on stdout."""
@@ -60,11 +65,16 @@ def _write(stream: TextIO | None, text: str, end: str = "\n") -> None:
     try:
         stream.write(text if text.endswith("\n") else text + end)
         stream.flush()
-    except BrokenPipeError:
+    except OSError as fault:
         _leave(stream)
-    except OSError:
-        _leave(stream)
-        raise
+        if fault.errno not in _NOBODY_READS:
+            raise
+
+
+def _aside(text: str, end: str = "\n") -> None:
+    """What is said beside the result may be lost, and the work goes on: a run must not end for that."""
+    with suppress(OSError):
+        _write(sys.stderr, text, end)
 
 
 def _leave(stream: TextIO) -> None:

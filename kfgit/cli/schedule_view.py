@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from kfgit.backends.local.scheduling import Told
+from kfgit.backends.local.schedules import ScheduleStatus
 from kfgit.backends.local.store.ticks import TickRecord
 from kfgit.cron import CronError, zone_of
 from kfgit.render import runs as show
@@ -25,7 +25,7 @@ class _Ahead(NamedTuple):
     owed: Sequence[datetime]
 
 
-def as_json(told: Told, now: datetime, count: int) -> dict[str, Any]:
+def as_json(told: ScheduleStatus, now: datetime, count: int) -> dict[str, Any]:
     """A schedule with what it last did, what it owes and the next `count` times."""
     one, ahead = told.schedule, _ahead(told, now, count)
     return envelope(
@@ -41,7 +41,7 @@ def as_json(told: Told, now: datetime, count: int) -> dict[str, Any]:
     )
 
 
-def tick_json(tick: TickRecord, told: Told) -> dict[str, Any]:
+def tick_json(tick: TickRecord, told: ScheduleStatus) -> dict[str, Any]:
     """A tick and what became of it."""
     return {
         "at": instant(tick.at),
@@ -56,14 +56,14 @@ def tick_json(tick: TickRecord, told: Told) -> dict[str, Any]:
 # --- for people
 
 
-def _zone(told: Told) -> ZoneInfo | None:
+def _zone(told: ScheduleStatus) -> ZoneInfo | None:
     try:
         return zone_of(str(told.schedule.spec.get("timezone") or "UTC"))
     except CronError:
         return None
 
 
-def _ahead(told: Told, now: datetime, count: int) -> _Ahead:
+def _ahead(told: ScheduleStatus, now: datetime, count: int) -> _Ahead:
     """Nothing where it cannot be read: its ticks say so."""
     zone = _zone(told)
     try:
@@ -75,7 +75,7 @@ def _ahead(told: Told, now: datetime, count: int) -> _Ahead:
         return _Ahead((), ())
 
 
-def row(told: Told, now: datetime, style: Style) -> Sequence[str]:
+def row(told: ScheduleStatus, now: datetime, style: Style) -> Sequence[str]:
     """One line of the list."""
     one, last = told.schedule, told.fired
     outcome = "never" if last is None else ago(last.at, now)
@@ -92,7 +92,7 @@ def row(told: Told, now: datetime, style: Style) -> Sequence[str]:
     )
 
 
-def why(told: Told, tick: TickRecord, style: Style) -> str:
+def why(told: ScheduleStatus, tick: TickRecord, style: Style) -> str:
     """Which tick did not fire, or not yet, and for what reason."""
     at = moment(tick.at.astimezone(_zone(told)))
     what = "has a tick that waits" if tick.state == "waiting" else "skipped the tick"
@@ -107,12 +107,12 @@ def _when(spec: Mapping[str, Any]) -> str:
     return "once" if spec.get("every") is None else f"every {every(int(spec['every']))}"
 
 
-def heading(told: Told, style: Style) -> str:
+def heading(told: ScheduleStatus, style: Style) -> str:
     """Its name and its trigger."""
     return f"{style.bold(clean(told.schedule.name))}  {style.dim(clean(_when(told.schedule.spec)))}\n"
 
 
-def facts(told: Told, style: Style) -> str:
+def facts(told: ScheduleStatus, style: Style) -> str:
     """What it runs, and by which rules."""
     spec = told.schedule.spec
     rows = [
@@ -129,7 +129,7 @@ def facts(told: Told, style: Style) -> str:
     return table([(f"  {style.dim(name)}", value) for name, value in rows if value], style=style)
 
 
-def upcoming(told: Told, now: datetime, count: int, style: Style) -> str:
+def upcoming(told: ScheduleStatus, now: datetime, count: int, style: Style) -> str:
     """The times of one schedule; in the reader's zone too where that is another."""
     if not told.schedule.enabled:
         return "  disabled: it does not fire\n"
@@ -147,7 +147,7 @@ def upcoming(told: Told, now: datetime, count: int, style: Style) -> str:
     return lead + table(rows, ("  ITS ZONE", "YOURS"), style)
 
 
-def past(told: Told, tick: TickRecord, style: Style) -> Sequence[str]:
+def past(told: ScheduleStatus, tick: TickRecord, style: Style) -> Sequence[str]:
     """One line of its history."""
     paint = {"fired": style.green, "skipped": style.yellow}.get(tick.state, style.cyan)
     late = (tick.decided_at - tick.at).total_seconds()

@@ -20,7 +20,7 @@ def standing(repository: Repository, environment: str) -> tuple[str, str]:
     return _word(found, "type", "local"), _word(found, "executor", "auto")
 
 
-def kept(repository: Repository, environment: str) -> Retention | None:
+def retention_of(repository: Repository, environment: str) -> Retention | None:
     """Which ended runs an environment keeps; None where its document has mistakes, so that nobody knows."""
     if not {("*", environment), ("Environment", environment)}.isdisjoint(repository.broken):
         return None

@@ -15,10 +15,10 @@ import click
 from kfgit.cli import exits, options
 from kfgit.cli.apply import who
 from kfgit.cli.session import Session
-from kfgit.cli.standing import kept, standing
+from kfgit.cli.standing import retention_of, standing
 from kfgit.model import Retention
 from kfgit.render.envelope import envelope
-from kfgit.render.style import clean, instant, moment
+from kfgit.render.style import clean, every, instant, moment
 
 if TYPE_CHECKING:
     from kfgit.backends.local.backend import LocalBackend
@@ -73,9 +73,11 @@ def command(session: Session, /, env: str | None, host: str, port: int, output: 
 
     repository = session.repository()
     environment = session.environment(repository, env)
-    retention = kept(repository, environment)
+    retention = retention_of(repository, environment)
     if retention is None:
         session.warn(f"kfgit: the document of `{environment}` has mistakes, so no old runs are removed")
+    elif retention != Retention():
+        session.say(f"kfgit: `{environment}` keeps {_kept(retention)}")
     settings = Settings(
         host,
         port,
@@ -131,7 +133,8 @@ def _next_tick(backend: LocalBackend) -> _Coming | None:
     now, coming = datetime.now(UTC), list[_Coming]()
     for each in found:
         with suppress(ValueError, TypeError, ArithmeticError):
-            rule, standing = scheduled.rule_of(each), scheduled.standing_of(each)
+            rule = scheduled.rule_of(each)
+            standing = ticks.settled(rule, scheduled.standing_of(each, rule), now)
             coming += [_Coming(at, each.name) for at in ticks.upcoming(rule, standing, now, 1)]
     return min(coming, default=None)
 
@@ -168,6 +171,11 @@ def _sheltered(host: str, token: bytes | None) -> None:
             f"others can reach {host}, and a server runs the code it is sent; give --token-file FILE, "
             f"or stay at {_LOOPBACK}"
         )
+
+
+def _kept(retention: Retention) -> str:
+    count = "ended runs" if retention.count is None else f"the newest {retention.count:,} ended runs"
+    return count if retention.age is None else f"{count} for {every(retention.age)}"
 
 
 def _json(environment: str, holder: Holder, coming: _Coming | None) -> dict[str, Any]:

@@ -59,7 +59,6 @@ def make(api: Api, rules: guard.Rules, metrics: Callable[[], bytes]) -> ASGIApp:
     )
     # A place in a redirect would be made of the client's own `Host`.
     starlette.router.redirect_slashes = False
-    starlette.router.redirect_slashes = False
     return Guarded(starlette, rules)
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from kfgit.backend import NotFound
 from kfgit.backends.local.folders import attempt_log, attempts, local_path
-from kfgit.backends.local.store import details, runs
+from kfgit.backends.local.store import details, tasks
 from kfgit.backends.local.store.details import TaskDetail
 from kfgit.events import Artifact
 from kfgit.server.calls import Call, Context, Raw, Route
@@ -32,7 +32,11 @@ def read(context: Context, call: Call) -> Mapping[str, Any]:
     name = call.path["artifact_name"]
     with context.backend.database.read() as db:
         outputs = next(
-            (row.record.outputs for row in runs.tasks(db, call.path["run_id"]) if row.record.key == task.key),
+            (
+                row.record.outputs
+                for row in tasks.of_run(db, call.path["run_id"])
+                if row.record.key == task.key
+            ),
             {},
         )
     value = outputs.get(name)

@@ -19,6 +19,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from kfgit.server.errors import Code, GatewayError
+
 MAX_HEAD_BYTES = 64 * 1024
 # What a client may go on sending after its answer: it may read that only when it is through.
 MAX_IGNORED_BYTES = 256 * 1024 * 1024
@@ -57,7 +59,7 @@ class Connection(HttpToolsProtocol):
         """A client came."""
         super().connection_made(transport)
         if len(self.connections) > self.most:
-            self.refuse(503, 14, "too many connections; try again later")
+            self.refuse(GatewayError(Code.UNAVAILABLE, "too many connections; try again later"))
 
     def data_received(self, data: bytes) -> None:
         """Some bytes came: of a head, of a body, or of several of both."""
@@ -70,7 +72,8 @@ class Connection(HttpToolsProtocol):
         if self._in_body and self.cycle.response_complete and self._received > MAX_IGNORED_BYTES:
             self.transport.abort()
         elif not self._in_body and self._received > MAX_HEAD_BYTES:
-            self.refuse(431, 3, f"the head of a request has at most {MAX_HEAD_BYTES} bytes")
+            long = f"the head of a request has at most {MAX_HEAD_BYTES} bytes"
+            self.refuse(GatewayError(Code.INVALID_ARGUMENT, long, 431))
 
     def on_headers_complete(self) -> None:
         """A head is through: uvicorn makes the call."""
@@ -87,7 +90,7 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is answered in the shape that clients of this API read."""
-        self.refuse(400, 3, msg.rstrip(".").lower())
+        self.refuse(GatewayError(Code.INVALID_ARGUMENT, msg.rstrip(".").lower()))
 
     def pause_writing(self) -> None:
         """The client does not read."""
@@ -99,10 +102,10 @@ class Connection(HttpToolsProtocol):
         self._stuck_since = None
         super().resume_writing()
 
-    def refuse(self, status: int, code: int, message: str) -> None:
+    def refuse(self, fault: GatewayError) -> None:
         """Answers without asking anybody, and closes."""
-        body = json.dumps({"code": code, "message": message}).encode()
-        head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
+        body = json.dumps(fault.body()).encode()
+        head = [f"HTTP/1.1 {fault.status} {HTTPStatus(fault.status).phrase}".encode()]
         head += [name + b": " + value for name, value in self.server_state.default_headers]
         head += [b"content-type: application/json", b"content-length: %d" % len(body), b"connection: close"]
         self.transport.write(b"\r\n".join((*head, b"", body)))
@@ -120,7 +123,8 @@ class Connection(HttpToolsProtocol):
         """Ends the connection; who sent half a head is told why, others would not listen."""
         half_a_head = self._received and not self._in_body and self._stuck_since is None
         if half_a_head and not self.transport.is_closing():
-            self.refuse(408, 3, f"the head of a request arrives within {self.head_seconds:g} seconds")
+            late = f"the head of a request arrives within {self.head_seconds:g} seconds"
+            self.refuse(GatewayError(Code.INVALID_ARGUMENT, late, 408))
         else:
             self.transport.abort()
 

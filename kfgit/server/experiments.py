@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kfgit.backends.local.store import experiments, listing as pages
+from kfgit.backends.local.store import experiments, pages
 from kfgit.backends.local.store.experiments import Experiment
 from kfgit.server import listing, messages, names, times
 from kfgit.server.calls import Call, Context, Route
 from kfgit.server.errors import missing, refused, taken
 from kfgit.server.messages import Enum, Shape
 
-# What KFP puts runs into that name no experiment.
-DEFAULT: Final = "Default"
 STORAGE_STATE: Final = Enum({"STORAGE_STATE_UNSPECIFIED": 0, "AVAILABLE": 1, "ARCHIVED": 2})
 EXPERIMENT: Final = Shape(
     {
@@ -57,7 +55,7 @@ def get(context: Context, call: Call) -> Mapping[str, Any]:
     return told(found)
 
 
-def every(context: Context, call: Call) -> Mapping[str, Any]:
+def list_(context: Context, call: Call) -> Mapping[str, Any]:
     """A page of experiments."""
     asked = listing.query(call.query, pages.EXPERIMENTS)
     with context.backend.database.read() as db:
@@ -74,7 +72,7 @@ def delete(context: Context, call: Call) -> Mapping[str, Any]:
         found = experiments.get(db, id_)
         if found is None:
             raise missing("Experiment", id_, doing)
-        if found.name == DEFAULT:
+        if found.name == experiments.DEFAULT:
             raise refused(f"Cannot delete the default experiment {id_}", doing)
         experiments.remove(db, id_)
     return {}
@@ -115,7 +113,7 @@ _ONE: Final = f"{_PATH}/{{experiment_id}}"
 
 ROUTES: Final = (
     Route("POST", _PATH, create),
-    Route("GET", _PATH, every),
+    Route("GET", _PATH, list_),
     Route("GET", _ONE, get),
     Route("DELETE", _ONE, delete),
     Route("POST", f"{_ONE}:archive", archive),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from errno import EADDRINUSE
 from importlib.util import find_spec
 from typing import Any
 
@@ -74,7 +74,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as fault:
-        raise MachineFault(f"nobody knows the address `{host}`: {fault}") from fault
+        raise MachineFault(f"nobody knows the address `{host}`: {_told(fault)}") from fault
     # `localhost` may be both; clients try 127.0.0.1 in any case.
     family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -84,12 +84,23 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         listener.listen(256)
     except OSError as fault:
         listener.close()
-        why = "it is in use" if fault.errno == EADDRINUSE else (fault.strerror or str(fault)).lower()
-        raise MachineFault(
-            f"cannot listen at {host}:{port}: {why}; --port 0 takes any that is free"
-        ) from fault
+        raise MachineFault(f"cannot listen at {host}:{port}: {_told(fault)}") from fault
     with listener:
         yield listener
+
+
+def _told(fault: Exception) -> str:
+    match fault:
+        case OSError(errno=errno.EADDRINUSE):
+            return "it is in use; --port 0 takes any that is free"
+        case OSError(errno=errno.EADDRNOTAVAIL):
+            return "this machine does not have that address; 0.0.0.0 stands for all that it has"
+        case OSError(errno=errno.EACCES):
+            return "you may not; ports from 1024 on are for everybody, and --port 0 takes any that is free"
+        case OSError(strerror=str(why)):
+            return why.lower()
+        case _:
+            return str(fault)
 
 
 def url(host: str, port: int) -> str:

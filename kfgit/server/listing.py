@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from kfgit.backends.local.store.listing import Operation, Page, Predicate, Query, Table, Value
+from kfgit.backends.local.store.pages import Operation, Page, Predicate, Query, Table, Value
 from kfgit.server import messages
 from kfgit.server.errors import ApiError, GatewayError, invalid
 from kfgit.server.messages import Enum, Repeated, Shape

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
 
-from kfgit.backends.local.store import listing as pages, pipelines
-from kfgit.backends.local.store.pipelines import Pipeline, Version
-from kfgit.server import listing, messages, names, times, uploads
+from kfgit.backends.local.store import pages, pipelines
+from kfgit.backends.local.store.pipelines import NewVersion, Pipeline
+from kfgit.server import listing, messages, names, specs, times, uploads
 from kfgit.server.calls import Call, Context, Route, Upload
 from kfgit.server.errors import ApiError, UploadError, invalid, missing, taken
 from kfgit.server.messages import STATUS, Map, Shape
@@ -59,19 +59,18 @@ def upload(context: Context, call: Call) -> Mapping[str, Any]:
     except ApiError as error:
         raise UploadError(error.code, "Failed to read a pipeline spec file", error.detail) from None
     try:
-        package = uploads.package(content)
+        package = specs.from_text(content)
         asked = {**call.query, "tags": names.tags_of(call.query.get("tags"))}
         named = call.query.get("name") or call.query.get("display_name") or uploads.base(given)
         new = _new(context, asked, named, "")
         names.check_name("PipelineVersion", new.name)
         url = call.query.get("code_source_url", "")
         names.check_text("code_source_url", url)
-        version = Version(
+        version = NewVersion(
             id=str(uuid4()),
             pipeline_id=new.id,
             name=new.name,
-            digest="",
-            package="",
+            content=package,
             created_at=new.created_at,
             display_name=new.display_name,
             description=new.description,
@@ -80,7 +79,7 @@ def upload(context: Context, call: Call) -> Mapping[str, Any]:
         with context.backend.database.write() as db:
             if not pipelines.add(db, new):
                 raise _taken(new.name, "")
-            pipelines.add_version(db, version, package)
+            pipelines.add_version(db, version)
     except ApiError as error:
         raise uploads.fault(error, summary) from None
     return told(new)
@@ -106,7 +105,7 @@ def get_by_name(context: Context, call: Call) -> Mapping[str, Any]:
     return told(found)
 
 
-def every(context: Context, call: Call) -> Mapping[str, Any]:
+def list_(context: Context, call: Call) -> Mapping[str, Any]:
     """A page of pipelines."""
     asked = listing.query(call.query, pages.PIPELINES)
     with context.backend.database.read() as db:
@@ -190,7 +189,7 @@ _ONE: Final = f"{_PATH}/{{pipeline_id}}"
 
 ROUTES: Final = (
     Route("POST", _PATH, create),
-    Route("GET", _PATH, every),
+    Route("GET", _PATH, list_),
     Route("POST", f"{_PATH}/create", create_with_version),
     Route("POST", f"{_PATH}/upload", upload, upload=True),
     Route("GET", f"{_PATH}/names/{{name}}", get_by_name),

@@ -14,14 +14,13 @@ from typing import Any, Final
 from uuid import uuid4
 
 from kfgit import ticks
-from kfgit.backends.local.store import experiments, listing as pages, runs, schedules
+from kfgit.backends.local.store import experiments, pages, pipelines, schedules, transitions
 from kfgit.backends.local.store.schedules import Links, Schedule
 from kfgit.cron import CronError
 from kfgit.server import listing, messages, sources
 from kfgit.server.calls import Call, Context, Route
 from kfgit.server.errors import invalid, missing
 from kfgit.server.messages import STATUS, Enum, Map, Shape
-from kfgit.server.runs import inline
 from kfgit.server.sources import SERVICE_ACCOUNT, Source
 from kfgit.server.times import told
 
@@ -96,7 +95,7 @@ def create(context: Context, call: Call) -> Mapping[str, Any]:
     doing = "Failed to create a recurring run"
     with context.backend.database.read() as db:
         _check_namespace(db, message, doing)
-        found = sources.source(db, message, doing)
+        found = _source_of(db, message, doing)
     parameters = message.get("runtime_config", {}).get("parameters", {})
     sources.check_sound(found, doing)
     sources.check_parameters(found.package, parameters, doing)
@@ -157,7 +156,7 @@ def delete(context: Context, call: Call) -> Mapping[str, Any]:
     with context.backend.database.write() as db:
         schedule = _found(db, call, "Failed to delete a recurring run")
         if policy != "ORPHAN":
-            runs.terminate_of(db, schedule.id)
+            transitions.terminate_of(db, schedule.id)
         schedules.remove(db, schedule.id)
     context.nudge()
     return {}
@@ -202,11 +201,25 @@ def _found(db: sqlite3.Connection, call: Call, doing: str) -> Schedule:
 def _check_namespace(db: sqlite3.Connection, message: Mapping[str, Any], doing: str) -> None:
     id_, namespace = message.get("experiment_id"), message.get("namespace")
     if not id_:
+        if namespace and namespace != _NAMESPACE:
+            raise invalid(
+                f"Namespace {namespace} does not exist; the one of this server is {_NAMESPACE}", doing
+            )
         return
     if experiments.get(db, id_) is None:
         raise missing("Experiment", id_, doing)
     if namespace:
         raise invalid(f"Experiment {id_} belongs to namespace '' instead of '{namespace}'", doing)
+
+
+def _source_of(db: sqlite3.Connection, message: Mapping[str, Any], doing: str) -> Source:
+    """As for a run, but that KFP has another word for a pipeline alone that is not there, or has no version."""
+    reference = message.get("pipeline_version_reference", {})
+    pipeline_id = reference.get("pipeline_id")
+    if pipeline_id and not reference.get("pipeline_version_id") and pipelines.latest(db, pipeline_id) is None:
+        kind = "Pipeline" if pipelines.get(db, pipeline_id) is None else "PipelineVersion"
+        raise missing(kind, pipeline_id, doing)
+    return sources.source(db, message, doing)
 
 
 def _links(
@@ -289,7 +302,7 @@ def _told(db: sqlite3.Connection, schedule: Schedule) -> dict[str, Any]:
         "recurring_run_id": schedule.id,
         "display_name": schedule.name,
         "description": links.description,
-        **_source(db, links),
+        **sources.told(db, links.pipeline_id, links.version_id, links.package),
         "runtime_config": {name: value for name, value in config.items() if value},
         "service_account": links.service_account or (SERVICE_ACCOUNT if links.package else None),
         "max_concurrency": str(spec.get("maxConcurrency") or 1),
@@ -319,11 +332,3 @@ def _of_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def _told_text(text: Any) -> str | None:
     return told(datetime.fromisoformat(str(text))) if text else None
-
-
-def _source(db: sqlite3.Connection, links: Links) -> dict[str, Any]:
-    reference = {"pipeline_id": links.pipeline_id, "pipeline_version_id": links.version_id}
-    given = {name: id_ for name, id_ in reference.items() if id_}
-    if given:
-        return {"pipeline_version_reference": given}
-    return {"pipeline_spec": inline(db, links.package)} if links.package else {}

@@ -14,10 +14,17 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from kfgit.backend import Refused
 from kfgit.backends.local import starting
-from kfgit.backends.local.store import details, experiments, listing as pages, packages, runs, schedules
+from kfgit.backends.local.store import (
+    details,
+    experiments,
+    pages,
+    runs,
+    schedules,
+    transitions,
+)
 from kfgit.backends.local.store.details import RunDetail, TaskDetail
 from kfgit.backends.local.store.experiments import Experiment
-from kfgit.server import listing, messages, sources, specs
+from kfgit.server import listing, messages, sources
 from kfgit.server.calls import Call, Context, Route
 from kfgit.server.errors import ApiError, Code, invalid, missing, refused, taken
 from kfgit.server.messages import STATUS, Enum, Map, Repeated, Shape
@@ -103,6 +110,8 @@ def create(context: Context, call: Call) -> Mapping[str, Any]:
     """Makes a run. The controller's call for a tick of a schedule finds the run that there is already."""
     doing = "Failed to create a new run"
     message = messages.read(call.body, RUN)
+    if message.get("plugins_output"):
+        raise refused("plugins_output is the server's to write, and must not be set by the client", doing)
     sources.check_texts(message, "Run name", doing)
     run_id = message.get("run_id", "")
     if run_id and not _ID.fullmatch(run_id):
@@ -160,8 +169,11 @@ def list_(context: Context, call: Call) -> Mapping[str, Any]:
 
 def delete(context: Context, call: Call) -> Mapping[str, Any]:
     """Removes a run; one that goes on ends at once, without its exit task, as a workflow that is deleted does."""
+    doing = "Failed to delete a run"
+    with context.backend.database.read() as db:
+        _experiment_of(db, _found(db, call, doing), doing)
     if not context.backend.runs.discard(call.path["run_id"]):
-        raise _no_run(call, "Failed to delete a run")
+        raise _no_run(call, doing)
     context.nudge()
     return {}
 
@@ -179,7 +191,7 @@ def unarchive(context: Context, call: Call) -> Mapping[str, Any]:
     doing = "Failed to unarchive a run"
     with context.backend.database.write() as db:
         run = _found(db, call, doing)
-        experiment = _experiment(db, run.experiment_id or "", doing)
+        experiment = _experiment_of(db, run, doing)
         if experiment.storage_state == "ARCHIVED":
             raise ApiError(
                 Code.FAILED_PRECONDITION,
@@ -195,7 +207,8 @@ def terminate(context: Context, call: Call) -> Mapping[str, Any]:
     doing = "Failed to terminate a run"
     with context.backend.database.write() as db:
         run = _found(db, call, doing)
-        if not runs.terminate(db, run.id):
+        _experiment_of(db, run, doing)
+        if not transitions.terminate(db, run.id):
             raise invalid(f"Failed to terminate a run {run.id}. Row not found: it is {run.state}", doing)
     context.nudge()
     return {}
@@ -206,6 +219,7 @@ def retry(context: Context, call: Call) -> Mapping[str, Any]:
     doing = "Failed to retry a run"
     with context.backend.database.read() as db:
         run = _found(db, call, doing)
+        _experiment_of(db, run, doing)
     try:
         context.backend.runs.retry(run.id)
     except Refused as refusal:
@@ -273,6 +287,11 @@ def _experiment(db: sqlite3.Connection, id_: str, doing: str) -> Experiment:
     return found
 
 
+def _experiment_of(db: sqlite3.Connection, run: RunDetail, doing: str) -> Experiment:
+    """The experiment of a run. Where it was deleted KFP lets its runs be read and archived, and nothing else."""
+    return _experiment(db, run.experiment_id or "", doing)
+
+
 def _check_schedule(db: sqlite3.Connection, id_: str, doing: str) -> None:
     if schedules.get(db, id_) is None:
         raise invalid(f"RecurringRunId doesn't exist: {id_}", doing)
@@ -293,7 +312,7 @@ def _run(db: sqlite3.Connection, run: RunDetail, tasks: Sequence[TaskDetail]) ->
         "display_name": run.name,
         "storage_state": run.storage_state,
         "description": run.description,
-        **_source(db, run),
+        **sources.told(db, run.version_id and run.pipeline_id, run.version_id, run.package),
         "runtime_config": {name: value for name, value in config.items() if value},
         "service_account": run.service_account or SERVICE_ACCOUNT,
         "created_at": told(run.created_at),
@@ -306,16 +325,3 @@ def _run(db: sqlite3.Connection, run: RunDetail, tasks: Sequence[TaskDetail]) ->
         "plugins_input": run.options.get("plugins_input"),
     }
     return {name: value for name, value in body.items() if value}
-
-
-def _source(db: sqlite3.Connection, run: RunDetail) -> dict[str, Any]:
-    if run.version_id:
-        reference = {"pipeline_id": run.pipeline_id, "pipeline_version_id": run.version_id}
-        return {"pipeline_version_reference": {name: id_ for name, id_ in reference.items() if id_}}
-    return {"pipeline_spec": inline(db, run.package)}
-
-
-def inline(db: sqlite3.Connection, key: str) -> Mapping[str, Any] | None:
-    """The spec of a package that is of no version."""
-    found = packages.get(db, key)
-    return None if found is None else specs.told(key, lambda: found)

@@ -21,16 +21,16 @@ from types import FrameType
 from kfgit.backends.local import holding
 from kfgit.backends.local.backend import LocalBackend
 from kfgit.backends.local.executor import Executor, usual_runs
-from kfgit.backends.local.store import runs, schedules
+from kfgit.backends.local.store import experiments, runs, schedules
 from kfgit.model import Retention
 from kfgit.scheduler import Scheduler
 from kfgit.server import app, guard
-from kfgit.server.access import Log, Watched
 from kfgit.server.answering import ROUTE, Api
 from kfgit.server.calls import Context, Route
-from kfgit.server.keeping import Keeper
 from kfgit.server.listening import Server, config, listening, url
+from kfgit.server.log import Log, Watched
 from kfgit.server.metrics import Looked, Metrics
+from kfgit.server.sweeper import Sweeper
 
 # Exit tasks of the runs that the server's end cancels.
 END_SECONDS = 20.0
@@ -93,13 +93,16 @@ class _Serving:
         self._scheduler = (
             Scheduler(backend, _now, self._trouble, self._nudge_executor) if settings.scheduler else None
         )
-        self._keeper = Keeper(backend, settings.retention, _now, self._trouble)
+        self._sweeper = Sweeper(backend, settings.retention, _now, self._trouble)
         self._metrics = Metrics(self._look)
         self._signals = 0
         self._server: Server | None = None
 
     def run(self) -> None:
         """From ready to ended."""
+        with self._backend.database.write() as db:
+            # KFP's server has it from its first moment.
+            experiments.ensure(db, experiments.DEFAULT, _now())
         context = Context(self._backend, _now, self._nudge)
         api = Api(app.routes(), context, self._fault)
         rules = guard.rules(self._settings.host, self._settings.token)
@@ -123,14 +126,14 @@ class _Serving:
             self._executor.start()
         if self._scheduler is not None:
             self._scheduler.start()
-        self._keeper.start()
+        self._sweeper.start()
         self._log.event("started", url=self._holder.url, pid=self._holder.pid)
         self._voice.ready(self._holder)
 
     def _end(self) -> None:
         if self._scheduler is not None:
             self._scheduler.stop()
-        self._keeper.stop()
+        self._sweeper.stop()
         if self._executor is not None:
             self._voice.ending(self._executor.active)
             self._executor.stop(END_SECONDS)

@@ -1,8 +1,8 @@
 """What a run or a recurring run is to run, and with what: looked up, and checked as KFP's server checks it.
 
-A version wins over the pipeline that is named beside it, as on KFP, which never compares them. A package that no engine
-could run is refused here, as KFP refuses what it cannot make a workflow of. Parameters are held to the types of the IR.
-Facts: backend/src/apiserver, resource/resource_manager.go (fetchTemplateFromPipelineSpec,
+A version that is named beside a pipeline must be one of its versions. A package that no engine could run is refused
+here, as KFP refuses what it cannot make a workflow of. Parameters are held to the types of the IR.
+Facts: backend/src/apiserver, resource/resource_manager.go (fetchPipelineVersionFromPipelineSpec,
 GetValidExperimentNamespacePair) and template/v2_template.go (validatePipelineJobInputs).
 """
 
@@ -19,7 +19,7 @@ from kfgit.backends.local import engine
 from kfgit.backends.local.store import experiments, packages, pipelines
 from kfgit.backends.local.store.experiments import Experiment
 from kfgit.ir import Package
-from kfgit.server import specs
+from kfgit.server import names, specs
 from kfgit.server.errors import invalid, missing
 from kfgit.server.messages import Map, Shape
 
@@ -28,8 +28,6 @@ RUNTIME_CONFIG: Final = Shape({"parameters": Map("value"), "pipeline_root": "str
 ONE_SOURCE: Final = frozenset({"pipeline_version_id", "pipeline_spec", "pipeline_version_reference"})
 # What KFP's server runs pipelines as where nobody says otherwise.
 SERVICE_ACCOUNT: Final = "pipeline-runner"
-# The columns of KFP's database.
-_LONGEST: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,11 @@ def source(db: sqlite3.Connection, message: Mapping[str, Any], doing: str) -> So
         version = pipelines.get_version(db, version_id)
         if version is None:
             raise invalid(f"PipelineVersion {version_id} not found", doing)
+        if pipeline_id and pipeline_id != version.pipeline_id:
+            raise invalid(
+                f"Pipeline version {version_id} belongs to pipeline {version.pipeline_id} (not {pipeline_id})",
+                doing,
+            )
     elif pipeline_id:
         version = pipelines.latest(db, pipeline_id)
         if version is None:
@@ -68,6 +71,17 @@ def source(db: sqlite3.Connection, message: Mapping[str, Any], doing: str) -> So
     return Source(content, pipeline.name, version.package, pipeline.id, version.id, version.name)
 
 
+def told(
+    db: sqlite3.Connection, pipeline_id: str | None, version_id: str | None, package: str | None
+) -> dict[str, Any]:
+    """What is run, in the words of the API: by reference, or else as a spec, `package` being the key of it."""
+    reference = {"pipeline_id": pipeline_id, "pipeline_version_id": version_id}
+    given = {name: id_ for name, id_ in reference.items() if id_}
+    if given:
+        return {"pipeline_version_reference": given}
+    return {"pipeline_spec": specs.told(package, lambda: _held(db, package))} if package else {}
+
+
 def stored(db: sqlite3.Connection, found: Source) -> str:
     """The key of the package, which is stored where it is not; the version may be gone since it was looked up."""
     if found.key is not None and packages.known(db, found.key):
@@ -77,7 +91,7 @@ def stored(db: sqlite3.Connection, found: Source) -> str:
 
 def experiment(db: sqlite3.Connection, id_: str, at: datetime, doing: str) -> Experiment:
     """The experiment of that id, or the default one, which is made where there is none; raises `ApiError`."""
-    found = experiments.get(db, id_ or experiments.ensure(db, "Default", at))
+    found = experiments.get(db, id_ or experiments.ensure(db, experiments.DEFAULT, at))
     if found is None:
         raise missing("Experiment", id_, doing)
     return found
@@ -88,8 +102,7 @@ def check_texts(message: Mapping[str, Any], name: str, doing: str) -> None:
     if not message.get("display_name"):
         raise invalid(f"{name} cannot be empty", doing)
     for field in ("display_name", "description", "service_account"):
-        if len(message.get(field, "")) > _LONGEST:
-            raise invalid(f"{field} has more than {_LONGEST} characters", doing)
+        names.check_text(field, message.get(field, ""), doing)
 
 
 def check_sound(found: Source, doing: str) -> None:
@@ -110,6 +123,12 @@ def check_parameters(package: Package, given: Mapping[str, Any], doing: str) -> 
     unknown = sorted(given.keys() - declared.keys())
     if unknown:
         raise invalid(f"parameter(s) provided are not required by pipeline: {', '.join(unknown)}", doing)
+
+
+def _held(db: sqlite3.Connection, key: str) -> Package:
+    found = packages.get(db, key)
+    assert found is not None, "a foreign key holds it"
+    return found
 
 
 _KINDS: Final[Mapping[str, tuple[str, tuple[type, ...]]]] = {

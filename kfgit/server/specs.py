@@ -86,7 +86,7 @@ def told(key: str, package: Callable[[], Package]) -> Mapping[str, Any]:
     known = _TOLD.get(key)
     if known is None:
         known = _readable(package())
-        _TOLD.keep(key, known)
+        _TOLD.put(key, known)
     return known
 
 
@@ -99,7 +99,7 @@ def _readable(package: Package) -> Mapping[str, Any]:
     return spec if platform is None else {"pipeline_spec": spec, "platform_spec": platform}
 
 
-class _Kept:
+class _Cache:
     """The newest few values; a page of a list shows one pipeline many times over."""
 
     def __init__(self, size: int) -> None:
@@ -113,7 +113,7 @@ class _Kept:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
-    def keep(self, key: str, value: Mapping[str, Any]) -> None:
+    def put(self, key: str, value: Mapping[str, Any]) -> None:
         """Keeps a value and forgets the oldest."""
         with self._lock:
             self._values[key] = value
@@ -121,7 +121,7 @@ class _Kept:
                 self._values.popitem(last=False)
 
 
-_TOLD = _Kept(32)
+_TOLD = _Cache(32)
 
 
 def _platform(found: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

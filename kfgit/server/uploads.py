@@ -13,8 +13,6 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kfgit.ir import Package
-from kfgit.server import specs
 from kfgit.server.calls import Upload
 from kfgit.server.errors import ApiError, Code, UploadError, invalid
 from kfgit.server.specs import MAX_BYTES
@@ -24,11 +22,6 @@ MAX_MEMBERS = 1_000
 _YAML = (".yaml", ".yml")
 _WANTED = "pipeline.yaml"
 _BLOCK = 512
-
-
-def package(text: bytes) -> Package:
-    """The package in the content of a file; raises `ApiError`."""
-    return specs.from_text(text)
 
 
 def base(upload: Upload) -> str:

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
 
-from kfgit.backends.local.store import listing as pages, packages, pipelines
-from kfgit.backends.local.store.pipelines import Version
+from kfgit.backends.local.store import packages, pages, pipelines
+from kfgit.backends.local.store.pipelines import NewVersion, Version
 from kfgit.ir import Package
 from kfgit.server import listing, messages, names, specs, times, uploads
 from kfgit.server.calls import Call, Context, Route, Upload
@@ -69,7 +69,7 @@ def get(context: Context, call: Call) -> Mapping[str, Any]:
         return told(db, _found(db, id_, f"Failed to get a pipeline version {id_}"))
 
 
-def every(context: Context, call: Call) -> Mapping[str, Any]:
+def list_(context: Context, call: Call) -> Mapping[str, Any]:
     """A page of the versions of a pipeline."""
     id_ = call.path["pipeline_id"]
     asked = listing.query(call.query, pages.VERSIONS, {"pipeline": id_})
@@ -117,7 +117,6 @@ def told(db: sqlite3.Connection, version: Version) -> Mapping[str, Any]:
         "display_name": version.display_name or version.name,
         "description": version.description,
         "created_at": times.told(version.created_at),
-        "package_url": {"pipeline_url": version.url} if version.url else None,
         "code_source_url": version.code_source_url,
         "pipeline_spec": specs.told(version.package, lambda: _package(db, version)),
         "tags": dict(version.tags),
@@ -134,23 +133,21 @@ def _upload(context: Context, call: Call, given: Upload) -> Mapping[str, Any]:
     names.check_name("PipelineVersion", name)
     for field in ("display_name", "code_source_url"):
         names.check_text(field, query.get(field, ""))
-    new = Version(
+    new = NewVersion(
         id=str(uuid4()),
         pipeline_id=pipeline_id,
         name=name,
-        digest="",
-        package="",
+        content=specs.from_text(content),
         created_at=context.now(),
         display_name=query.get("display_name") or name,
         description=query.get("description") or None,
         tags=names.tags_of(query.get("tags")),
         code_source_url=query.get("code_source_url") or None,
     )
-    package = uploads.package(content)
     with context.backend.database.write() as db:
         if pipelines.get(db, pipeline_id) is None:
             raise invalid(f"Pipeline {pipeline_id} not found")
-        made = pipelines.add_version(db, new, package)
+        made = pipelines.add_version(db, new)
         if made is None:
             raise taken(f"the pipeline has a version of the name {name} already")
     with context.backend.database.read() as db:
@@ -177,7 +174,7 @@ _ONE: Final = f"{_PATH}/{{pipeline_version_id}}"
 ROUTES: Final = (
     Route("POST", "/apis/v2beta1/pipelines/upload_version", upload, upload=True),
     Route("POST", _PATH, create),
-    Route("GET", _PATH, every),
+    Route("GET", _PATH, list_),
     Route("GET", _ONE, get),
     Route("PATCH", _ONE, update),
     Route("DELETE", _ONE, delete),

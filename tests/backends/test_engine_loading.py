@@ -49,6 +49,21 @@ NESTED = {"n": dag({"t": task("m")}), "m": dag({"t": task("n")})}
         (executor({"customJob": {}}), "only Google Cloud can run"),
         (executor({}), "neither a container nor an importer"),
         (executor({"importer": {}}), "imports nothing"),
+        (executor({"container": {"image": ["a"]}}), "the `image` of executor `exec-c` is not a text"),
+        (
+            executor({"container": {"command": "ls"}}),
+            "the `command` of executor `exec-c` is not a list of texts",
+        ),
+        (
+            executor({"container": {"args": [{"a": 1}]}}),
+            "the `args` of executor `exec-c` is not a list of texts",
+        ),
+        (executor({"container": {"env": ["A=1"]}}), "the `env` of executor `exec-c` is not a list of names"),
+        (
+            executor({"container": {"env": [{"name": 1}]}}),
+            "the `env` of executor `exec-c` is not a list of names",
+        ),
+        (executor({"container": {"resources": []}}), "`resources` of executor `exec-c` is not a map"),
         (package({}, dag({"a": task("d")})), "names the component `d`, which does not exist"),
         (package(JOB, dag({"a/b": task("c")})), "contains `/`"),
         (one(dependentTasks=["b"]), "names the task `b`, which does not exist"),

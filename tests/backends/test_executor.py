@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +14,12 @@ from kfgit.backends.local.backend import LocalBackend
 from kfgit.backends.local.executor import Executor, usual_runs
 from kfgit.backends.local.following import NEVER_BEGUN
 from kfgit.backends.local.job import Job
-from kfgit.backends.local.store import runs
+from kfgit.backends.local.store import transitions
 from tests.backends import local_samples as samples
+from tests.e2e.door import until
 
 QUICK = samples.package({"a": ([], ())}, "quick")
 HANG = samples.package({"a": (["hang"], ())}, "hang")
-
-
-def until(condition: Callable[[], object], what: str = "it") -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.01)
 
 
 class Watched:
@@ -87,7 +81,7 @@ def test_so_many_at_once_and_the_oldest_first(backend: LocalBackend) -> None:
 def test_what_was_canceled_before_it_began_ends_at_once(backend: LocalBackend) -> None:
     backend.start(samples.request(HANG, "early", cache=False))
     with backend.database.write() as db:
-        assert runs.terminate(db, "early")
+        assert transitions.terminate(db, "early")
     watched = Watched(backend)
     until(lambda: watched.state("early") == "CANCELED")
     assert backend.runs.get("early").error == NEVER_BEGUN

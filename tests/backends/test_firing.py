@@ -17,7 +17,16 @@ from hypothesis import given, settings, strategies as st
 
 from kfgit.backends.local import firing, scheduled
 from kfgit.backends.local.backend import LocalBackend
-from kfgit.backends.local.store import Database, packages, pipelines, runs, schedules, ticks
+from kfgit.backends.local.store import (
+    Database,
+    experiments,
+    packages,
+    pipelines,
+    runs,
+    schedules,
+    ticks,
+    transitions,
+)
 from kfgit.backends.local.store.schedules import Links
 from kfgit.events import RunRecord
 from tests.backends import local_samples as samples
@@ -58,10 +67,10 @@ def look(backend: LocalBackend, now: datetime) -> list[str]:
 def end(backend: LocalBackend, *ids: str) -> None:
     with backend.database.write() as db:
         for id_ in ids:
-            runs.claim(db, id_, "test", MADE)
+            transitions.claim(db, id_, "test", MADE)
             found = runs.get(db, id_)
             assert found is not None
-            runs.finish(db, replace(found, state="SUCCEEDED", finished_at=MADE))
+            transitions.finish(db, replace(found, state="SUCCEEDED", finished_at=MADE))
 
 
 def started(backend: LocalBackend) -> list[RunRecord]:
@@ -205,6 +214,19 @@ def test_a_tick_waits_no_more_when_its_schedule_is_turned_off_or_changed(backend
     assert history(backend) == [("01:00:00", "fired")]
 
 
+def test_a_tick_waits_no_more_when_its_experiment_is_archived(backend: LocalBackend) -> None:
+    with backend.database.write() as db:
+        id_ = experiments.ensure(db, "lab", MADE)
+        links = Links(package=packages.save(db, PACKAGE), experiment_id=id_)
+        schedules.save(db, "s", "nightly", {**HOURLY, "experiment": "lab"}, MADE, links)
+    look(backend, at("01:00:00"))
+    look(backend, at("02:00:00"))
+    assert history(backend)[-1] == ("02:00:00", "waiting")
+    with backend.database.write() as db:
+        experiments.archive(db, id_, at("02:10:00"))
+    assert history(backend) == [("01:00:00", "fired")]
+
+
 def test_a_wait_that_ends_in_time_is_no_skip(backend: LocalBackend) -> None:
     scheduled_as(backend)
     (first,) = look(backend, at("01:00:00"))
@@ -231,11 +253,11 @@ def test_ends_of_every_kind_give_a_slot(backend: LocalBackend) -> None:
     now = at("09:30:00")
     (one,) = look(backend, now)
     with backend.database.write() as db:
-        runs.request_cancel(db, one, now)
+        transitions.request_cancel(db, one, now)
     (two,) = look(backend, now)
     with backend.database.write() as db:
-        runs.claim(db, two, "nobody", now)
-        runs.abandon(db, two, "its process died", now)
+        transitions.claim(db, two, "nobody", now)
+        transitions.abandon(db, two, "its process died", now)
     (three,) = look(backend, now)
     with backend.database.write() as db:
         db.execute("DELETE FROM runs WHERE id = ?", (three,))
@@ -246,9 +268,9 @@ def test_a_run_that_is_retried_counts_again(backend: LocalBackend) -> None:
     scheduled_as(backend)
     (first,) = look(backend, at("01:00:00"))
     with backend.database.write() as db:
-        runs.claim(db, first, "nobody", MADE)
-        runs.abandon(db, first, "its process died", MADE)
-        assert runs.retry(db, first, MADE)
+        transitions.claim(db, first, "nobody", MADE)
+        transitions.abandon(db, first, "its process died", MADE)
+        assert transitions.retry(db, first, MADE)
     assert look(backend, at("02:00:00")) == []
     end(backend, first)
     assert len(look(backend, at("02:10:00"))) == 1
@@ -412,6 +434,16 @@ def test_a_changed_trigger_owes_nothing_of_before(backend: LocalBackend) -> None
     assert times(backend) == ["04:30:00"]
 
 
+def test_a_changed_trigger_with_a_start_to_come_begins_as_a_new_one(backend: LocalBackend) -> None:
+    scheduled_as(backend, cron=None, every=3600)
+    with backend.database.write() as db:
+        spec = {**schedule(backend).spec, "start": "2026-03-01T05:00:00+00:00"}
+        schedules.save(db, "s", "nightly", spec, at("02:25:00"), schedule(backend).links)
+    look(backend, at("05:59:59"))
+    look(backend, at("06:00:00"))
+    assert times(backend) == ["06:00:00"]
+
+
 def test_a_clock_that_ran_ahead_does_not_silence_a_schedule(backend: LocalBackend) -> None:
     scheduled_as(backend, maxConcurrency=10)
     look(backend, datetime(2031, 1, 1, tzinfo=UTC))
@@ -489,7 +521,7 @@ def dying(path: Path, now: datetime) -> None:
         done = firing.fire(database, "test", now)
         with database.write() as db:
             for run_id in done.fired[::2]:
-                runs.request_cancel(db, run_id, now)
+                transitions.request_cancel(db, run_id, now)
 
 
 def test_a_process_that_is_killed_leaves_each_tick_owed_or_fired(backend: LocalBackend) -> None:

@@ -129,7 +129,7 @@ def test_a_foreign_object_is_touched_only_by_adopt(tmp_path: Path, kind: str) ->
     found = live(ours, kind, desired.name)
     assert (found.owned, found.applied) == (False, None)
     for change in (Create(desired), Update(desired, found, "source", ()), Delete(found)):
-        with pytest.raises(Refused, match="this project did not make it|not made by this project"):
+        with pytest.raises(Refused, match=r"this project did not make it|not made by this project"):
             ours.perform(change)
     assert live(ours, kind, desired.name) == found
     adopt = Adopt(desired, found, ())

@@ -17,7 +17,7 @@ from kfgit.backends.local.folders import run_folder
 from kfgit.backends.local.locks import take
 from kfgit.backends.local.protocol import Outputs
 from kfgit.backends.local.retention import batches, sweep
-from kfgit.backends.local.store import artifacts, loans, removal, runs
+from kfgit.backends.local.store import artifacts, loans, removal, runs, transitions
 from kfgit.events import Artifact, RunFinished, RunRecord, State
 from kfgit.model import Retention
 from tests.backends import local_samples as samples
@@ -36,11 +36,11 @@ def stored(
     with backend.database.write() as db:
         runs.add(db, runs.NewRun(id_, id_, "demo", PACKAGE, "local", folder, created, **settings))
         if state != "PENDING":
-            runs.claim(db, id_, "somebody", created)
+            transitions.claim(db, id_, "somebody", created)
         record = runs.get(db, id_)
         assert record is not None
         if state not in {"PENDING", "RUNNING"}:
-            runs.finish(db, replace(record, state=state, finished_at=created + timedelta(hours=1)))
+            transitions.finish(db, replace(record, state=state, finished_at=created + timedelta(hours=1)))
     backend.folders.run(folder).mkdir()
     (backend.folders.run(folder) / "file").write_text("x")
     return id_
@@ -70,8 +70,8 @@ def artifact(record: RunRecord) -> Artifact:
 
 def test_the_newest_so_many_are_kept(tmp_path: Path) -> None:
     backend = samples.backend(tmp_path)
-    ids = [stored(backend, number) for number in range(250)]
-    assert sweep(backend, Retention(count=7), NOW) == 243
+    ids = [stored(backend, number) for number in range(150)]
+    assert sweep(backend, Retention(count=7), NOW) == 143
     assert kept(backend) == set(ids[-7:])
     assert sweep(backend, Retention(count=7), NOW) == 0
 
@@ -210,7 +210,7 @@ def test_nothing_is_taken_from_a_run_that_is_being_removed(tmp_path: Path) -> No
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_no_kept_run_misses_what_it_was_given(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -23,10 +22,11 @@ from kfgit.backends.local import engine, worker
 from kfgit.backends.local.backend import LocalBackend
 from kfgit.backends.local.earlier import asked
 from kfgit.backends.local.protocol import Execute, Outputs
-from kfgit.backends.local.store import artifacts, kept
+from kfgit.backends.local.store import artifacts, successes
 from kfgit.events import RunFinished, RunRecord, TaskRecord
 from kfgit.ir import Package
 from tests.backends import local_samples as samples
+from tests.e2e.door import until
 
 
 class Stage:
@@ -413,11 +413,11 @@ def test_a_success_leaves_nothing_to_be_kept(tmp_path: Path) -> None:
     backend = samples.backend(tmp_path, attempt=stage)
     failed = start(backend, CHAIN)
     with backend.database.read() as db:
-        assert set(kept.of(db, failed.id)) == {"a"}
+        assert set(successes.of(db, failed.id)) == {"a"}
     stage.failing.clear()
     again(backend, failed)
     with backend.database.read() as db:
-        assert not kept.of(db, failed.id)
+        assert not successes.of(db, failed.id)
 
 
 def test_a_run_whose_files_were_removed_runs_whole(tmp_path: Path) -> None:
@@ -495,10 +495,3 @@ def test_followers_hear_all_of_a_retried_run(tmp_path: Path) -> None:
     for events in heard:
         assert isinstance(events[-1], RunFinished)
         assert states(events[-1].run) == {"a": "SUCCEEDED", "b": "SUCCEEDED", "c": "SUCCEEDED"}
-
-
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)

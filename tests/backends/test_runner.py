@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from kfgit.backends.local.protocol import Execute, Outputs
 from kfgit.events import Event, Preparing, RunFinished, RunRecord, RunStarted, TaskChanged
 from kfgit.ir import Package
 from tests.backends import local_samples as samples
+from tests.e2e.door import until
 
 
 def run(backend: LocalBackend, package: Package, **changed: Any) -> tuple[RunRecord, list[Event]]:
@@ -34,13 +34,6 @@ def run(backend: LocalBackend, package: Package, **changed: Any) -> tuple[RunRec
 
 def states(record: RunRecord) -> dict[str, str]:
     return {task.path: task.state for task in record.tasks}
-
-
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 class Watcher(threading.Thread):

@@ -13,7 +13,7 @@ import pytest
 from kfgit.backend import MachineFault
 from kfgit.backends.local import firing, scheduled
 from kfgit.backends.local.backend import LocalBackend
-from kfgit.backends.local.store import packages, runs, schedules
+from kfgit.backends.local.store import packages, schedules, transitions
 from kfgit.backends.local.store.schedules import Links
 from kfgit.scheduler import BREATH_SECONDS, POLL_SECONDS, Scheduler
 from tests.backends import local_samples as samples
@@ -194,7 +194,7 @@ def test_the_end_of_a_run_lets_the_next_tick_go(backend: LocalBackend) -> None:
     scheduler.start()
     (first,) = backend.pending()
     with backend.database.write() as db:
-        runs.request_cancel(db, first, clock.now)
+        transitions.request_cancel(db, first, clock.now)
     scheduler.nudge()
     until(fired)
     scheduler.stop()

@@ -25,6 +25,8 @@ from kfgit.backends.local.store import (
     runs,
     schedules,
     schema,
+    tasks,
+    transitions,
 )
 from kfgit.events import Artifact, TaskRecord
 from kfgit.ir import Package
@@ -151,12 +153,12 @@ def test_the_same_id_is_one_run(database: Database) -> None:
 def test_a_run_is_claimed_once_and_a_finished_one_stays(database: Database) -> None:
     with database.write() as db:
         runs.add(db, new_run("a"))
-        assert runs.claim(db, "a", "me", AT)
-        assert not runs.claim(db, "a", "you", AT)
-        runs.abandon(db, "a", "lost", AT)
-        runs.request_cancel(db, "a", AT)
+        assert transitions.claim(db, "a", "me", AT)
+        assert not transitions.claim(db, "a", "you", AT)
+        transitions.abandon(db, "a", "lost", AT)
+        transitions.request_cancel(db, "a", AT)
         assert runs.state(db, "a") == "FAILED"
-        runs.abandon(db, "a", "again", AT)
+        transitions.abandon(db, "a", "again", AT)
         found = runs.get(db, "a")
     assert found is not None
     assert found.error == "lost"
@@ -166,18 +168,16 @@ def test_tasks_keep_their_order_and_tell_what_is_new(database: Database) -> None
     one, two = TaskRecord("b", "c", "RUNNING", key="b"), TaskRecord("a", "c", "PENDING", key="a")
     with database.write() as db:
         runs.add(db, new_run("r"))
-        runs.save_tasks(db, "r", 1, (runs.TaskRow(one, 0, "b"), runs.TaskRow(two, 1)))
-        runs.save_tasks(db, "r", 2, (runs.TaskRow(two, 1, "a"),))
-        assert [row.record.path for row in runs.tasks(db, "r")] == ["b", "a"]
-        assert runs.tasks(db, "r", since=1) == (runs.TaskRow(two, 1, "a"),)
+        tasks.save(db, "r", 1, (tasks.TaskRow(one, 0, "b"), tasks.TaskRow(two, 1)))
+        tasks.save(db, "r", 2, (tasks.TaskRow(two, 1, "a"),))
+        assert [row.record.path for row in tasks.of_run(db, "r")] == ["b", "a"]
+        assert tasks.of_run(db, "r", since=1) == (tasks.TaskRow(two, 1, "a"),)
 
 
 def test_texts_that_are_no_unicode_are_kept_as_far_as_possible(database: Database) -> None:
     with database.write() as db:
         runs.add(db, new_run("r", inputs={"x": "\udcff"}))
-        runs.save_tasks(
-            db, "r", 1, (runs.TaskRow(TaskRecord("a", None, "FAILED", error="\udcff!", key="a"), 0),)
-        )
+        tasks.save(db, "r", 1, (tasks.TaskRow(TaskRecord("a", None, "FAILED", error="\udcff!", key="a"), 0),))
         found = runs.get(db, "r")
     assert found is not None
     assert found.tasks[0].error == "?!"
@@ -237,7 +237,7 @@ def test_a_write_is_cheap(database: Database) -> None:
     began = time.process_time()
     for number in range(200):
         with database.write() as db:
-            runs.save_tasks(db, "r", number, (runs.TaskRow(record, 0, "a"),))
+            tasks.save(db, "r", number, (tasks.TaskRow(record, 0, "a"),))
     assert (time.process_time() - began) / 200 < 0.003
 
 
@@ -343,6 +343,23 @@ def test_a_store_of_the_first_release_is_brought_up_to_date(tmp_path: Path) -> N
             '2026-01-02T00:00:00.000000Z', 'r')""",
         (key,),
     )
+    # Another run was given what this one made.
+    thing = Artifact("a", "data", "system.Dataset", "/runs/r/data")
+    old.execute(
+        """INSERT INTO runs (id, name, pipeline, experiment, environment, package, inputs, options, state, created_at,
+            folder) SELECT 'later', 'later', pipeline, experiment, environment, package, inputs, options, state,
+            created_at, 'later' FROM runs"""
+    )
+    old.execute(
+        """INSERT INTO artifacts VALUES ('a', 'r', 't', 'data', 'data', 'system.Dataset', '/runs/r/data', '{}',
+            '0.0.1', '', '2026-01-01T00:00:00.000000Z')"""
+    )
+    for run, cached in (("r", 0), ("later", 1)):
+        old.execute(
+            """INSERT INTO tasks (run, key, ord, seq, path, state, cached, attempts, inputs, outputs)
+                VALUES (?, 't', 0, 0, 't', 'SUCCEEDED', ?, 1, '{}', ?)""",
+            (run, cached, codec.encode({"data": thing, "several": (thing,)})),
+        )
     spec = '{"pipeline": "demo", "version": "abc", "experiment": "nightly", "cron": "0 0 * * * *"}'
     old.execute(
         """INSERT INTO schedules VALUES ('s', 'hourly', ?, 1, '2026-01-01T00:00:00.000000Z',
@@ -357,6 +374,11 @@ def test_a_store_of_the_first_release_is_brought_up_to_date(tmp_path: Path) -> N
         assert found.links == schedules.Links("e", "p", "v", key)
         (experiment,) = experiments.every(db)
         assert experiment.last_run_at == datetime(2026, 1, 2, tzinfo=UTC)
-        row = db.execute("SELECT experiment_id, pipeline_id, version_id, storage_state FROM runs").fetchone()
+        row = db.execute(
+            "SELECT experiment_id, pipeline_id, version_id, storage_state FROM runs WHERE id = 'r'"
+        ).fetchone()
         assert tuple(row) == ("e", "p", "v", "AVAILABLE")
+        assert [tuple(row) for row in db.execute("SELECT run, artifact, folder FROM loans")] == [
+            ("later", "a", "r")
+        ]
     database.close()

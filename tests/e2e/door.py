@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import sqlite3
 import subprocess
 import sys
@@ -36,6 +38,8 @@ _BEGIN = (
     "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "runpy.run_module('kfgit', run_name='__main__', alter_sys=True)"
 )
+# Makes standard input the terminal that sends SIGHUP when it is closed.
+_OWN_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,45 @@ class Project:
             with suppress(ProcessLookupError):
                 process.kill()
             process.communicate()
+
+    @contextmanager
+    def typed(self, *args: str) -> Iterator[Terminal]:
+        """A command in a terminal of its own; whatever happens, both are gone afterwards."""
+        master, inner = pty.openpty()
+        with os.fdopen(inner) as end:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _OWN_TERMINAL, *command_line(*args)], cwd=self.root, env=environment(),
+                stdin=end, stdout=end, stderr=end, start_new_session=True,
+            )  # fmt: skip
+        terminal = Terminal(process, master)
+        try:
+            yield terminal
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            process.wait()
+            with suppress(OSError):
+                terminal.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """A window with a command in it."""
+
+    process: subprocess.Popen[bytes]
+    screen: int
+
+    def shows(self, text: str) -> None:
+        """Waits until a text is there."""
+        seen = b""
+        while text.encode() not in seen:
+            ready, _, _ = select.select([self.screen], [], [], PATIENCE)
+            assert ready, f"waited in vain for {text}: {seen.decode()}"
+            seen += os.read(self.screen, 4096)
+
+    def close(self) -> None:
+        """As a person closes the window."""
+        os.close(self.screen)
 
 
 def command_line(*args: str) -> list[str]:

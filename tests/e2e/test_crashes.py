@@ -1,36 +1,17 @@
-"""kfgit is killed or asked to stop while a run goes on: nothing stays running, and nothing is done twice.
-
-What a task has reached it says by a file; no test waits for a time to pass.
-"""
+"""kfgit is killed or asked to stop while a run goes on: nothing stays running, and nothing is done twice."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.door import Project, Run, alive, mentioning, until
+from tests.e2e.door import Project, Run, mentioning, until
+from tests.e2e.stages import let, nothing_runs, reached, waiting
 
-# `stage` is written when the task runs; it goes on when `go` is there. Both sleepers belong to nobody's process group.
-WAIT = """
-inputs: {{stage: {{type: string}}, limit: {{type: string, default: "100000"}}}}
-outputs: {{done: {{type: string}}}}
-container:
-  image: alpine
-  script: |
-    setsid sleep 98765 &
-    echo $! >> {marks}/pids
-    echo $$ >> {marks}/pids
-    touch {marks}/$(inputs.stage)
-    trap 'echo told to stop; exit 9' TERM
-    i=0
-    while ! test -e {marks}/go-$(inputs.stage); do sleep 0.1; done
-    printf ok > $(outputs.done.path)
-"""
 STAGES = """
 tasks:
   one: {component: wait, inputs: {stage: one}}
@@ -43,31 +24,10 @@ onExit: {component: wait, inputs: {stage: exit}, cache: false}
 
 @pytest.fixture
 def marks(project: Project) -> Path:
-    folder = project.root / ".kfgit" / "marks"
-    folder.mkdir(parents=True)
-    project.component("wait", WAIT.format(marks=folder))
+    folder = waiting(project)
     project.pipeline("stages", STAGES)
     project.document("Run", "due", "{pipeline: stages, trigger: onChange}")
     return folder
-
-
-def reached(process: subprocess.Popen[str], marks: Path, *stages: str) -> None:
-    until(
-        lambda: all((marks / stage).exists() for stage in stages) or process.poll() is not None,
-        f"{stages} to be reached",
-    )
-    assert process.poll() is None, process.communicate()
-
-
-def let(marks: Path, *stages: str) -> None:
-    for stage in stages:
-        (marks / f"go-{stage}").touch()
-
-
-def nothing_runs(marks: Path) -> None:
-    pids = [int(pid) for pid in (marks / "pids").read_text().split()] if (marks / "pids").exists() else []
-    until(lambda: not any(alive(pid) for pid in pids), "the tasks' processes to be gone")
-    assert mentioning(str(marks)) == []
 
 
 def nothing_is_due(project: Project) -> bool:
@@ -89,7 +49,7 @@ def test_a_killed_kfgit_leaves_nothing_behind(
     let(marks, *passed)
     names = {"one": "one", "two": "two", "beside": "beside", "last": "last", "exit": "onExit"}
     with project.started("apply", "--wait") as process:
-        reached(process, marks, *at)
+        reached(marks, *at, process=process)
         until(lambda: {names[stage] for stage in at} <= project.running(), "the store to know it")
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -118,7 +78,7 @@ def test_a_killed_kfgit_leaves_nothing_behind(
 def test_being_asked_to_stop_lets_the_exit_task_run(project: Project, marks: Path, number: int) -> None:
     let(marks, "one", "exit")
     with project.started("run", "stages", "-o", "json") as process:
-        reached(process, marks, "two", "beside")
+        reached(marks, "two", "beside", process=process)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -136,9 +96,9 @@ def test_being_asked_to_stop_lets_the_exit_task_run(project: Project, marks: Pat
 def test_being_asked_twice_stops_at_once(project: Project, marks: Path, number: int) -> None:
     let(marks, "one")
     with project.started("run", "stages", "-o", "json") as process:
-        reached(process, marks, "two")
+        reached(marks, "two", process=process)
         process.send_signal(number)
-        reached(process, marks, "exit")
+        reached(marks, "exit", process=process)
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -151,10 +111,21 @@ def test_being_asked_twice_stops_at_once(project: Project, marks: Path, number: 
     nothing_runs(marks)
 
 
+def test_a_closed_terminal_lets_the_exit_task_run(project: Project, marks: Path) -> None:
+    with project.typed("run", "stages") as terminal:
+        until((marks / "one").exists, "one to be reached")
+        terminal.close()
+        until((marks / "exit").exists, "the exit task to be reached")
+        let(marks, "exit")
+        assert terminal.process.wait(60) == 130
+    assert project.latest().states["onExit"] == "SUCCEEDED"
+    nothing_runs(marks)
+
+
 def test_another_shell_cancels(project: Project, marks: Path) -> None:
     let(marks, "exit")
     with project.started("run", "stages") as process:
-        reached(process, marks, "one")
+        reached(marks, "one", process=process)
         project.kfgit("runs", "cancel", "latest")
         process.communicate(timeout=60)
     assert process.returncode == 130
@@ -165,7 +136,7 @@ def test_another_shell_cancels(project: Project, marks: Path) -> None:
 def test_an_interrupted_apply_can_be_repeated(project: Project, marks: Path) -> None:
     let(marks, "exit")
     with project.started("apply", "--wait") as process:
-        reached(process, marks, "one")
+        reached(marks, "one", process=process)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -176,11 +147,11 @@ def test_an_interrupted_apply_can_be_repeated(project: Project, marks: Path) -> 
 def test_a_killed_reaper_is_replaced(project: Project, marks: Path) -> None:
     let(marks, "one", "exit")
     with project.started("run", "stages") as process:
-        reached(process, marks, "two", "beside")
+        reached(marks, "two", "beside", process=process)
         (reaper,) = (pid for pid in mentioning("reaper.py") if parent(pid) == process.pid)
         os.kill(reaper, signal.SIGKILL)
         let(marks, "two", "beside")
-        reached(process, marks, "last")
+        reached(marks, "last", process=process)
         process.send_signal(signal.SIGKILL)
         process.wait()
     nothing_runs(marks)

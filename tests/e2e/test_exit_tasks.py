@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.door import Project, Run, until
-from tests.e2e.test_crashes import WAIT, let, nothing_runs, reached
+from tests.e2e.stages import let, nothing_runs, reached, waiting
 
 SAY = """
 inputs: {text: {type: string, default: hi}}
@@ -132,9 +132,7 @@ onExit: {component: wait, inputs: {stage: exit}, cache: false}
 
 @pytest.fixture
 def marks(project: Project) -> Path:
-    folder = project.root / ".kfgit" / "marks"
-    folder.mkdir(parents=True)
-    project.component("wait", WAIT.format(marks=folder))
+    folder = waiting(project)
     project.pipeline("stages", STAGES)
     project.pipeline("around", AROUND)
     return folder
@@ -143,7 +141,7 @@ def marks(project: Project) -> Path:
 def test_being_asked_to_stop_lets_every_exit_task_run(project: Project, marks: Path) -> None:
     let(marks, "inner-exit", "exit")
     with project.started("run", "around", "-o", "json") as process:
-        reached(process, marks, "one", "beside")
+        reached(marks, "one", "beside", process=process)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -159,7 +157,7 @@ def test_being_asked_to_stop_lets_every_exit_task_run(project: Project, marks: P
 def test_a_nested_exit_task_that_runs_is_let_be(project: Project, marks: Path) -> None:
     let(marks, "one", "late", "exit")
     with project.started("run", "around", "-o", "json") as process:
-        reached(process, marks, "inner-exit", "beside")
+        reached(marks, "inner-exit", "beside", process=process)
         until(lambda: {"call/onExit", "beside"} <= project.running(), "the store to know it")
         project.kfgit("runs", "cancel", "latest")
         until(lambda: project.running() == {"call", "call/onExit"}, "the rest to be stopped")
@@ -177,7 +175,7 @@ def test_a_kfgit_killed_in_a_nested_exit_task_is_written_off_and_goes_on_from_it
 ) -> None:
     let(marks, "one", "late", "beside")
     with project.started("run", "around") as process:
-        reached(process, marks, "inner-exit")
+        reached(marks, "inner-exit", process=process)
         until(lambda: "call/onExit" in project.running(), "the store to know it")
         process.send_signal(signal.SIGKILL)
         process.wait()

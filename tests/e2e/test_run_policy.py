@@ -104,4 +104,4 @@ def test_a_deadline_ends_a_run_and_its_workspace_stays_for_a_look(project: Proje
     assert run.tasks["nap"]["attempts"] == 1
     assert run.tasks["onExit"]["outputs"]["told"]["state"] == "FAILED"
     assert (folder(project, run.id) / "workspace" / "log").read_text() == "began\n"
-    assert "`ttl` has no effect: a run stays until it is deleted with `kfgit runs delete`" in run.err
+    assert "`ttl` has no effect: how long runs are kept says `retention` of the environment" in run.err

@@ -15,8 +15,8 @@ from urllib.parse import quote_plus
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from kfgit.backends.local.store import Database, experiments, listing as pages, pipelines
-from kfgit.backends.local.store.listing import EXPERIMENTS, PIPELINES, RUNS, SCHEDULES, VERSIONS, Table
+from kfgit.backends.local.store import Database, experiments, pages, pipelines
+from kfgit.backends.local.store.pages import EXPERIMENTS, PIPELINES, RUNS, SCHEDULES, VERSIONS, Table
 from kfgit.backends.local.store.pipelines import Pipeline
 from kfgit.backends.local.store.schema import MIGRATIONS
 from kfgit.server import listing

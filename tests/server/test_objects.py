@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kfgit.backends.local.store import listing, pipelines
+from kfgit.backends.local.store import pages, pipelines
 from kfgit.server.errors import UploadError
 from tests.backends import local_samples as samples
 from tests.server.calling import Api, api, reference
@@ -296,9 +296,7 @@ def test_the_newest_version_is_the_one_that_came_last(call: Api) -> None:
         call.send("/pipelines/upload_version", "a.yaml", GREET, pipelineid=pipeline, name=f"v{number}")
     with call.backend.database.read() as db:
         newest = pipelines.latest(db, pipeline)
-        page = listing.page(
-            db, listing.Query(listing.VERSIONS, 1, descending=True, scope={"pipeline": pipeline})
-        )
+        page = pages.page(db, pages.Query(pages.VERSIONS, 1, descending=True, scope={"pipeline": pipeline}))
     assert newest is not None
     assert newest.name == "v11"
     assert page.total == 12

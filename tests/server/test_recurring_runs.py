@@ -149,7 +149,7 @@ def test_what_plan_and_the_scheduler_see_of_it(tmp_path: Path) -> None:
         ({"pipeline_spec": None}, "pipeline"),
         ({"runtime_config": {"parameters": {"zzz": 1}}}, "zzz"),
         ({"pipeline_spec": None, "pipeline_version_reference": {"pipeline_version_id": "none"}}, "none"),
-        ({"pipeline_spec": None, "pipeline_version_reference": {"pipeline_id": "nobody"}}, "nobody"),
+        ({"namespace": "elsewhere"}, "elsewhere"),
         ({"mode": "SOMETIMES"}, "mode"),
     ],
 )
@@ -159,6 +159,14 @@ def test_what_cannot_be_a_schedule_is_refused(tmp_path: Path, changed: Mapping[s
     assert (status, code) == (400, 3)
     assert named in text
     assert call("GET", "/recurringruns") == {}
+
+
+def test_a_pipeline_alone_must_be_there_and_have_a_version(tmp_path: Path) -> None:
+    call = api(tmp_path)
+    empty = call("POST", "/pipelines", {"name": "empty"})["pipeline_id"]
+    for id_ in ("nobody", empty):
+        answer = refused(call, pipeline_spec=None, pipeline_version_reference={"pipeline_id": id_})
+        assert (*answer[:2], id_ in answer[2]) == (404, 5, True)
 
 
 def test_the_experiment_and_its_namespace(tmp_path: Path) -> None:

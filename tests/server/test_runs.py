@@ -170,6 +170,11 @@ def test_two_clients_with_one_id_get_one_run(tmp_path: Path) -> None:
             (400, 3),
             "nobody",
         ),
+        (
+            {"display_name": "r", "pipeline_spec": PLAIN.spec, "plugins_output": {"mlflow": {}}},
+            (409, 10),
+            "plugins_output",
+        ),
         ({"display_name": "r" * 256, "pipeline_spec": PLAIN.spec}, (400, 3), "display_name"),
         (
             {"display_name": "r", "pipeline_spec": PLAIN.spec, "description": "d" * 256},
@@ -315,6 +320,36 @@ def test_an_unknown_run_is_not_found(tmp_path: Path, method: str, verb: str) -> 
     status, code, text = call.refused(method, f"/runs/nobody{verb}")
     assert (status, code) == (404, 5)
     assert "Run nobody not found" in text
+
+
+def test_a_version_must_be_of_the_pipeline_beside_it(tmp_path: Path) -> None:
+    call = api(tmp_path)
+    version, other = call.upload(PLAIN), call.upload(PLAIN, "other")
+    body = {
+        "display_name": "r",
+        "pipeline_version_reference": {**reference(version), "pipeline_id": other.pipeline_id},
+    }
+    status, code, text = call.refused("POST", "/runs", body)
+    assert (status, code) == (400, 3)
+    assert f"{version.id} belongs to pipeline {version.pipeline_id}" in text
+
+
+def test_the_runs_of_a_deleted_experiment_are_only_to_be_read_and_archived(tmp_path: Path) -> None:
+    call = api(tmp_path)
+    experiment = call("POST", "/experiments", {"display_name": "e"})["experiment_id"]
+    body = {"display_name": "r", "pipeline_spec": PLAIN.spec, "experiment_id": experiment}
+    run = f"/runs/{call('POST', '/runs', body)['run_id']}"
+    call("DELETE", f"/experiments/{experiment}")
+    for method, verb in (("DELETE", ""), ("POST", ":terminate"), ("POST", ":retry"), ("POST", ":unarchive")):
+        status, code, text = call.refused(method, run + verb)
+        assert (status, code, experiment in text) == (404, 5, True), verb
+    assert call("POST", f"{run}:archive") == {}
+    shown = call("GET", run)
+    assert (shown["state"], shown["storage_state"], shown["experiment_id"]) == (
+        "PENDING",
+        "ARCHIVED",
+        experiment,
+    )
 
 
 def test_terminate_says_canceling_and_its_history_does_not(tmp_path: Path) -> None:

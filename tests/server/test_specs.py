@@ -229,7 +229,7 @@ def _tar(files: Mapping[str, bytes], format_: int = tarfile.PAX_FORMAT) -> bytes
     ids=range(10),
 )  # fmt: skip
 def test_files_that_are_taken(filename: str, content: bytes) -> None:
-    assert uploads.package(uploads.content(Upload(filename, content))).spec == _SPEC
+    assert specs.from_text(uploads.content(Upload(filename, content))).spec == _SPEC
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_a_broken_archive_is_read_or_refused(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 3))):
         archive[data.draw(st.integers(2, len(archive) - 1))] = data.draw(st.integers(0, 255))
     try:
-        uploads.package(uploads.content(Upload("a", bytes(archive))))
+        specs.from_text(uploads.content(Upload("a", bytes(archive))))
     except ApiError as error:
         if error.status != 400:
             raise

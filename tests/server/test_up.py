@@ -15,23 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.door import PATIENCE, Project, alive, mentioning, until
+from tests.e2e.door import PATIENCE, Project, until
+from tests.e2e.stages import let, nothing_runs, reached, waiting
 from tests.serving import Server, serving
 
-# `stage` is written when the task runs; it goes on when `go` is there. Both sleepers belong to nobody's process group.
-WAIT = """
-inputs: {{stage: {{type: string}}}}
-outputs: {{done: {{type: string}}}}
-container:
-  image: alpine
-  script: |
-    setsid sleep 98765 &
-    echo $! >> {marks}/pids
-    echo $$ >> {marks}/pids
-    touch {marks}/$(inputs.stage)
-    while ! test -e {marks}/go-$(inputs.stage); do sleep 0.1; done
-    printf ok > $(outputs.done.path)
-"""
 STAGES = """
 tasks:
   one: {component: wait, inputs: {stage: one}, cache: false}
@@ -42,9 +29,7 @@ HELLO = "tasks: {one: {component: nothing}}"
 
 @pytest.fixture
 def marks(project: Project) -> Path:
-    folder = project.root / ".kfgit" / "marks"
-    folder.mkdir(parents=True)
-    project.component("wait", WAIT.format(marks=folder))
+    folder = waiting(project)
     project.pipeline("stages", STAGES)
     return folder
 
@@ -62,21 +47,6 @@ def ask(server: Server, path: str, *, method: str = "GET", **headers: str) -> tu
     except urllib.error.HTTPError as fault:
         with fault:
             return fault.code, fault.read().decode()
-
-
-def reached(marks: Path, *stages: str) -> None:
-    until(lambda: all((marks / stage).exists() for stage in stages), f"{stages} to be reached")
-
-
-def let(marks: Path, *stages: str) -> None:
-    for stage in stages:
-        (marks / f"go-{stage}").touch()
-
-
-def nothing_runs(marks: Path) -> None:
-    pids = [int(pid) for pid in (marks / "pids").read_text().split()]
-    until(lambda: not any(alive(pid) for pid in pids), "the tasks' processes to be gone")
-    assert mentioning(str(marks)) == []
 
 
 def detached(project: Project, *args: str) -> str:
@@ -159,8 +129,12 @@ def test_a_port_that_is_taken(project: Project) -> None:
 
 
 def test_an_address_that_nobody_has(project: Project) -> None:
-    assert "cannot listen" in project.kfgit("up", "--host", "192.0.2.1", *token(project), code=8).err
-    assert "nobody knows" in project.kfgit("up", "--host", "no.such.invalid", *token(project), code=8).err
+    elsewhere = project.kfgit("up", "--host", "192.0.2.1", *token(project), code=8).err
+    assert "cannot listen at 192.0.2.1:8888: this machine does not have that address" in elsewhere
+    assert "--port" not in elsewhere
+    unknown = project.kfgit("up", "--host", "no.such.invalid", *token(project), code=8).err
+    assert "nobody knows the address `no.such.invalid`" in unknown
+    assert "Errno" not in unknown
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "box.example"])
@@ -319,6 +293,20 @@ def test_its_end_cancels_runs_and_lets_exit_tasks_run(
         let(marks, "exit")
         assert server.process.wait(PATIENCE) == 0
         assert "1 run is canceled" in server.told.read_text()
+    run = project.show(run_id)
+    assert (run.state, run.states) == ("CANCELED", {"one": "CANCELED", "onExit": "SUCCEEDED"})
+    nothing_runs(marks)
+
+
+def test_a_closed_terminal_ends_it_as_a_signal_does(project: Project, marks: Path) -> None:
+    with project.typed("up", "--port", "0") as terminal:
+        terminal.shows("Ctrl-C ends it")
+        run_id = detached(project, "stages")
+        reached(marks, "one")
+        terminal.close()
+        reached(marks, "exit")
+        let(marks, "exit")
+        assert terminal.process.wait(PATIENCE) == 0
     run = project.show(run_id)
     assert (run.state, run.states) == ("CANCELED", {"one": "CANCELED", "onExit": "SUCCEEDED"})
     nothing_runs(marks)

@@ -222,6 +222,18 @@ def test_fractions_of_a_second_do_not_count() -> None:
     assert told(ticks.decide(Rule(Every(60)), standing, at("00:01:30"), 1).due) == ["00:01:30"]
 
 
+@pytest.mark.parametrize("catchup", [True, False])
+def test_an_interval_that_fired_before_its_start_fires_at_its_start(*, catchup: bool) -> None:
+    rule = Rule(Every(3600), start=at("03:10:00"), catchup=catchup)
+    standing = replace(MADE, last=at("02:00:30"))
+    assert ticks.decide(rule, standing, at("02:30:00"), 1).wake == at("03:10:00")
+    assert ticks.upcoming(rule, standing, at("02:30:00"), 2) == (at("03:10:00"), at("04:10:00"))
+    found = ticks.decide(rule, standing, at("04:09:59"), 1)
+    assert (found.due, found.wake) == ((at("03:10:00"),), at("04:10:00"))
+    millennia = replace(rule, trigger=Every(9_000 * 365 * 86_400))
+    assert ticks.decide(millennia, standing, at("09:00:00"), 1) == ticks.Decision()
+
+
 # --- a wrong clock
 
 
@@ -250,6 +262,12 @@ def test_what_was_made_under_a_wrong_clock_still_fires() -> None:
     assert ticks.settled(HOURLY, made, now).last == now
     once = Rule(Once())
     assert ticks.decide(once, ticks.settled(once, made, now), now, 1).due == (now,)
+
+
+def test_what_has_not_begun_under_a_wrong_clock_begins_as_a_new_one() -> None:
+    rule = Rule(Every(3600), start=at("12:00:00"))
+    standing = ticks.settled(rule, Standing(instant("2031-01-01T00:00:00Z")), at("10:30:00"))
+    assert ticks.decide(rule, standing, at("10:30:00"), 1).wake == at("13:00:00")
 
 
 # --- texts

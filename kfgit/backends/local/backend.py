@@ -22,8 +22,8 @@ from kfgit.backends.local.job import Job, Work
 from kfgit.backends.local.pool import Pool, usual_limit
 from kfgit.backends.local.removing import clear
 from kfgit.backends.local.runner import execute
-from kfgit.backends.local.scheduling import LocalSchedules
-from kfgit.backends.local.store import Database, ledger, runs
+from kfgit.backends.local.schedules import LocalSchedules
+from kfgit.backends.local.store import Database, ledger, runs, transitions
 from kfgit.backends.local.store.runs import StoredRun
 from kfgit.backends.local.worker import WorkerSettings
 from kfgit.events import FINAL, Event, RunFinished, RunRecord
@@ -205,7 +205,7 @@ class LocalBackend:
     def _claim(self, run_id: str, lock: locks.Lock) -> Job | None:
         owner = f"{socket.gethostname()}:{os.getpid()}"
         with self.database.write() as db:
-            claimed = runs.claim(db, run_id, owner, now())
+            claimed = transitions.claim(db, run_id, owner, now())
             run = runs.stored(db, run_id) if claimed else None
         if run is None:
             return None
@@ -217,8 +217,8 @@ class LocalBackend:
 
     def _withdraw(self, run_id: str) -> None:
         with self.database.write() as db:
-            runs.request_cancel(db, run_id, now())
-            runs.abandon(db, run_id, "interrupted", now())
+            transitions.request_cancel(db, run_id, now())
+            transitions.abandon(db, run_id, "interrupted", now())
 
     def _worker(self, run: StoredRun) -> WorkerSettings:
         wanted = run.options.get("executor", "auto")

@@ -22,8 +22,9 @@ from typing import Any
 from kfgit.backends.local import engine
 from kfgit.backends.local.folders import attempts
 from kfgit.backends.local.protocol import Execute, Import, Kept
-from kfgit.backends.local.store import kept, runs
+from kfgit.backends.local.store import successes, tasks
 from kfgit.backends.local.store.runs import StoredRun
+from kfgit.backends.local.store.successes import Success
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +34,7 @@ class Earlier:
     `attempts` and `folders` are of every task that had any, by key; `seq` is the newest batch of the run's tasks.
     """
 
-    successes: Mapping[str, kept.Success] = field(default_factory=dict)
+    successes: Mapping[str, Success] = field(default_factory=dict)
     attempts: Mapping[str, int] = field(default_factory=dict)
     folders: Mapping[str, str] = field(default_factory=dict)
     keys: frozenset[str] = frozenset()
@@ -51,7 +52,7 @@ class Earlier:
             return None
         return Kept(known.key, known.outputs, known.started_at, known.finished_at, known.cached, at)
 
-    def _holds(self, known: kept.Success, command: Execute | Import) -> bool:
+    def _holds(self, known: Success, command: Execute | Import) -> bool:
         return (
             known.asked == asked(command) != ""
             and all(Path(file).exists() for file in known.files)
@@ -62,20 +63,20 @@ class Earlier:
 
 def earlier(db: sqlite3.Connection, run: StoredRun, folder: Path) -> Earlier:
     """What a run did before; `folder` is where its files are."""
-    rows = runs.tasks(db, run.record.id)
+    rows = tasks.of_run(db, run.record.id)
     if not rows:
         return Earlier()
     folders = {row.record.key: row.folder for row in rows if row.folder is not None}
-    successes, program = kept.of(db, run.record.id), None
+    known, program = successes.of(db, run.record.id), None
     # A package that this kfgit cannot run any more fails the run itself in a moment.
     with suppress(engine.EngineError):
         program = engine.load(run.package)
     return Earlier(
-        successes,
+        known,
         {key: max(attempts(folder / below), default=-1) + 1 for key, below in folders.items()},
         folders,
         frozenset(row.record.key for row in rows),
-        runs.last_seq(db, run.record.id),
+        tasks.last_seq(db, run.record.id),
         program,
     )
 

@@ -86,7 +86,7 @@ def next_wake(database: Database, now: datetime) -> datetime | None:
 def _look_or_fault(db: sqlite3.Connection, schedule: Schedule, now: datetime) -> _Look | _Unreadable:
     try:
         rule = scheduled.rule_of(schedule)
-        standing = ticks.settled(rule, scheduled.standing_of(schedule), now)
+        standing = ticks.settled(rule, scheduled.standing_of(schedule, rule), now)
         active = runs.active_of(db, schedule.id)
         decision = ticks.decide(rule, standing, now, scheduled.concurrency(schedule) - active)
     except (ValueError, TypeError, ArithmeticError) as fault:

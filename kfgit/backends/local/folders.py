@@ -124,9 +124,9 @@ def task_folder(path: str) -> str:
 
 
 def run_folder(created: datetime, pipeline: str, run_id: str, *, whole_id: bool = False) -> str:
-    """A run's folder below `runs/`; `whole_id` where the short one is taken."""
+    """A run's folder below `runs/`; `whole_id` where the short one is taken, be it by a deleted run of the same id."""
     short = run_id[:8] if re.fullmatch(r"[0-9a-f]{8}-[0-9a-f-]{27}", run_id) else _short_digest(run_id, 8)
-    identity = _short_digest(run_id, 32) if whole_id else short
+    identity = _short_digest(f"{run_id} {codec.stamp(created)}", 32) if whole_id else short
     return f"{created.astimezone(UTC):%Y%m%d-%H%M%S}-{part(pipeline)[:40]}-{identity}"
 
 

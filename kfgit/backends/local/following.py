@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from kfgit.backends.local.attempts import now
 from kfgit.backends.local.folders import Folders, attempt_log, tail
 from kfgit.backends.local.locks import is_free, take
-from kfgit.backends.local.store import Database, runs
+from kfgit.backends.local.store import Database, runs, tasks, transitions
 from kfgit.events import FINAL, Event, RunStarted, TaskChanged
 
 POLL_SECONDS = 0.1
@@ -38,7 +38,7 @@ def bury(database: Database, folders: Folders, run_id: str, folder: str) -> bool
     with lock or nullcontext(), database.write() as db:
         # Whoever held the lock may have written the end before letting go: `abandon` leaves a finished run alone.
         lost = runs.state(db, run_id) not in {None, *FINAL}
-        runs.abandon(db, run_id, LOST if runs.begun(db, run_id) else NEVER_BEGUN, now())
+        transitions.abandon(db, run_id, LOST if runs.begun(db, run_id) else NEVER_BEGUN, now())
     return lost
 
 
@@ -48,8 +48,8 @@ def follow(database: Database, folders: Folders, run_id: str, folder: str) -> It
     while True:
         free = is_free(folders.lock(folder))
         with database.read() as db:
-            state, fresh = runs.state(db, run_id), runs.tasks(db, run_id, since=seen)
-            newest = max(seen, runs.last_seq(db, run_id))
+            state, fresh = runs.state(db, run_id), tasks.of_run(db, run_id, since=seen)
+            newest = max(seen, tasks.last_seq(db, run_id))
             started = runs.stored(db, run_id) if not begun and state not in {None, "PENDING"} else None
         seen = newest
         if started is not None:
@@ -62,7 +62,7 @@ def follow(database: Database, folders: Folders, run_id: str, folder: str) -> It
         time.sleep(POLL_SECONDS)
 
 
-def _told(folders: Folders, run_id: str, folder: str, row: runs.TaskRow) -> TaskChanged:
+def _told(folders: Folders, run_id: str, folder: str, row: tasks.TaskRow) -> TaskChanged:
     if row.record.state != "FAILED" or row.folder is None:
         return TaskChanged(run_id, row.record)
     log = folders.run(folder) / row.folder / attempt_log(max(0, row.record.attempts - 1))

@@ -11,7 +11,7 @@ from kfgit.backends.local import removing
 from kfgit.backends.local.attempts import now
 from kfgit.backends.local.folders import Folders, attempt_log, attempts
 from kfgit.backends.local.following import bury
-from kfgit.backends.local.store import Database, artifacts, removal, runs
+from kfgit.backends.local.store import Database, artifacts, removal, runs, tasks, transitions
 from kfgit.backends.local.store.artifacts import StoredArtifact
 from kfgit.events import Artifact, RunRecord
 
@@ -95,7 +95,7 @@ class LocalRuns:
         """The file with what a task printed in its last attempt or the one asked for; raises `NotFound`."""
         folder = self.folder(run_id)
         with self.database.read() as db:
-            rows = runs.tasks(db, self.resolve(run_id))
+            rows = tasks.of_run(db, self.resolve(run_id))
         found = next((row.folder for row in rows if row.record.path == path and row.folder), None)
         if found is None:
             raise NotFound("log of the task", path, [row.record.path for row in rows if row.folder])
@@ -114,7 +114,7 @@ class LocalRuns:
         """Asks a run to stop; whoever executes it looks every 300 ms. A finished one stays as it is."""
         whole = self.resolve(run_id)
         with self.database.write() as db:
-            runs.request_cancel(db, whole, now())
+            transitions.request_cancel(db, whole, now())
             folder, state = runs.folder(db, whole), runs.state(db, whole)
         if folder is not None and state == "CANCELING":
             bury(self.database, self.folders, whole, folder)
@@ -128,7 +128,7 @@ class LocalRuns:
         if folder is not None:
             bury(self.database, self.folders, whole, folder)
         with self.database.write() as db:
-            if not runs.retry(db, whole, now()):
+            if not transitions.retry(db, whole, now()):
                 raise Refused(
                     f"run `{whole}` is {runs.state(db, whole)}; only one that failed or was canceled is retried"
                 )

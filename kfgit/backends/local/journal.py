@@ -13,7 +13,7 @@ from kfgit.backends.local.attempts import Attempts, files
 from kfgit.backends.local.folders import tail
 from kfgit.backends.local.job import Job
 from kfgit.backends.local.protocol import Succeeded
-from kfgit.backends.local.store import artifacts, kept, loans, runs
+from kfgit.backends.local.store import artifacts, loans, runs, successes, tasks
 from kfgit.events import TaskChanged, TaskRecord
 
 _REORDER_SECONDS = 2.0
@@ -77,14 +77,14 @@ class Journal:
     ) -> None:
         self._seq += 1
         rows = [
-            runs.TaskRow(record, self._order[record.key], self._attempts.folder(record.key))
+            tasks.TaskRow(record, self._order[record.key], self._attempts.folder(record.key))
             for record in records
         ]
         with self._job.database.write() as db:
             if runs.state(db, self._job.id) is None:
                 return  # deleted meanwhile
-            runs.save_tasks(db, self._job.id, self._seq, rows)
-            runs.remove_tasks(db, self._job.id, gone)
+            tasks.save(db, self._job.id, self._seq, rows)
+            tasks.remove(db, self._job.id, gone)
             for success in successes:
                 self._keep(db, success)
 
@@ -93,7 +93,7 @@ class Journal:
         if record is None or record.state != "SUCCEEDED":
             return
         needed = tuple(str(path) for path in files(success.outputs))
-        kept.put(db, self._job.id, self._success(success, record, needed))
+        successes.put(db, self._job.id, self._success(success, record, needed))
         if success.cached:
             return
         if success.key in self._job.earlier.successes:
@@ -111,8 +111,8 @@ class Journal:
             scope = (self._job.run.package.name, fingerprint)
             artifacts.remember(db, scope, success.outputs, needed, (self._job.id, success.at))
 
-    def _success(self, success: Succeeded, record: TaskRecord, needed: tuple[str, ...]) -> kept.Success:
-        return kept.Success(
+    def _success(self, success: Succeeded, record: TaskRecord, needed: tuple[str, ...]) -> successes.Success:
+        return successes.Success(
             success.key,
             self._attempts.asked(success.key),
             success.outputs,

@@ -29,7 +29,7 @@ from kfgit.backends.local.folders import write_run
 from kfgit.backends.local.job import Job
 from kfgit.backends.local.journal import Journal
 from kfgit.backends.local.protocol import Begin, Cancel, Command, Failed, Signal, Succeeded, Tick, WakeAt
-from kfgit.backends.local.store import kept, runs
+from kfgit.backends.local.store import runs, successes, transitions
 from kfgit.events import FINAL, Artifact, Event, RunFinished, RunRecord, RunStarted, State, TaskRecord
 
 CANCEL_POLL_SECONDS = 0.3
@@ -146,7 +146,7 @@ class Execution:
             self._fault = fault
             self._attempts.stop_all()
             with suppress(Exception), self._job.database.write() as db:
-                runs.abandon(db, self._job.id, f"kfgit broke off: {fault}", now())
+                transitions.abandon(db, self._job.id, f"kfgit broke off: {fault}", now())
         finally:
             self._job.ownership.release()
             with suppress(Exception):
@@ -194,9 +194,9 @@ class Execution:
             commands += [command for command, answer in answers if answer is None]
             waiting.extendleft(answer for _, answer in reversed(answers) if answer is not None)
         if state is not before:
-            successes = [signal for signal in signals if isinstance(signal, Succeeded)]
+            succeeded = [signal for signal in signals if isinstance(signal, Succeeded)]
             changed = engine.changes(before, state)
-            for event in self._journal.write(changed, successes, lambda: engine.records(state)):
+            for event in self._journal.write(changed, succeeded, lambda: engine.records(state)):
                 self.told.put(event)
         for command in commands:
             if isinstance(command, WakeAt):
@@ -243,7 +243,7 @@ class Execution:
         first, self._canceled = not self._canceled, True
         if first:
             with self._job.database.write() as db:
-                runs.request_cancel(db, self._job.id, now())
+                transitions.request_cancel(db, self._job.id, now())
         return first
 
     def _written_off(self) -> bool:
@@ -275,9 +275,9 @@ class Execution:
             notes=tuple(dict.fromkeys((*self._job.run.record.notes, *self._attempts.notes))),
         )
         with self._job.database.write() as db:
-            runs.finish(db, record)
+            transitions.finish(db, record)
             if state == "SUCCEEDED":
-                kept.drop(db, record.id)
+                successes.drop(db, record.id)
         with suppress(OSError):
             write_run(self._job.folder, record)
         if state == "SUCCEEDED" and self._job.workspace is not None:

@@ -54,10 +54,11 @@ def rule_of(schedule: Schedule) -> ticks.Rule:
     return ticks.read(schedule.spec, enabled=schedule.enabled)
 
 
-def standing_of(schedule: Schedule) -> ticks.Standing:
+def standing_of(schedule: Schedule, rule: ticks.Rule) -> ticks.Standing:
     """How far a schedule has come. One whose trigger was changed owes nothing of before, whatever its `start`."""
-    changed = schedule.since if schedule.since != schedule.created_at else None
-    return ticks.Standing(schedule.since, schedule.last_tick or changed)
+    since = schedule.since
+    changed = since != schedule.created_at and (rule.start is None or rule.start <= since)
+    return ticks.Standing(since, schedule.last_tick or (since if changed else None))
 
 
 def concurrency(schedule: Schedule) -> int:

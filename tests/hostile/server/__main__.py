@@ -7,6 +7,7 @@ repeats it, with the folder that the server left.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from tests.e2e.door import Project
 from tests.hostile.server.campaign import Campaign, Fault
+from tests.hostile.server.wire import Hang
 from tests.serving import serving
 
 PER_SERVER = 500
@@ -52,7 +54,7 @@ def _serve(numbers: range, most: int) -> tuple[Campaign, int]:
         for number in numbers:
             try:
                 campaign.attack(number)
-            except Fault as fault:
+            except (Fault, Hang) as fault:
                 failures += 1
                 print(f"\nthe seed {number} fails at a server in {folder}: {fault}")
                 print(f"again: python -m tests.hostile.server --count 1 --seed {number}", flush=True)
@@ -63,11 +65,13 @@ def _serve(numbers: range, most: int) -> tuple[Campaign, int]:
                     return campaign, failures
         try:
             campaign.end()
-        except Fault as fault:
+        except (Fault, Hang) as fault:
             failures += 1
             print(
                 f"\nafter the seeds {numbers.start} to {numbers.stop - 1}, in {folder}: {fault}\n", flush=True
             )
+    if not failures:
+        shutil.rmtree(folder)
     return campaign, failures
 
 

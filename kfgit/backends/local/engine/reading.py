@@ -79,7 +79,7 @@ def executor(label: str, spec: Mapping[str, Any], platform: Mapping[str, Any]) -
         case {"container": Mapping()}:
             # An int64, so its JSON form is a string (protobuf's JSON mapping).
             timeout = _number(platform.get("activeDeadlineSeconds"), f"`activeDeadlineSeconds` of {where}")
-            return Container(spec["container"], platform, timeout or None)
+            return Container(_container(spec["container"], where), platform, timeout or None)
         case {"importer": Mapping()}:
             return _importer(spec["importer"], where)
         case {"resolver": _}:
@@ -88,6 +88,26 @@ def executor(label: str, spec: Mapping[str, Any], platform: Mapping[str, Any]) -
             raise EngineError(f"{where} is a custom job, which only Google Cloud can run")
         case _:
             raise EngineError(f"{where} is neither a container nor an importer")
+
+
+def _container(spec: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """The container as it is. `deploymentSpec` is a Struct, so nobody has looked at the types in it."""
+    if not isinstance(spec.get("image") or "", str):
+        raise EngineError(f"the `image` of {where} is not a text")
+    for name in ("command", "args"):
+        if not _are_texts(spec.get(name) or []):
+            raise EngineError(f"the `{name}` of {where} is not a list of texts")
+    env = spec.get("env") or []
+    if not isinstance(env, list | tuple) or not all(
+        isinstance(each, Mapping) and _are_texts([*each.values()]) for each in env
+    ):
+        raise EngineError(f"the `env` of {where} is not a list of names and texts")
+    mapping(spec, "resources", where)
+    return spec
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
 
 
 def _importer(spec: Mapping[str, Any], where: str) -> Importer:

@@ -33,7 +33,7 @@ class Database:
         self._idle: list[sqlite3.Connection] = []
         weakref.finalize(self, _close_all, self._idle)
         self._guard = threading.Lock()
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
         with _explained(path), _reachable(path), _alone(path):
             connection = self._connect()
             try:
@@ -55,13 +55,8 @@ class Database:
 
         Threads take turns before they ask SQLite, which lets a writer that waits sleep for up to 100 ms at a time.
         """
-        if not self._turn.acquire(timeout=BUSY_SECONDS):
-            raise MachineFault(_busy(self.path, "call; try again"))
-        try:
-            with self._transaction("BEGIN IMMEDIATE") as connection:
-                yield connection
-        finally:
-            self._turn.release()
+        with self._turn, self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
 
     def close(self) -> None:
         """Gives the idle connections back; the object can still be used."""
@@ -176,14 +171,10 @@ def _explained(path: Path) -> Iterator[None]:
         raise MachineFault(_sentence(path, fault)) from fault
 
 
-def _busy(path: Path, by: str) -> str:
-    return f"{path} is kept busy for more than {BUSY_SECONDS:.0f} s by another {by}"
-
-
 def _sentence(path: Path, fault: sqlite3.Error) -> str:
     match getattr(fault, "sqlite_errorname", "").split("_")[1:2]:
         case ["BUSY"] | ["LOCKED"]:
-            return _busy(path, "process; end it and try again")
+            return f"{path} is kept busy by another process for more than {BUSY_SECONDS:.0f} s; end it and try again"
         case ["FULL"]:
             return f"the disk of {path} is full; free some space (`kfgit runs delete` removes old runs) and try again"
         case ["NOTADB"] | ["CORRUPT"]:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import uuid4
 
 from kfgit.backends.local.store import codec
+
+# What holds the runs that name no experiment, with the words that KFP's server describes it with.
+DEFAULT: Final = "Default"
+_DEFAULT_DESCRIPTION: Final = "All runs created without specifying an experiment will be grouped here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +30,13 @@ class Experiment:
 def ensure(db: sqlite3.Connection, name: str, at: datetime) -> str:
     """The id of the experiment, which is made where there is none."""
     db.execute(
-        "INSERT OR IGNORE INTO experiments (id, name, created_at) VALUES (?, ?, ?)",
-        (str(uuid4()), codec.text(name), codec.stamp(at)),
+        "INSERT OR IGNORE INTO experiments (id, name, description, created_at) VALUES (?, ?, ?, ?)",
+        (
+            str(uuid4()),
+            codec.text(name),
+            _DEFAULT_DESCRIPTION if name == DEFAULT else None,
+            codec.stamp(at),
+        ),
     )
     row = db.execute("SELECT id FROM experiments WHERE name = ?", (codec.text(name),)).fetchone()
     return str(row["id"])
@@ -36,9 +46,12 @@ def add(db: sqlite3.Connection, name: str, description: str | None, at: datetime
     """Makes an experiment; None where one has that name, in whatever case."""
     if db.execute("SELECT 1 FROM experiments WHERE name = ? COLLATE NOCASE", (codec.text(name),)).fetchone():
         return None
-    id_ = ensure(db, name, at)
-    describe(db, id_, description)
-    return get(db, id_)
+    made = Experiment(str(uuid4()), str(codec.text(name)), codec.text(description), at)
+    db.execute(
+        "INSERT INTO experiments (id, name, description, created_at) VALUES (?, ?, ?, ?)",
+        (made.id, made.name, made.description, codec.stamp(at)),
+    )
+    return made
 
 
 def archive(db: sqlite3.Connection, id_: str, at: datetime) -> None:
@@ -46,6 +59,11 @@ def archive(db: sqlite3.Connection, id_: str, at: datetime) -> None:
     db.execute("UPDATE experiments SET storage_state = 'ARCHIVED' WHERE id = ?", (id_,))
     db.execute(
         "UPDATE runs SET storage_state = 'ARCHIVED' WHERE experiment_id = ? AND storage_state = 'AVAILABLE'",
+        (id_,),
+    )
+    db.execute(
+        """DELETE FROM ticks WHERE state = 'waiting'
+            AND schedule IN (SELECT id FROM schedules WHERE experiment_id = ? AND enabled)""",
         (id_,),
     )
     db.execute(

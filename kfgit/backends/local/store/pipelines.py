@@ -41,7 +41,21 @@ class Version:
     display_name: str | None = None
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
-    url: str | None = None
+    code_source_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """A version about to be recorded, with its content."""
+
+    id: str
+    pipeline_id: str
+    name: str
+    content: Package
+    created_at: datetime
+    display_name: str | None = None
+    description: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
     code_source_url: str | None = None
 
 
@@ -96,32 +110,15 @@ def by_name(db: sqlite3.Connection, name: str) -> Pipeline | None:
     return pipeline(row) if row else None
 
 
-def add_version(db: sqlite3.Connection, new: Version, content: Package) -> Version | None:
-    """Records a version under its own name, whatever others hold; None where one of the pipeline has that name.
-
-    `digest` and `package` are taken from the content.
-    """
+def add_version(db: sqlite3.Connection, new: NewVersion) -> Version | None:
+    """Records a version under its own name, whatever others hold; None where one of the pipeline has that name."""
     taken = db.execute(
         "SELECT 1 FROM versions WHERE pipeline = ? AND name = ? COLLATE NOCASE",
         (new.pipeline_id, codec.text(new.name)),
     ).fetchone()
     if taken:
         return None
-    db.execute(
-        """INSERT INTO versions (id, pipeline, name, digest, package, created_at, url, code_source_url)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-        (
-            new.id,
-            new.pipeline_id,
-            codec.text(new.name),
-            content.digest,
-            packages.save(db, content),
-            codec.stamp(new.created_at),
-            codec.text(new.url),
-            codec.text(new.code_source_url),
-        ),
-    )
-    describe_version(db, new)
+    _insert_version(db, new, packages.save(db, new.content))
     return get_version(db, new.id)
 
 
@@ -148,7 +145,10 @@ def upload(db: sqlite3.Connection, pipeline_id: str, package: Package, at: datet
         "SELECT * FROM versions WHERE pipeline = ? AND digest = ?", (pipeline_id, digest)
     ).fetchone()
     if row is None:
-        row = _new_version(db, (pipeline_id, digest, content), at)
+        name = _free_name(db, pipeline_id, digest)
+        new = NewVersion(str(uuid4()), pipeline_id, name, package, at)
+        _insert_version(db, new, content)
+        row = db.execute("SELECT * FROM versions WHERE id = ?", (new.id,)).fetchone()
     elif row["package"] != content:
         db.execute("UPDATE versions SET package = ? WHERE id = ?", (content, row["id"]))
         packages.sweep(db, {row["package"]})
@@ -229,21 +229,30 @@ def version(row: sqlite3.Row) -> Version:
         display_name=row["display_name"],
         description=row["description"],
         tags=json.loads(row["tags"]),
-        url=row["url"],
         code_source_url=row["code_source_url"],
     )
 
 
-def _new_version(db: sqlite3.Connection, content: tuple[str, str, str], at: datetime) -> sqlite3.Row:
-    pipeline_id, digest, _ = content
-    taken = {
-        row["name"] for row in db.execute("SELECT name FROM versions WHERE pipeline = ?", (pipeline_id,))
-    }
-    name = next(digest[:length] for length in (12, 24, 64) if digest[:length] not in taken)
-    id_ = str(uuid4())
+def _insert_version(db: sqlite3.Connection, new: NewVersion, package: str) -> None:
     db.execute(
-        "INSERT INTO versions (pipeline, digest, package, id, name, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (*content, id_, name, codec.stamp(at)),
+        """INSERT INTO versions (id, pipeline, name, digest, package, created_at, display_name, description, tags,
+            code_source_url) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            new.id,
+            new.pipeline_id,
+            codec.text(new.name),
+            new.content.digest,
+            package,
+            codec.stamp(new.created_at),
+            codec.text(new.display_name),
+            codec.text(new.description),
+            json.dumps(dict(new.tags)),
+            codec.text(new.code_source_url),
+        ),
     )
-    row: sqlite3.Row = db.execute("SELECT * FROM versions WHERE id = ?", (id_,)).fetchone()
-    return row
+
+
+def _free_name(db: sqlite3.Connection, pipeline_id: str, digest: str) -> str:
+    rows = db.execute("SELECT name FROM versions WHERE pipeline = ?", (pipeline_id,))
+    taken = {row["name"] for row in rows}
+    return next(digest[:length] for length in (12, 24, 64) if digest[:length] not in taken)

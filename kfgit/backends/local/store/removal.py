@@ -95,6 +95,10 @@ def remove(db: sqlite3.Connection, ids: Sequence[str], spared: frozenset[str] = 
             AND NOT EXISTS (SELECT 1 FROM loans WHERE folder = value)""",
         (json.dumps(sorted(folders)),),
     )
+    # Until a deleted run that is still executed has ended, nobody may take its id: two would write as one.
+    db.executemany(
+        "UPDATE leavings SET run = ? WHERE folder = ?", [(row["id"], row["folder"]) for row in chosen]
+    )
     packages.sweep(db, {row["package"] for row in chosen})
     return gone
 

@@ -1,27 +1,25 @@
-"""Runs and their tasks. Every function works inside a transaction of its caller."""
+"""Runs as they are recorded, found and counted. Every function works inside a transaction of its caller.
+
+What changes their state is in `transitions`, their tasks in `tasks`; as KFP's API tells them, in `details`.
+"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from kfgit.backends.local.store import codec, loans, packages
-from kfgit.events import FINAL, Artifact, RunRecord, State, TaskRecord
+from kfgit.backends.local.store import codec, loans, packages, tasks
+from kfgit.events import Artifact, RunRecord, State, TaskRecord
 from kfgit.ir import Package
 
-_ACTIVE = ("RUNNING", "CANCELING")
-_RETRIED = ("FAILED", "CANCELED")
 _COLUMNS = (
     "id, name, pipeline, version, experiment, environment, inputs, state, created_at, started_at, finished_at, "
     "scheduled_at, outputs, error, notes"
 )
-
-# Binds the state that the run comes to, and the time.
-_HISTORY = "history = json_insert(history, '$[#]', json_array(?, ?))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +61,6 @@ class StoredRun:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskRow:
-    """A task, its place among the run's tasks, and the folder of its attempts below the run's."""
-
-    record: TaskRecord
-    ord: int
-    folder: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Filter:
     """Which runs a page shows; None asks for no difference."""
 
@@ -90,8 +79,12 @@ class Page:
 
 
 def add(db: sqlite3.Connection, run: NewRun) -> bool:
-    """Records a run as PENDING; False when its id is known already, and then nothing changes."""
-    if db.execute("SELECT 1 FROM runs WHERE id = ?", (run.id,)).fetchone():
+    """Records a run as PENDING; False when its id is known already, and then nothing changes.
+
+    That of a deleted run is known until its folder is gone, for until then it may still be executed.
+    """
+    taken = "SELECT 1 FROM runs WHERE id = :id UNION ALL SELECT 1 FROM leavings WHERE run = :id"
+    if db.execute(taken, {"id": run.id}).fetchone():
         return False
     created = codec.stamp(run.created_at)
     db.execute(
@@ -161,122 +154,10 @@ def folder(db: sqlite3.Connection, run_id: str) -> str | None:
     return row["folder"] if row else None
 
 
-def claim(db: sqlite3.Connection, run_id: str, owner: str, at: datetime) -> bool:
-    """Makes a PENDING run RUNNING; False when it is not PENDING any more.
-
-    The tasks of one that is retried wait again, but for those that succeeded.
-    """
-    changed = db.execute(
-        f"""UPDATE runs SET state = 'RUNNING', owner = ?, started_at = ?, {_HISTORY}
-            WHERE id = ? AND state = 'PENDING'""",
-        (owner, codec.stamp(at), "RUNNING", codec.stamp(at), run_id),
-    )
-    if changed.rowcount != 1:
-        return False
-    db.execute(
-        """UPDATE tasks SET state = 'PENDING', started_at = NULL, finished_at = NULL, outputs = '{}', error = NULL,
-            seq = 1 + (SELECT max(seq) FROM tasks AS newest WHERE newest.run = tasks.run)
-            WHERE run = ? AND state != 'SUCCEEDED'""",
-        (run_id,),
-    )
-    return True
-
-
-def request_cancel(db: sqlite3.Connection, run_id: str, at: datetime) -> None:
-    """Ends a run that nobody began, asks the one that is executed to stop, leaves a finished one alone."""
-    db.execute(
-        f"UPDATE runs SET state = 'CANCELED', finished_at = ?, {_HISTORY} WHERE id = ? AND state = 'PENDING'",
-        (codec.stamp(at), "CANCELED", codec.stamp(at), run_id),
-    )
-    db.execute("UPDATE runs SET state = 'CANCELING' WHERE id = ? AND state = 'RUNNING'", (run_id,))
-
-
-def finish(db: sqlite3.Connection, run: RunRecord) -> None:
-    """Writes the end of a run; one that is over already stays as it is."""
-    db.execute(
-        f"""UPDATE runs SET state = ?, finished_at = ?, outputs = ?, error = ?, notes = ?, {_HISTORY}
-            WHERE id = ? AND state NOT IN ({_marks(FINAL)})""",
-        (
-            run.state,
-            codec.stamp_or_none(run.finished_at),
-            codec.encode(run.outputs),
-            codec.text(run.error),
-            json.dumps(run.notes),
-            run.state,
-            codec.stamp_or_none(run.finished_at),
-            run.id,
-            *sorted(FINAL),
-        ),
-    )
-
-
-def terminate(db: sqlite3.Connection, run_id: str) -> bool:
-    """Makes a run that goes on or waits CANCELING, which its history does not tell, as on KFP; False for any other.
-
-    Whoever executes it ends it; one that nobody has begun is ended by whoever looks for dead runs next.
-    """
-    changed = db.execute(
-        "UPDATE runs SET state = 'CANCELING' WHERE id = ? AND state IN ('PENDING', 'RUNNING')", (run_id,)
-    )
-    return changed.rowcount == 1
-
-
-def terminate_of(db: sqlite3.Connection, schedule_id: str) -> None:
-    """Makes the runs of a schedule that go on or wait CANCELING."""
-    db.execute(
-        "UPDATE runs SET state = 'CANCELING' WHERE schedule = ? AND state IN ('PENDING', 'RUNNING')",
-        (schedule_id,),
-    )
-
-
 def archive(db: sqlite3.Connection, run_id: str, *, archived: bool) -> bool:
     """Puts a run into the archive or takes it out; False when there is no such run."""
     state = "ARCHIVED" if archived else "AVAILABLE"
     return db.execute("UPDATE runs SET storage_state = ? WHERE id = ?", (state, run_id)).rowcount == 1
-
-
-def retry(db: sqlite3.Connection, run_id: str, at: datetime) -> bool:
-    """Makes a run that ended badly PENDING again; False for any other. Its tasks stay as they are until `claim`."""
-    changed = db.execute(
-        f"""UPDATE runs SET state = 'PENDING', retries = retries + 1, owner = NULL, started_at = NULL,
-            finished_at = NULL, outputs = '{{}}', error = NULL, {_HISTORY}
-            WHERE id = ? AND state IN ({_marks(_RETRIED)})""",
-        ("PENDING", codec.stamp(at), run_id, *_RETRIED),
-    )
-    return changed.rowcount == 1
-
-
-def abandon(db: sqlite3.Connection, run_id: str, error: str, at: datetime) -> None:
-    """Ends a run whose process died: what ran has failed, what waited is skipped; a cancel that was asked for holds."""
-    end = {"RUNNING": "FAILED", "CANCELING": "CANCELED"}.get(state(db, run_id) or "")
-    if end is None:
-        return
-    now, seq = codec.stamp(at), last_seq(db, run_id) + 1
-    db.execute(
-        """UPDATE tasks SET state = ?, error = ?, finished_at = ?, seq = ?
-            WHERE run = ? AND state IN ('RUNNING', 'CANCELING')""",
-        (end, error, now, seq, run_id),
-    )
-    db.execute(
-        "UPDATE tasks SET state = 'SKIPPED', seq = ? WHERE run = ? AND state = 'PENDING'", (seq, run_id)
-    )
-    db.execute(
-        f"UPDATE runs SET state = ?, error = ?, finished_at = ?, {_HISTORY} WHERE id = ?",
-        (end, error, now, end, now, run_id),
-    )
-
-
-def save_tasks(db: sqlite3.Connection, run_id: str, seq: int, rows: Sequence[TaskRow]) -> None:
-    """Writes tasks as they are now; `seq` numbers the batch."""
-    db.executemany(
-        """INSERT INTO tasks (run, key, ord, seq, path, component, state, cached, attempts, started_at, finished_at,
-            inputs, outputs, error, folder) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (run, key) DO UPDATE SET ord = excluded.ord, seq = excluded.seq,
-            component = excluded.component, state = excluded.state, cached = excluded.cached,
-            attempts = excluded.attempts, started_at = excluded.started_at, finished_at = excluded.finished_at,
-            inputs = excluded.inputs, outputs = excluded.outputs, error = excluded.error, folder = excluded.folder""",
-        [_task_values(run_id, seq, row) for row in rows],
-    )
 
 
 def stored(db: sqlite3.Connection, run_id: str) -> StoredRun | None:
@@ -298,29 +179,12 @@ def get(db: sqlite3.Connection, run_id: str) -> RunRecord | None:
     row = db.execute(f"SELECT {_COLUMNS} FROM runs WHERE id = ?", (run_id,)).fetchone()
     if row is None:
         return None
-    return _run(row, tuple(row.record for row in tasks(db, run_id)))
-
-
-def tasks(db: sqlite3.Connection, run_id: str, since: int = -1) -> tuple[TaskRow, ...]:
-    """The tasks of a run, in order; with `since`, those written in later batches."""
-    rows = db.execute("SELECT * FROM tasks WHERE run = ? AND seq > ? ORDER BY ord, path", (run_id, since))
-    return tuple(TaskRow(_task(row), row["ord"], row["folder"]) for row in rows)
-
-
-def remove_tasks(db: sqlite3.Connection, run_id: str, keys: Iterable[str]) -> None:
-    """Forgets tasks that a run has no more."""
-    db.executemany("DELETE FROM tasks WHERE run = ? AND key = ?", [(run_id, codec.text(key)) for key in keys])
-
-
-def last_seq(db: sqlite3.Connection, run_id: str) -> int:
-    """The number of the newest batch of a run's tasks, -1 before the first."""
-    newest: int | None = db.execute("SELECT max(seq) FROM tasks WHERE run = ?", (run_id,)).fetchone()[0]
-    return -1 if newest is None else newest
+    return _run(row, tuple(row.record for row in tasks.of_run(db, run_id)))
 
 
 def active(db: sqlite3.Connection) -> tuple[tuple[str, str], ...]:
     """Id and folder of the runs that somebody says to be executing."""
-    rows = db.execute(f"SELECT id, folder FROM runs WHERE state IN ({_marks(_ACTIVE)})", _ACTIVE)
+    rows = db.execute("SELECT id, folder FROM runs WHERE state IN ('RUNNING', 'CANCELING')")
     return tuple((row["id"], row["folder"]) for row in rows)
 
 
@@ -388,47 +252,6 @@ def page(db: sqlite3.Connection, limit: int, before: str | None = None, only: Fi
     shown = rows[:limit]
     follows = f"{shown[-1]['created_at']} {shown[-1]['id']}" if len(rows) > limit and shown else None
     return Page(tuple(_run(row) for row in shown), follows)
-
-
-def _marks(values: Sequence[str] | frozenset[str]) -> str:
-    return ", ".join("?" * len(values))
-
-
-def _task_values(run_id: str, seq: int, row: TaskRow) -> tuple[Any, ...]:
-    task = row.record
-    return (
-        run_id,
-        codec.text(task.key),
-        row.ord,
-        seq,
-        codec.text(task.path),
-        task.component,
-        task.state,
-        task.cached,
-        task.attempts,
-        codec.stamp_or_none(task.started_at),
-        codec.stamp_or_none(task.finished_at),
-        codec.encode(task.inputs),
-        codec.encode(task.outputs),
-        codec.text(task.error),
-        row.folder,
-    )
-
-
-def _task(row: sqlite3.Row) -> TaskRecord:
-    return TaskRecord(
-        path=row["path"],
-        component=row["component"],
-        state=row["state"],
-        cached=bool(row["cached"]),
-        attempts=row["attempts"],
-        started_at=codec.moment(row["started_at"]),
-        finished_at=codec.moment(row["finished_at"]),
-        inputs=codec.decode(row["inputs"]),
-        outputs=codec.decode(row["outputs"]),
-        error=row["error"],
-        key=row["key"],
-    )
 
 
 def _run(row: sqlite3.Row, tasks: tuple[TaskRecord, ...] = ()) -> RunRecord:

@@ -158,7 +158,6 @@ _SECOND = (
     "ALTER TABLE versions ADD COLUMN display_name TEXT",
     "ALTER TABLE versions ADD COLUMN description TEXT",
     "ALTER TABLE versions ADD COLUMN tags TEXT NOT NULL DEFAULT '{}'",
-    "ALTER TABLE versions ADD COLUMN url TEXT",
     "ALTER TABLE versions ADD COLUMN code_source_url TEXT",
     "ALTER TABLE runs ADD COLUMN description TEXT",
     "ALTER TABLE runs ADD COLUMN experiment_id TEXT",
@@ -218,7 +217,7 @@ _SECOND = (
         WHEN OLD.schedule IS NOT NULL AND OLD.state IN ('PENDING', 'RUNNING', 'CANCELING')
         BEGIN UPDATE schedules SET next_at = NULL WHERE id = OLD.schedule; END""",
     # What a retry of the run need not do again; gone once the run has succeeded.
-    """CREATE TABLE kept (
+    """CREATE TABLE successes (
         run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
         key TEXT NOT NULL,
         asked TEXT NOT NULL,
@@ -244,7 +243,7 @@ _SECOND = (
         WHERE tasks.cached AND part.key = 'id' AND artifacts.id = part.atom AND artifacts.run <> tasks.run
         AND maker.id = artifacts.run ORDER BY tasks.rowid""",
     # The folders of runs that are forgotten, until they are removed.
-    "CREATE TABLE leavings (folder TEXT PRIMARY KEY NOT NULL)",
+    "CREATE TABLE leavings (folder TEXT PRIMARY KEY NOT NULL, run TEXT)",
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)

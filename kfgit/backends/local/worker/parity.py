@@ -60,7 +60,7 @@ def run_parity(package: Package) -> tuple[str, ...]:
     if config.get("workspace"):
         notes.append("the workspace is a folder of this machine, whose size has no limit")
     if any(key.startswith("resourceTtl") for key in config):
-        notes.append("`ttl` has no effect: a run stays until it is deleted with `kfgit runs delete`")
+        notes.append("`ttl` has no effect: how long runs are kept says `retention` of the environment")
     return tuple(notes)
 
 

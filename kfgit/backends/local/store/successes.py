@@ -32,7 +32,7 @@ class Success:
 def put(db: sqlite3.Connection, run_id: str, success: Success) -> None:
     """Writes what succeeded; the newest success of a task counts."""
     db.execute(
-        """INSERT OR REPLACE INTO kept (run, key, asked, outputs, files, cached, started_at, finished_at)
+        """INSERT OR REPLACE INTO successes (run, key, asked, outputs, files, cached, started_at, finished_at)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             run_id,
@@ -59,10 +59,10 @@ def of(db: sqlite3.Connection, run_id: str) -> Mapping[str, Success]:
             started_at=codec.moment(row["started_at"]),
             finished_at=datetime.fromisoformat(row["finished_at"]),
         )
-        for row in db.execute("SELECT * FROM kept WHERE run = ?", (run_id,))
+        for row in db.execute("SELECT * FROM successes WHERE run = ?", (run_id,))
     }
 
 
 def drop(db: sqlite3.Connection, run_id: str) -> None:
     """Forgets the successes of a run that nobody will retry."""
-    db.execute("DELETE FROM kept WHERE run = ?", (run_id,))
+    db.execute("DELETE FROM successes WHERE run = ?", (run_id,))

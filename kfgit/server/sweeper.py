@@ -14,7 +14,7 @@ from kfgit.model import Retention
 SWEEP_SECONDS = 300.0
 
 
-class Keeper:
+class Sweeper:
     """The sweeps of one environment; `told` hears of what went wrong."""
 
     def __init__(
@@ -26,7 +26,7 @@ class Keeper:
     ) -> None:
         self._backend, self._wanted, self._now, self._told = backend, wanted, now, told
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._sweep, name="kfgit-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._sweep, name="kfgit-sweeper", daemon=True)
 
     def start(self) -> None:
         """Begins with a sweep; does nothing where everything is kept."""

@@ -6,7 +6,7 @@ import json
 import threading
 from pathlib import Path
 
-from kfgit.server.access import Log
+from kfgit.server.log import Log
 from tests.e2e.door import until
 
 

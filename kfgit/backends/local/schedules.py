@@ -32,7 +32,7 @@ class SameName(Ambiguous):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ScheduleStatus:
     """A schedule and its newest ticks. `state` is how the run of the last one that fired came out."""
 
     schedule: Schedule
@@ -63,7 +63,7 @@ class Told:
 
     def _at(self, at: datetime) -> tuple[ticks.Rule, ticks.Standing]:
         rule = scheduled.rule_of(self.schedule)
-        return rule, ticks.settled(rule, scheduled.standing_of(self.schedule), at)
+        return rule, ticks.settled(rule, scheduled.standing_of(self.schedule, rule), at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +74,18 @@ class LocalSchedules:
     project: str
     environment: str
 
-    def all(self) -> tuple[Told, ...]:
+    def all(self) -> tuple[ScheduleStatus, ...]:
         """Every schedule, by name."""
         with self.database.read() as db:
             owned = self._owned(db)
             return tuple(_told(db, one, owned, _RECENT) for one in schedules.every(db))
 
-    def get(self, name: str) -> Told:
+    def get(self, name: str) -> ScheduleStatus:
         """One schedule with all its ticks; see `find`."""
         with self.database.read() as db:
             return _told(db, _find(db, name), self._owned(db), records.KEPT)
 
-    def enable(self, name: str, *, enabled: bool) -> Told:
+    def enable(self, name: str, *, enabled: bool) -> ScheduleStatus:
         """Turns a schedule on or off; one that is so already stays as it is."""
         with self.database.write() as db:
             found = _find(db, name)
@@ -116,10 +116,10 @@ class LocalSchedules:
         return frozenset(mark.id for mark in ledger.marks(db, self.project) if mark.kind == "Schedule")
 
 
-def _told(db: sqlite3.Connection, schedule: Schedule, owned: frozenset[str], limit: int) -> Told:
+def _told(db: sqlite3.Connection, schedule: Schedule, owned: frozenset[str], limit: int) -> ScheduleStatus:
     history = records.newest(db, schedule.id, limit)
     last = next((tick.run for tick in history if tick.state == "fired"), None)
-    return Told(schedule, schedule.id in owned, history, runs.state(db, last) if last else None)
+    return ScheduleStatus(schedule, schedule.id in owned, history, runs.state(db, last) if last else None)
 
 
 def _find(db: sqlite3.Connection, name: str) -> Schedule:

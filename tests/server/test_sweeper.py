@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kfgit import driver
-from kfgit.cli.standing import kept
+from kfgit.cli.standing import retention_of
 from kfgit.model import Retention
 from tests.e2e.door import Project, until
 from tests.serving import serving
@@ -25,7 +25,7 @@ def project(tmp_path: Path) -> Project:
 
 def policy(project: Project, text: str) -> Retention | None:
     _write(project, text)
-    return kept(driver.load(project.root), "local")
+    return retention_of(driver.load(project.root), "local")
 
 
 def _write(project: Project, text: str) -> None:
@@ -50,7 +50,7 @@ def test_the_policy_is_that_of_the_environment(project: Project, spec: str, want
 
 
 def test_without_a_document_everything_is_kept(project: Project) -> None:
-    assert kept(driver.load(project.root), "local") == Retention()
+    assert retention_of(driver.load(project.root), "local") == Retention()
 
 
 def test_mistakes_elsewhere_change_nothing(project: Project) -> None:
@@ -77,10 +77,11 @@ def test_mistakes_in_the_document_leave_the_policy_unknown(project: Project, tex
 def test_a_server_removes_what_is_not_kept(project: Project) -> None:
     project.pipeline("hello", HELLO)
     ids = [project.run("hello").id for _ in range(3)]
-    _write(project, f"{HEAD}retention: {{runs: {{count: 2}}}}\n")
+    _write(project, f"{HEAD}retention: {{runs: {{count: 2, age: 30d}}}}\n")
     with serving(project) as server:
         until(lambda: len(_listed(project)) == 2, "the sweep")
         assert _listed(project) == ids[:0:-1]
+        assert "`local` keeps the newest 2 ended runs for 30d\n" in server.told.read_text()
         assert server.stop() == 0
 
 

@@ -1,6 +1,6 @@
 """Pages of objects: what KFP's list calls ask for, as SQL over one table.
 
-A `Query` is plain data. The only texts of it that become SQL are those of `tables`: a field is looked up by its
+A `Query` is plain data. The only texts of it that become SQL are those of `fields`: a field is looked up by its
 name, and every value is bound. Pages go on after the last row that was shown (keyset paging), so that what is
 made or deleted in between neither repeats nor hides anything else. The inner query of a page and the count are
 answered by covering indexes; the wide rows are fetched for one page alone.
@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from kfgit.backends.local.store import codec
-from kfgit.backends.local.store.tables import (
+from kfgit.backends.local.store.fields import (
     EXPERIMENTS,
     PIPELINES,
     RUNS,
