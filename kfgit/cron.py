@@ -3,8 +3,9 @@
 KFP parses and steps its crons with robfig/cron v1.2.0 (`parser.go`, `spec.go`), in the time zone of the controller.
 What that library accepts is accepted here, and what it makes of daylight saving is made of it here: a tick that
 falls into the missing hour is skipped, one in the doubled hour fires twice, and where the clock jumps at midnight
-days go wrong in its way. Two things differ. Five fields are read as people and cron(5) write them, minute first,
-while KFP takes the first for seconds: so `six_fields` is what is sent. And `@every` is refused: that is `every`.
+days go wrong in its way. Three things differ. Five fields are read as people and cron(5) write them, minute first,
+while KFP takes the first for seconds: so `six_fields` is what is sent. `@every` is refused: that is `every`. And where
+a zone left out a whole day, as Samoa did, the next time is found, while robfig looks for it without end.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ process; what it missed, the next one finds owed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from kfgit.backends.local import firing
@@ -18,6 +18,8 @@ POLL_SECONDS = 1.0
 # At least so long between two looks, however often it is nudged, and between two batches: others want to write too.
 BREATH_SECONDS = 0.02
 _AFTER_A_FAULT = 5.0
+# The same fault is not told again for so long: a schedule may be skipped every second.
+_TOLD_FOR = timedelta(hours=1)
 # A step back of the clock; less is what keeping it right does all the time.
 _STEP_BACK = timedelta(seconds=5)
 
@@ -41,6 +43,7 @@ class Scheduler:
         self.fired_ticks = self.skipped_ticks = 0
         self._looked_at: datetime | None = None
         self._fault: str | None = None
+        self._faults: dict[str, datetime] = {}
         self._changed = threading.Condition()
         self._nudged = False
         self._stopping = False
@@ -74,8 +77,7 @@ class Scheduler:
             done = firing.fire(self._database, self._environment, now)
             self.fired_ticks += len(done.fired)
             self.skipped_ticks += done.skipped
-            for fault in done.faults:
-                self._told(fault)
+            self._tell(done.faults, now)
             if done.fired:
                 self._fired()
             if done.looked < firing.BATCH:
@@ -85,6 +87,13 @@ class Scheduler:
         if wake is None:
             return POLL_SECONDS
         return min(max((wake - self._now()).total_seconds(), BREATH_SECONDS), POLL_SECONDS)
+
+    def _tell(self, faults: Sequence[str], now: datetime) -> None:
+        self._faults = {text: at for text, at in self._faults.items() if abs(now - at) < _TOLD_FOR}
+        for fault in faults:
+            if fault not in self._faults:
+                self._told(fault)
+                self._faults[fault] = now
 
     def _watch(self) -> None:
         while not self._stopping:

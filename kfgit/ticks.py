@@ -4,8 +4,9 @@ The rules are those of KFP 2.17.0's ScheduledWorkflow controller (backend/src/cr
 `cron_schedule.go`, `periodic_schedule.go`, `scheduled_workflow.go`). A tick is reckoned from the last one that fired,
 else from `start`, else from when the schedule was made. With catch-up every tick that was missed fires, one after the
 other; without it a cron fires the newest of them, and an interval fires at the instant of the look and counts on from
-there. Times are whole seconds. Three things are better here: a cron that never fires is never due; a look after years
-costs no walk through them; and a clock that was wrong does not silence a schedule until that time comes again.
+there. Times are whole seconds. Four things are better here: a cron that never fires is never due; nothing fires at a
+start that is after the end; a look after years costs no walk through them; and a clock that was wrong does not silence
+a schedule until that time comes again.
 """
 
 from __future__ import annotations
@@ -123,12 +124,18 @@ def settled(rule: Rule, standing: Standing, now: datetime) -> Standing:
 
 def owed(rule: Rule, standing: Standing, now: datetime) -> tuple[datetime, ...]:
     """The newest of the ticks up to now that have not fired, oldest first: what giving up on them passes over."""
+    first = owed_since(rule, standing, now)
+    if first is None or isinstance(rule.trigger, Once):
+        return () if first is None else (first,)
     now = now.replace(microsecond=0)
-    first = _after(rule, standing) if rule.enabled else None
-    if first is None or first > now or isinstance(rule.trigger, Once):
-        return (first,) if first is not None and first <= now else ()
     until = now if rule.end is None else min(now, rule.end.astimezone(UTC).replace(microsecond=0))
     return _passed(rule, _base(rule, standing), first, until)[0]
+
+
+def owed_since(rule: Rule, standing: Standing, now: datetime) -> datetime | None:
+    """The first tick up to now that has not fired."""
+    first = _after(rule, standing) if rule.enabled else None
+    return first if first is not None and first <= now.replace(microsecond=0) else None
 
 
 def upcoming(rule: Rule, standing: Standing, now: datetime, count: int) -> tuple[datetime, ...]:

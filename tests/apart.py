@@ -13,9 +13,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 import pytest
 
@@ -26,6 +28,34 @@ PATIENCE = 300
 
 class Unavailable(Exception):
     """A program cannot be installed here, such as without a package registry."""
+
+
+class Asked:
+    """A script in an environment of its own, which answers one question a line, both JSON, until there are no more."""
+
+    def __init__(self, command: Sequence[str | Path], variables: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env={**variables, "PYTHONDONTWRITEBYTECODE": "1"},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.communicate()
+
+    def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """What it answers; `error` is what went wrong over there."""
+        ask, hear = self._process.stdin, self._process.stdout
+        assert ask is not None
+        assert hear is not None
+        ask.write(json.dumps(question).encode() + b"\n")
+        ask.flush()
+        answer: dict[str, Any] = json.loads(hear.readline())
+        return answer
 
 
 @contextmanager

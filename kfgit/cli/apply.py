@@ -73,7 +73,7 @@ def command(session: Session, /, env: str | None, plan_file: Path | None, output
             if flags["no_prune"]:
                 plan = replace(plan, changes=tuple(c for c in plan.changes if not isinstance(c, Delete)))
             if output == "human":
-                tell(session, plan, notes_of(desired), output)
+                tell(session, plan, notes_of(plan, desired), output)
             guard(plan, flags["confirm"])
             results = perform(session, plan, backend)
         followed = _follow(session, checkout, backend, results, wait=flags["wait"])

@@ -92,6 +92,11 @@ def _terminable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _executed_here() -> bool:
+    """The runner listens to Ctrl-C itself; what others execute is not stopped by it."""
+    return signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+
+
 @contextmanager
 def _limited(backend: Backend, run_id: str, timeout: float | None) -> Iterator[threading.Event]:
     late = threading.Event()
@@ -157,9 +162,8 @@ class _View:
         task = event.task
         if task.state in {"CANCELING", "CANCELED"} and not self._canceling:
             self._canceling = True
-            self._line(
-                f"  {self._session.err.yellow('▾ canceling')}: the exit task still runs; Ctrl-C again stops at once"
-            )
+            again = "; Ctrl-C again stops at once" if _executed_here() else ""
+            self._line(f"  {self._session.err.yellow('▾ canceling')}: the exit task still runs{again}")
         if task.state in {"PENDING", "CANCELING"} or self._told.get(task.key or task.path) == task.state:
             return
         if task.component is None and task.state != "FAILED" and not self._session.verbose:

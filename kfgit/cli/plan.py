@@ -49,7 +49,7 @@ def command(session: Session, /, env: str | None, out: Path | None, output: str,
     if out is not None:
         text = json.dumps(as_json.plan(found), indent=2, ensure_ascii=False)
         (session.folder / out).write_text(text + "\n", encoding="utf-8")
-    tell(session, found, notes_of(desired), output)
+    tell(session, found, notes_of(found, desired), output)
     return exits.PENDING if flags["exit_code"] and found.pending else exits.DONE
 
 
@@ -79,22 +79,32 @@ def _with_notes(found: Plan, notes: Notes) -> dict[str, Any]:
     return document
 
 
-def notes_of(desired: Sequence[Resource]) -> Notes:
+def notes_of(plan: Plan, desired: Sequence[Resource]) -> Notes:
     """When schedules fire next, and why runs start."""
     found: dict[tuple[str, str], Sequence[str]] = {}
     now = datetime.now(UTC)
+    new = {plans.subject(change) for change in plan.changes if isinstance(change, plans.Create)}
     for resource in desired:
         if resource.kind == "Schedule":
-            found["Schedule", resource.name] = (_fires(resource, now),)
+            found["Schedule", resource.name] = _fires(resource, now, new=("Schedule", resource.name) in new)
         elif resource.kind == "Run":
             found["Run", resource.name] = (f"runs {resource.spec['pipeline']} ({resource.spec['trigger']})",)
     return found
 
 
-def _fires(resource: Resource, now: datetime) -> str:
+def _fires(resource: Resource, now: datetime, *, new: bool) -> Sequence[str]:
     if not resource.spec["enabled"]:
-        return "disabled: it does not fire"
-    zone = cron.zone_of(resource.spec["timezone"])
-    times = ticks.upcoming(ticks.read(resource.spec), ticks.Standing(now), now, _NEXT)
+        return ("disabled: it does not fire",)
+    zone, rule, standing = (
+        cron.zone_of(resource.spec["timezone"]),
+        ticks.read(resource.spec),
+        ticks.Standing(now),
+    )
+    times = ticks.upcoming(rule, standing, now, _NEXT)
     told = ", ".join(moment(at.astimezone(zone)) for at in times)
-    return f"fires next: {told}" if told else "never fires again"
+    later = f"fires next: {told}" if told else "never fires again"
+    since = ticks.owed_since(rule, standing, now) if new else None
+    if since is None:
+        return (later,)
+    begun = f"its start is past: {'every time' if rule.catchup else 'the newest time'} since"
+    return f"{begun} {moment(since.astimezone(zone))} fires at once", later

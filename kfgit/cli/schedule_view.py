@@ -19,10 +19,11 @@ PAST = ("TICK", "WHAT BECAME OF IT", "RUN", "WHY")
 
 
 class _Ahead(NamedTuple):
-    """What is to come of a schedule, in its zone; `owed` are the newest ticks that should have fired."""
+    """What is to come of a schedule, in its zone; `owed` are the newest ticks that should have fired since `since`."""
 
-    times: Sequence[datetime]
-    owed: Sequence[datetime]
+    times: Sequence[datetime] = ()
+    owed: Sequence[datetime] = ()
+    since: datetime | None = None
 
 
 def as_json(told: ScheduleStatus, now: datetime, count: int) -> dict[str, Any]:
@@ -67,12 +68,14 @@ def _ahead(told: ScheduleStatus, now: datetime, count: int) -> _Ahead:
     """Nothing where it cannot be read: its ticks say so."""
     zone = _zone(told)
     try:
+        since = told.owed_since(now)
         return _Ahead(
             [at.astimezone(zone) for at in told.upcoming(now, count)],
             [at.astimezone(zone) for at in told.owed(now)],
+            since.astimezone(zone) if since else None,
         )
-    except (ValueError, TypeError):
-        return _Ahead((), ())
+    except (ValueError, TypeError, ArithmeticError):
+        return _Ahead()
 
 
 def row(told: ScheduleStatus, now: datetime, style: Style) -> Sequence[str]:
@@ -95,15 +98,16 @@ def row(told: ScheduleStatus, now: datetime, style: Style) -> Sequence[str]:
 def why(told: ScheduleStatus, tick: TickRecord, style: Style) -> str:
     """Which tick did not fire, or not yet, and for what reason."""
     at = moment(tick.at.astimezone(_zone(told)))
-    what = "has a tick that waits" if tick.state == "waiting" else "skipped the tick"
-    return style.yellow(f"{what} of {at}: {clean(tick.reason or '')}")
+    what = "lets the tick of {} wait" if tick.state == "waiting" else "skipped the tick of {}"
+    return style.yellow(f"{what.format(at)}: {clean(tick.reason or '')}")
 
 
 def _when(spec: Mapping[str, Any]) -> str:
     """The trigger as people write it: cron in five fields where the seconds say nothing."""
     cron = spec.get("cron")
     if cron is not None:
-        return f"{str(cron).removeprefix('0 ')} {spec.get('timezone')}"
+        zone = "" if str(cron).startswith("@every") else f" {spec.get('timezone')}"
+        return f"{str(cron).removeprefix('0 ')}{zone}"
     return "once" if spec.get("every") is None else f"every {every(int(spec['every']))}"
 
 
@@ -137,8 +141,8 @@ def upcoming(told: ScheduleStatus, now: datetime, count: int, style: Style) -> s
     lead = ""
     if told.held is not None and told.held.state == "waiting":
         lead = f"  it {why(told, told.held, style)}\n"
-    elif ahead.owed:
-        lead = f"  owed since {moment(ahead.owed[0])}: it fires as soon as a server looks\n"
+    elif ahead.since is not None:
+        lead = f"  owed since {moment(ahead.since)}: it fires as soon as a server looks\n"
     rows = [(f"  {moment(at)}", moment(at.astimezone())) for at in ahead.times]
     if not rows:
         return f"{lead}  never again\n"

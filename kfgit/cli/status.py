@@ -19,7 +19,7 @@ from kfgit.events import RunRecord
 from kfgit.plan import LiveObject, Plan
 from kfgit.render import as_json, plans as show_plans, runs as show_runs
 from kfgit.render.envelope import envelope
-from kfgit.render.style import Style, ago, clean, instant, table
+from kfgit.render.style import Style, ago, clean, instant, moment, table
 
 if TYPE_CHECKING:
     from kfgit.backends.local.backend import LocalBackend
@@ -167,7 +167,14 @@ def served(server: Holder) -> str:
     """A server and what it does, for people."""
     does = [word for word, on in (("schedules", server.scheduler), ("runs", server.engine)) if on]
     what = f", looks after {' and '.join(does)}" if does else ""
-    return f"{server.url} (process {server.pid}, since {server.since}){what}"
+    return f"{server.url} (process {server.pid}, since {_since(server)}){what}"
+
+
+def _since(server: Holder) -> str:
+    try:
+        return moment(datetime.fromisoformat(server.since).astimezone())
+    except ValueError:
+        return server.since
 
 
 def _applied(last: Apply | None, now: datetime, style: Style) -> str:

@@ -11,6 +11,7 @@ import asyncio
 import json
 import math
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -102,7 +103,7 @@ class Api:
             # One exception for all calls would collect the frames of each.
             raise (NOT_FOUND if found == "path" else NOT_ALLOWED).with_traceback(None)
         scope[ROUTE] = found.route.path
-        query = _query(scope["query_string"])
+        query = _query(scope["query_string"], once=not found.route.upload)
         if found.route.upload:
             form = Form(_header(scope, b"content-type"))
             async with _Incoming(receive, self._large, self._bounds.body_seconds) as body:
@@ -248,15 +249,33 @@ def _finite(value: Any) -> Any:
             return value
 
 
-def _query(text: bytes) -> dict[str, str]:
+# What KFP's gateway knows of a query, and takes once. The uploads are read by other code there, which takes the first.
+_PARAMETERS = frozenset(
+    "cascade experiment_id filter namespace page_size page_token propagation_policy sort_by experimentId pageSize "
+    "pageToken propagationPolicy sortBy".split()
+)
+_BAD_QUERY = re.compile(rb";|%(?![0-9A-Fa-f]{2})")
+
+
+def _query(text: bytes, *, once: bool) -> dict[str, str]:
     if not text:
         return {}
     try:
         pairs = parse_qsl(text.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except ValueError:
-        told = f"a query has at most {_MAX_FIELDS} fields"
-        raise GatewayError(Code.INVALID_ARGUMENT, told) from None
-    return dict(reversed(pairs))
+        raise _bad_query(f"a query has at most {_MAX_FIELDS} fields") from None
+    found = dict(reversed(pairs))
+    if once:
+        if fault := _BAD_QUERY.search(text):
+            raise _bad_query(f"invalid {fault[0].decode()!r} in the query")
+        names = [name for name, _ in pairs if name in _PARAMETERS]
+        if len(names) > len(set(names)):
+            raise _bad_query(f'too many values for field "{max(names, key=names.count)}"')
+    return found
+
+
+def _bad_query(told: str) -> GatewayError:
+    return GatewayError(Code.INVALID_ARGUMENT, told)
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kfgit.backends.local.store import experiments, pages
 from kfgit.backends.local.store.experiments import Experiment
-from kfgit.server import listing, messages, names, times
+from kfgit.server import listing, messages, times, validation
 from kfgit.server.calls import Call, Context, Route
 from kfgit.server.errors import missing, refused, taken
 from kfgit.server.messages import Enum, Shape
@@ -34,9 +34,9 @@ def create(context: Context, call: Call) -> Mapping[str, Any]:
     doing = "Failed to create an experiment"
     asked = messages.read(call.body, EXPERIMENT)
     name, description = asked.get("display_name", ""), asked.get("description", "")
-    names.check_name("Experiment", name, doing)
-    names.check_text("description", description, doing)
-    names.check_namespace(asked.get("namespace", ""), doing)
+    validation.check_name("Experiment", name, doing)
+    validation.check_text("description", description, doing)
+    validation.check_namespace(asked.get("namespace", ""), doing)
     with context.backend.database.write() as db:
         made = experiments.add(db, name, description or None, context.now())
     if made is None:
@@ -80,7 +80,6 @@ def delete(context: Context, call: Call) -> Mapping[str, Any]:
 
 def archive(context: Context, call: Call) -> Mapping[str, Any]:
     """Puts an experiment away with its runs and disables its recurring runs; of an unknown one KFP says nothing."""
-    messages.read(call.body, _ID)
     with context.backend.database.write() as db:
         experiments.archive(db, call.path["experiment_id"], context.now())
     context.nudge()
@@ -89,7 +88,6 @@ def archive(context: Context, call: Call) -> Mapping[str, Any]:
 
 def unarchive(context: Context, call: Call) -> Mapping[str, Any]:
     """Brings back the experiment alone."""
-    messages.read(call.body, _ID)
     with context.backend.database.write() as db:
         experiments.unarchive(db, call.path["experiment_id"])
     return {}
@@ -107,7 +105,6 @@ def told(experiment: Experiment) -> Mapping[str, Any]:
     return body | ({"description": experiment.description} if experiment.description else {})
 
 
-_ID: Final = Shape({"experiment_id": "string"})
 _PATH: Final = "/apis/v2beta1/experiments"
 _ONE: Final = f"{_PATH}/{{experiment_id}}"
 

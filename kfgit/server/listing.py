@@ -14,6 +14,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -49,7 +50,7 @@ def query(asked: Mapping[str, str], table: Table, scope: Mapping[str, str] | Non
         after = None
         if token:
             kept, after = _token(token, table)
-            if not _agree(order, kept, sort_by):
+            if not _agree(order, kept, table, sorts=bool(sort_by), filters=bool(written)):
                 raise invalid(
                     "page token does not match the supplied sort by and/or filtering criteria. Either specify "
                     "the same criteria or leave the latter empty if page token is specified"
@@ -131,7 +132,10 @@ def _filter(text: str, table: Table) -> tuple[Predicate, ...]:
         raise invalid(f"failed to parse valid filter from {json.dumps(text[:200])}: {error}") from None
     if len(found) > MAX_PREDICATES:
         raise invalid(f"the filter has more than {MAX_PREDICATES} predicates")
-    return tuple(_predicate(item, table) for item in found)
+    predicates = [_predicate(item, table) for item in found]
+    # Of two values for one tag KFP takes the last.
+    tags = {item.key: item for item in predicates if item.key.startswith("tags.")}
+    return tuple(item for item in predicates if tags.get(item.key, item) is item)
 
 
 def _predicate(found: Mapping[str, Any], table: Table) -> Predicate:
@@ -222,21 +226,25 @@ def _written(predicate: Predicate) -> dict[str, Any]:
     return written
 
 
-def _agree(asked: _Order, kept: _Order, sort_by: str) -> bool:
-    (tags, others), (kept_tags, kept_others) = _parts(asked.predicates), _parts(kept.predicates)
-    if (sort_by or others) and (asked.sort, asked.descending, others) != (
-        kept.sort,
-        kept.descending,
-        kept_others,
-    ):
-        return False
+def _agree(asked: _Order, kept: _Order, table: Table, *, sorts: bool, filters: bool) -> bool:
+    (tags, others), (kept_tags, kept_others) = _parts(asked, table), _parts(kept, table)
+    # What is left of a filter when its tags are taken out is no filter where nothing is left.
+    if sorts or others or (filters and not tags):
+        place, kept_place = table.fields[asked.sort].sql, table.fields[kept.sort].sql
+        if (place, asked.descending, others) != (kept_place, kept.descending, kept_others):
+            return False
     return not tags or tags == kept_tags
 
 
-def _parts(predicates: tuple[Predicate, ...]) -> tuple[list[Predicate], list[Predicate]]:
-    ordered = sorted(predicates, key=repr)
-    tags = [item for item in ordered if item.key.startswith("tags.")]
-    return tags, [item for item in ordered if not item.key.startswith("tags.")]
+def _parts(order: _Order, table: Table) -> tuple[list[Predicate], list[Predicate]]:
+    """The predicates on tags and the others, in one order, by what their names stand for: two may stand for one."""
+    tags = [item for item in order.predicates if item.key.startswith("tags.")]
+    others = [
+        replace(item, key=table.fields[item.key].sql)
+        for item in order.predicates
+        if not item.key.startswith("tags.")
+    ]
+    return sorted(tags, key=repr), sorted(others, key=repr)
 
 
 def _unescaped(text: str) -> str:

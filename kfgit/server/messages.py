@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal, NoReturn, TypeAlias
 
@@ -63,6 +64,8 @@ MAX_DEPTH = 100
 MAX_NODES = 1_000_000
 # Every whole number up to here is exactly a double, which is what a JSON number is to protobuf.
 _EXACT = 2**53
+# From here on Go writes doubles with an exponent.
+_POSITIONAL = 1e21
 
 
 def read(body: bytes, shape: Shape) -> dict[str, Any]:
@@ -106,6 +109,17 @@ def flag(query: Mapping[str, str], name: str) -> bool:
     if text not in _TRUE:
         _refuse(f'parsing field "{name}": "{text}" is no boolean')
     return True
+
+
+def choice(query: Mapping[str, str], name: str, among: Enum) -> str | None:
+    """A value of an enum in the query, by its name or by its number."""
+    text = parameter(query, name)
+    if text is None or text in among.names:
+        return text
+    for known, number_ in among.names.items():
+        if re.fullmatch(r"[+-]?[0-9]{1,11}", text, re.ASCII) and int(text) == number_:
+            return known
+    _refuse(f'parsing field "{name}": "{text}" is not a valid value')
 
 
 def number(query: Mapping[str, str], name: str) -> int | None:
@@ -177,10 +191,9 @@ def _expect(value: Any, type_: type, path: str) -> Any:
 def _enum(value: Any, names: Mapping[str, int], path: str) -> str:
     if isinstance(value, str) and value in names:
         return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        for name, number_ in names.items():
-            if number_ == value:
-                return name
+    if isinstance(value, int) and not isinstance(value, bool) and -(2**31) <= value < 2**31:
+        # Enums of proto3 are open: a number without a name is a value as well.
+        return next((name for name, number_ in names.items() if number_ == value), str(value))
     _refuse(f"invalid value for enum field {path}: {_shown(value)}")
 
 
@@ -220,7 +233,10 @@ def _timestamp(value: Any, path: str) -> datetime:
 
 
 def plain(value: Any) -> Any:
-    """A google.protobuf.Value: its numbers are doubles, and whole ones are written without a point."""
+    """A google.protobuf.Value: its numbers are doubles, and whole ones are written without a point.
+
+    As Go does it, large ones have the shortest digits that mean this double, and zeros.
+    """
     match value:
         case dict():
             return {key: plain(item) for key, item in value.items()}
@@ -230,11 +246,11 @@ def plain(value: Any) -> Any:
             return value
         case int() if not -_EXACT <= value <= _EXACT:
             try:
-                return float(value)
+                return plain(float(value))
             except OverflowError:
                 _refuse(f"invalid number {_shown(value)}")
-        case float() if value.is_integer() and -_EXACT <= value <= _EXACT:
-            return int(value)
+        case float() if value.is_integer() and abs(value) < _POSITIONAL:
+            return int(Decimal(repr(value)))
         case _:
             return value
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from kfgit.backends.local.store import pages, pipelines
 from kfgit.backends.local.store.pipelines import NewVersion, Pipeline
-from kfgit.server import listing, messages, names, specs, times, uploads
+from kfgit.server import listing, messages, specs, times, uploads, validation
 from kfgit.server.calls import Call, Context, Route, Upload
 from kfgit.server.errors import ApiError, UploadError, invalid, missing, taken
 from kfgit.server.messages import STATUS, Map, Shape
@@ -60,12 +60,10 @@ def upload(context: Context, call: Call) -> Mapping[str, Any]:
         raise UploadError(error.code, "Failed to read a pipeline spec file", error.detail) from None
     try:
         package = specs.from_text(content)
-        asked = {**call.query, "tags": names.tags_of(call.query.get("tags"))}
+        asked = {**call.query, "tags": validation.tags_of(call.query.get("tags"))}
         named = call.query.get("name") or call.query.get("display_name") or uploads.base(given)
         new = _new(context, asked, named, "")
-        names.check_name("PipelineVersion", new.name)
-        url = call.query.get("code_source_url", "")
-        names.check_text("code_source_url", url)
+        validation.check_name("PipelineVersion", new.name)
         version = NewVersion(
             id=str(uuid4()),
             pipeline_id=new.id,
@@ -74,7 +72,6 @@ def upload(context: Context, call: Call) -> Mapping[str, Any]:
             created_at=new.created_at,
             display_name=new.display_name,
             description=new.description,
-            code_source_url=url or None,
         )
         with context.backend.database.write() as db:
             if not pipelines.add(db, new):
@@ -118,8 +115,8 @@ def update(context: Context, call: Call) -> Mapping[str, Any]:
     id_ = call.path["pipeline_id"]
     doing = f"Failed to update pipeline {id_}"
     asked = messages.read(call.body, PIPELINE)
-    names.check_text("display_name", asked.get("display_name", ""), doing)
-    names.check_tags(asked.get("tags", {}), doing)
+    validation.check_text("display_name", asked.get("display_name", ""), doing)
+    validation.check_tags(asked.get("tags", {}), doing)
     with context.backend.database.write() as db:
         found = pipelines.get(db, id_)
         if found is None:
@@ -165,10 +162,10 @@ def told(pipeline: Pipeline) -> Mapping[str, Any]:
 
 
 def _new(context: Context, asked: Mapping[str, Any], name: str, doing: str) -> Pipeline:
-    names.check_name("Pipeline", name, doing)
-    names.check_namespace(asked.get("namespace", ""), doing)
-    names.check_text("display_name", asked.get("display_name", ""), doing)
-    names.check_tags(asked.get("tags", {}), doing)
+    validation.check_name("Pipeline", name, doing)
+    validation.check_namespace(asked.get("namespace", ""), doing)
+    validation.check_text("display_name", asked.get("display_name", ""), doing)
+    validation.check_tags(asked.get("tags", {}), doing)
     return Pipeline(
         id=str(uuid4()),
         name=name,

@@ -9,30 +9,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from kfgit import ticks
 from kfgit.backends.local.store import experiments, pages, pipelines, schedules, transitions
 from kfgit.backends.local.store.schedules import Links, Schedule
-from kfgit.cron import CronError
-from kfgit.server import listing, messages, sources
+from kfgit.server import listing, messages, sources, triggers
 from kfgit.server.calls import Call, Context, Route
 from kfgit.server.errors import invalid, missing
 from kfgit.server.messages import STATUS, Enum, Map, Shape
 from kfgit.server.sources import SERVICE_ACCOUNT, Source
 from kfgit.server.times import told
 
-_TRIGGER: Final = Shape(
-    {
-        "cron_schedule": Shape({"start_time": "timestamp", "end_time": "timestamp", "cron": "string"}),
-        "periodic_schedule": Shape(
-            {"start_time": "timestamp", "end_time": "timestamp", "interval_second": "int64"}
-        ),
-    },
-    (frozenset({"cron_schedule", "periodic_schedule"}),),
-)
+_MODES: Final = Enum({"MODE_UNSPECIFIED": 0, "ENABLE": 1, "DISABLE": 2})
 # backend/api/v2beta1/recurring_run.proto
 RECURRING_RUN: Final = Shape(
     {
@@ -52,8 +41,8 @@ RECURRING_RUN: Final = Shape(
         "pipeline_version_reference": sources.REFERENCE,
         "runtime_config": sources.RUNTIME_CONFIG,
         "max_concurrency": "int64",
-        "trigger": _TRIGGER,
-        "mode": Enum({"MODE_UNSPECIFIED": 0, "ENABLE": 1, "DISABLE": 2}),
+        "trigger": triggers.TRIGGER,
+        "mode": _MODES,
         "created_at": "timestamp",
         "updated_at": "timestamp",
         "status": Enum({"STATUS_UNSPECIFIED": 0, "ENABLED": 1, "DISABLED": 3}),
@@ -63,17 +52,8 @@ RECURRING_RUN: Final = Shape(
     },
     (sources.ONE_SOURCE,),
 )
-_POLICY: Final = Shape(
-    {
-        "propagation_policy": Enum(
-            {
-                "DELETE_PROPAGATION_POLICY_UNSPECIFIED": 0,
-                "FOREGROUND": 1,
-                "BACKGROUND": 2,
-                "ORPHAN": 3,
-            }
-        )
-    }
+_POLICY: Final = Enum(
+    {"DELETE_PROPAGATION_POLICY_UNSPECIFIED": 0, "FOREGROUND": 1, "BACKGROUND": 2, "ORPHAN": 3}
 )
 # The installation's, which every schedule of a single-user KFP is told to be in.
 _NAMESPACE: Final = "kubeflow"
@@ -85,7 +65,7 @@ def create(context: Context, call: Call) -> Mapping[str, Any]:
     message = messages.read(call.body, RECURRING_RUN)
     sources.check_texts(message, "Recurring run's name", converting)
     trigger = message.get("trigger", {})
-    spec = _trigger(trigger, converting)
+    spec = triggers.read(trigger, converting)
     most = message.get("max_concurrency", 0)
     if not 1 <= most <= 10:
         raise invalid(
@@ -99,13 +79,19 @@ def create(context: Context, call: Call) -> Mapping[str, Any]:
     parameters = message.get("runtime_config", {}).get("parameters", {})
     sources.check_sound(found, doing)
     sources.check_parameters(found.package, parameters, doing)
-    enabled = message.get("mode") == "ENABLE"
-    written = {"trigger": _written(trigger)}
+    mode = message.get("mode", "MODE_UNSPECIFIED")
+    if mode not in _MODES.names:
+        raise invalid(f"Recurring run's mode is invalid: {mode}", converting)
+    enabled = mode == "ENABLE"
+    written: dict[str, Any] = {"trigger": triggers.written(trigger)}
     if message.get("plugins_input"):
         written["plugins_input"] = message["plugins_input"]
     with context.backend.database.write() as db:
         at = context.now()
         experiment = sources.experiment(db, message.get("experiment_id", ""), at, doing)
+        given = sources.as_given(message, found) if found.key is None else None
+        if given:
+            written["pipeline_spec"] = given
         links = _links(db, message, found, experiment.id, written)
         spec = {
             "pipeline": found.pipeline,
@@ -148,11 +134,7 @@ def list_(context: Context, call: Call) -> Mapping[str, Any]:
 
 def delete(context: Context, call: Call) -> Mapping[str, Any]:
     """Removes a schedule. Its runs that go on end with it, as Kubernetes ends them, unless the policy is ORPHAN."""
-    asked = messages.parameter(call.query, "propagation_policy")
-    value: Any = int(asked) if asked and asked.isdecimal() and len(asked) < 3 else asked
-    policy = (
-        messages.message({"propagation_policy": value}, _POLICY).get("propagation_policy") if asked else None
-    )
+    policy = messages.choice(call.query, "propagation_policy", _POLICY)
     with context.backend.database.write() as db:
         schedule = _found(db, call, "Failed to delete a recurring run")
         if policy != "ORPHAN":
@@ -245,52 +227,6 @@ def _links(
     )
 
 
-# --- triggers
-
-
-def _trigger(trigger: Mapping[str, Any], doing: str) -> dict[str, Any]:
-    """The trigger in kfgit's form; raises `ApiError`."""
-    times: Mapping[str, Any] = next(iter(trigger.values()), {})
-    spec: dict[str, Any] = {
-        "cron": None,
-        "every": None,
-        "timezone": "UTC",
-        "start": _second(times.get("start_time")),
-        "end": _second(times.get("end_time")),
-    }
-    if "cron_schedule" in trigger:
-        text = times.get("cron", "")
-        try:
-            spec["cron"] = ticks.from_api(text)
-        except CronError as fault:
-            raise invalid(
-                f"Schedule cron is not a supported format(https://godoc.org/github.com/robfig/cron). Error: {fault}",
-                doing,
-            ) from None
-    if "periodic_schedule" in trigger:
-        spec["every"] = times.get("interval_second", 0)
-        if spec["every"] < 1:
-            raise invalid(
-                f"Found invalid period schedule interval {spec['every']}. Set at interval to least 1 second",
-                doing,
-            )
-    return spec
-
-
-def _written(trigger: Mapping[str, Any]) -> dict[str, Any]:
-    """The trigger as it is given back: in whole seconds, 64-bit numbers as texts."""
-    return {
-        kind: {
-            name: told(value) if isinstance(value, datetime) else str(value) for name, value in fields.items()
-        }
-        for kind, fields in trigger.items()
-    }
-
-
-def _second(at: datetime | None) -> str | None:
-    return None if at is None else at.astimezone(UTC).replace(microsecond=0).isoformat()
-
-
 # --- as KFP tells it
 
 
@@ -302,7 +238,7 @@ def _told(db: sqlite3.Connection, schedule: Schedule) -> dict[str, Any]:
         "recurring_run_id": schedule.id,
         "display_name": schedule.name,
         "description": links.description,
-        **sources.told(db, links.pipeline_id, links.version_id, links.package),
+        **sources.told(db, links.pipeline_id, links.version_id, links.package, written.get("pipeline_spec")),
         "runtime_config": {name: value for name, value in config.items() if value},
         "service_account": links.service_account or (SERVICE_ACCOUNT if links.package else None),
         "max_concurrency": str(spec.get("maxConcurrency") or 1),
@@ -316,19 +252,4 @@ def _told(db: sqlite3.Connection, schedule: Schedule) -> dict[str, Any]:
         "plugins_input": written.get("plugins_input"),
     }
     found = {name: value for name, value in body.items() if value}
-    return {**found, "trigger": written["trigger"] if "trigger" in written else _of_spec(spec)}
-
-
-def _of_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The trigger of a schedule that `apply` made, as one would write it here."""
-    window = {"start_time": _told_text(spec.get("start")), "end_time": _told_text(spec.get("end"))}
-    given = {name: at for name, at in window.items() if at}
-    if spec.get("cron"):
-        return {"cron_schedule": {"cron": spec["cron"], **given}}
-    return (
-        {"periodic_schedule": {"interval_second": str(spec["every"]), **given}} if spec.get("every") else {}
-    )
-
-
-def _told_text(text: Any) -> str | None:
-    return told(datetime.fromisoformat(str(text))) if text else None
+    return {**found, "trigger": written["trigger"] if "trigger" in written else triggers.told(spec)}

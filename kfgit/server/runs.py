@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
@@ -29,50 +30,9 @@ from kfgit.server.calls import Call, Context, Route
 from kfgit.server.errors import ApiError, Code, invalid, missing, refused, taken
 from kfgit.server.messages import STATUS, Enum, Map, Repeated, Shape
 from kfgit.server.sources import SERVICE_ACCOUNT, Source
-from kfgit.server.tasks import state_told, task_details
+from kfgit.server.tasks import HISTORY, STATE, TASK, state_told, task_details
 from kfgit.server.times import told
 
-STATE: Final = Enum(
-    {
-        name: number
-        for number, name in enumerate(
-            (
-                "RUNTIME_STATE_UNSPECIFIED",
-                "PENDING",
-                "RUNNING",
-                "SUCCEEDED",
-                "SKIPPED",
-                "FAILED",
-                "CANCELING",
-                "CANCELED",
-                "PAUSED",
-            )
-        )
-    }
-)
-_HISTORY: Final = Repeated(Shape({"update_time": "timestamp", "state": STATE, "error": STATUS}))
-_ARTIFACTS: Final = Map(Shape({"artifact_ids": Repeated("int64")}))
-_TASK: Final = Shape(
-    {
-        **dict.fromkeys(("run_id", "task_id", "display_name", "parent_task_id", "pod_name"), "string"),
-        **dict.fromkeys(("create_time", "start_time", "end_time"), "timestamp"),
-        "executor_detail": Shape(
-            {
-                "main_job": "string",
-                "pre_caching_check_job": "string",
-                "failed_main_jobs": Repeated("string"),
-                "failed_pre_caching_check_jobs": Repeated("string"),
-            }
-        ),
-        "state": STATE,
-        "execution_id": "int64",
-        "error": STATUS,
-        "inputs": _ARTIFACTS,
-        "outputs": _ARTIFACTS,
-        "state_history": _HISTORY,
-        "child_tasks": Repeated(Shape({"task_id": "string", "pod_name": "string"})),
-    }
-)
 # backend/api/v2beta1/run.proto; what is output only is read, for a client may send back what it got, and counts for
 # nothing.
 RUN: Final = Shape(
@@ -93,10 +53,10 @@ RUN: Final = Shape(
             {
                 "pipeline_context_id": "int64",
                 "pipeline_run_context_id": "int64",
-                "task_details": Repeated(_TASK),
+                "task_details": Repeated(TASK),
             }
         ),
-        "state_history": _HISTORY,
+        "state_history": HISTORY,
         "plugins_input": Map("struct"),
         "plugins_output": Map("any"),
     },
@@ -140,6 +100,8 @@ def create(context: Context, call: Call) -> Mapping[str, Any]:
     with context.backend.database.write() as db:
         if not runs.add(db, _new(db, context, message, found, run_id)):
             raise taken(f"a run with the id {run_id} exists already", doing)
+        if message.get("storage_state") == "ARCHIVED":
+            runs.archive(db, run_id, archived=True)
         made = details.get(db, run_id)
         assert made is not None
         answer = _told(db, made)
@@ -220,6 +182,8 @@ def retry(context: Context, call: Call) -> Mapping[str, Any]:
     with context.backend.database.read() as db:
         run = _found(db, call, doing)
         _experiment_of(db, run, doing)
+    if run.state in ("PENDING", "CANCELING"):
+        raise refused(f"Failed to retry run {run.id}: it is {run.state}", doing)
     try:
         context.backend.runs.retry(run.id)
     except Refused as refusal:
@@ -245,7 +209,11 @@ def _new(
 ) -> runs.NewRun:
     at = context.now()
     experiment = sources.experiment(db, message.get("experiment_id", ""), at, "Failed to create a new run")
-    config, plugins = message.get("runtime_config", {}), message.get("plugins_input")
+    config = message.get("runtime_config", {})
+    kept = {
+        "plugins_input": message.get("plugins_input"),
+        "pipeline_spec": sources.as_given(message, found) if found.key is None else None,
+    }
     return runs.NewRun(
         id=run_id,
         name=message["display_name"],
@@ -255,10 +223,10 @@ def _new(
         folder=starting.free_folder(db, found.pipeline, run_id, at),
         created_at=at,
         inputs=config.get("parameters", {}),
-        options={"cache": True, "executor": "auto"} | ({"plugins_input": plugins} if plugins else {}),
+        options={"cache": True, "executor": "auto"} | {name: value for name, value in kept.items() if value},
         experiment=experiment.name,
         version=found.version,
-        scheduled_at=message.get("scheduled_at"),
+        scheduled_at=_unless_never(message.get("scheduled_at")),
         schedule=message.get("recurring_run_id") or None,
         experiment_id=experiment.id,
         pipeline_id=found.pipeline_id,
@@ -267,6 +235,11 @@ def _new(
         service_account=message.get("service_account") or SERVICE_ACCOUNT,
         pipeline_root=config.get("pipeline_root") or None,
     )
+
+
+def _unless_never(at: datetime | None) -> datetime | None:
+    """KFP counts seconds, and 0 is no time."""
+    return None if at is None or int(at.timestamp()) == 0 else at
 
 
 def _found(db: sqlite3.Connection, call: Call, doing: str) -> RunDetail:
@@ -312,7 +285,13 @@ def _run(db: sqlite3.Connection, run: RunDetail, tasks: Sequence[TaskDetail]) ->
         "display_name": run.name,
         "storage_state": run.storage_state,
         "description": run.description,
-        **sources.told(db, run.version_id and run.pipeline_id, run.version_id, run.package),
+        **sources.told(
+            db,
+            run.version_id and run.pipeline_id,
+            run.version_id,
+            run.package,
+            run.options.get("pipeline_spec"),
+        ),
         "runtime_config": {name: value for name, value in config.items() if value},
         "service_account": run.service_account or SERVICE_ACCOUNT,
         "created_at": told(run.created_at),

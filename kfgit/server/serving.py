@@ -13,11 +13,12 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import FrameType
 
+from kfgit.backend import MachineFault
 from kfgit.backends.local import holding
 from kfgit.backends.local.backend import LocalBackend
 from kfgit.backends.local.executor import Executor, usual_runs
@@ -51,7 +52,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Who is told what: that it is ready, what goes wrong, and each line of the log where somebody wants to see it."""
+    """Who hears what: that it is ready, what goes wrong, how many runs its end cancels; `line` hears the whole log."""
 
     ready: Callable[[holding.Holder], None]
     trouble: Callable[[str], None]
@@ -184,10 +185,12 @@ class _Serving:
         )
 
     def _look(self) -> Iterator[Looked]:
-        with self._backend.database.read() as db:
-            by_state, enabled = runs.counts(db), schedules.enabled(db)
-        yield Looked("kfgit_runs", "Runs in the store.", by_state)
-        yield Looked("kfgit_schedules_enabled", "Schedules that fire.", {"": enabled})
+        # Of a store that cannot be read nothing is told; the others' numbers are wanted then all the more.
+        with suppress(MachineFault):
+            with self._backend.database.read() as db:
+                by_state, enabled = runs.counts(db), schedules.enabled(db)
+            yield Looked("kfgit_runs", "Runs in the store.", by_state)
+            yield Looked("kfgit_schedules_enabled", "Schedules that fire.", {"": enabled})
         if self._scheduler is not None:
             decided = {"fired": self._scheduler.fired_ticks, "skipped": self._scheduler.skipped_ticks}
             yield Looked("kfgit_schedule_ticks_total", "Ticks that this server decided on.", decided)

@@ -19,7 +19,7 @@ from kfgit.backends.local import engine
 from kfgit.backends.local.store import experiments, packages, pipelines
 from kfgit.backends.local.store.experiments import Experiment
 from kfgit.ir import Package
-from kfgit.server import names, specs
+from kfgit.server import specs, validation
 from kfgit.server.errors import invalid, missing
 from kfgit.server.messages import Map, Shape
 
@@ -72,14 +72,38 @@ def source(db: sqlite3.Connection, message: Mapping[str, Any], doing: str) -> So
 
 
 def told(
-    db: sqlite3.Connection, pipeline_id: str | None, version_id: str | None, package: str | None
+    db: sqlite3.Connection,
+    pipeline_id: str | None,
+    version_id: str | None,
+    package: str | None,
+    written: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """What is run, in the words of the API: by reference, or else as a spec, `package` being the key of it."""
+    """What is run, in the words of the API: by reference, or else as a spec, `package` being the key of it.
+
+    `written` is the spec as the client wrote it, where that is known.
+    """
     reference = {"pipeline_id": pipeline_id, "pipeline_version_id": version_id}
     given = {name: id_ for name, id_ in reference.items() if id_}
     if given:
         return {"pipeline_version_reference": given}
+    if written:
+        return {"pipeline_spec": written}
     return {"pipeline_spec": specs.told(package, lambda: _held(db, package))} if package else {}
+
+
+def as_given(message: Mapping[str, Any], found: Source) -> Mapping[str, Any] | None:
+    """An inline spec as the client wrote it, where that is not how its package is read back.
+
+    KFP makes the packages of versions normal, and gives those of runs back as they came.
+    """
+    inline: Mapping[str, Any] = message["pipeline_spec"]
+    spec, platform = found.package.spec, found.package.platform
+    if "pipeline_spec" not in inline:
+        return None if inline == spec else inline
+    if platform is None:
+        return None if inline["pipeline_spec"] == spec else inline["pipeline_spec"]
+    both = {name: inline[name] for name in ("pipeline_spec", "platform_spec")}
+    return None if both == {"pipeline_spec": spec, "platform_spec": platform} else both
 
 
 def stored(db: sqlite3.Connection, found: Source) -> str:
@@ -102,11 +126,16 @@ def check_texts(message: Mapping[str, Any], name: str, doing: str) -> None:
     if not message.get("display_name"):
         raise invalid(f"{name} cannot be empty", doing)
     for field in ("display_name", "description", "service_account"):
-        names.check_text(field, message.get(field, ""), doing)
+        validation.check_text(field, message.get(field, ""), doing)
 
 
 def check_sound(found: Source, doing: str) -> None:
     """Raises `ApiError` for a package that is a spec by its form, and yet none: its parts do not fit together."""
+    root = found.package.spec.get("root") or {}
+    if "dag" in root and not root["dag"].get("tasks"):
+        raise invalid(
+            f"invalid pipeline spec of {found.pipeline}: DAG root must contain one or more tasks", doing
+        )
     try:
         engine.load(found.package)
     except engine.EngineError as fault:

@@ -73,6 +73,10 @@ def from_documents(found: Sequence[Any]) -> Package:
     name = spec.get("pipelineInfo", {}).get("name", "")
     if not name:
         raise invalid("invalid v2 pipeline spec: name is empty")
+    if not re.search("[a-z0-9]", name):
+        raise invalid(
+            f"invalid v2 pipeline spec: the name {name[:200]!r} has no lower-case letter and no digit"
+        )
     if "root" not in spec:
         raise invalid("invalid v2 pipeline spec: root component is empty")
     return Package(name, spec, _platform(platforms))

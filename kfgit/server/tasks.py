@@ -14,7 +14,51 @@ from uuid import NAMESPACE_URL, uuid5
 
 from kfgit.backends.local.store.details import RunDetail, TaskDetail
 from kfgit.events import FINAL, State
+from kfgit.server.messages import STATUS, Enum, Map, Repeated, Shape
 from kfgit.server.times import told
+
+# backend/api/v2beta1/run.proto
+STATE: Final = Enum(
+    {
+        name: number
+        for number, name in enumerate(
+            (
+                "RUNTIME_STATE_UNSPECIFIED",
+                "PENDING",
+                "RUNNING",
+                "SUCCEEDED",
+                "SKIPPED",
+                "FAILED",
+                "CANCELING",
+                "CANCELED",
+                "PAUSED",
+            )
+        )
+    }
+)
+HISTORY: Final = Repeated(Shape({"update_time": "timestamp", "state": STATE, "error": STATUS}))
+_ARTIFACTS: Final = Map(Shape({"artifact_ids": Repeated("int64")}))
+TASK: Final = Shape(
+    {
+        **dict.fromkeys(("run_id", "task_id", "display_name", "parent_task_id", "pod_name"), "string"),
+        **dict.fromkeys(("create_time", "start_time", "end_time"), "timestamp"),
+        "executor_detail": Shape(
+            {
+                "main_job": "string",
+                "pre_caching_check_job": "string",
+                "failed_main_jobs": Repeated("string"),
+                "failed_pre_caching_check_jobs": Repeated("string"),
+            }
+        ),
+        "state": STATE,
+        "execution_id": "int64",
+        "error": STATUS,
+        "inputs": _ARTIFACTS,
+        "outputs": _ARTIFACTS,
+        "state_history": HISTORY,
+        "child_tasks": Repeated(Shape({"task_id": "string", "pod_name": "string"})),
+    }
+)
 
 # google/rpc/code.proto: UNKNOWN.
 _FAULT: Final = 2

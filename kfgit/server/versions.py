@@ -15,7 +15,7 @@ from uuid import uuid4
 from kfgit.backends.local.store import packages, pages, pipelines
 from kfgit.backends.local.store.pipelines import NewVersion, Version
 from kfgit.ir import Package
-from kfgit.server import listing, messages, names, specs, times, uploads
+from kfgit.server import listing, messages, specs, times, uploads, validation
 from kfgit.server.calls import Call, Context, Route, Upload
 from kfgit.server.errors import ApiError, invalid, missing, taken
 from kfgit.server.messages import STATUS, Map, Shape
@@ -86,8 +86,8 @@ def update(context: Context, call: Call) -> Mapping[str, Any]:
     id_ = call.path["pipeline_version_id"]
     doing = f"Failed to update pipeline version {id_}"
     asked = messages.read(call.body, VERSION)
-    names.check_text("display_name", asked.get("display_name", ""), doing)
-    names.check_tags(asked.get("tags", {}), doing)
+    validation.check_text("display_name", asked.get("display_name", ""), doing)
+    validation.check_tags(asked.get("tags", {}), doing)
     with context.backend.database.write() as db:
         found = _found(db, id_, doing)
         changed = replace(
@@ -117,7 +117,6 @@ def told(db: sqlite3.Connection, version: Version) -> Mapping[str, Any]:
         "display_name": version.display_name or version.name,
         "description": version.description,
         "created_at": times.told(version.created_at),
-        "code_source_url": version.code_source_url,
         "pipeline_spec": specs.told(version.package, lambda: _package(db, version)),
         "tags": dict(version.tags),
     }
@@ -130,9 +129,8 @@ def _upload(context: Context, call: Call, given: Upload) -> Mapping[str, Any]:
     if not pipeline_id:
         raise invalid("the parameter `pipelineid` is required")
     name = query.get("name") or query.get("display_name") or uploads.base(given)
-    names.check_name("PipelineVersion", name)
-    for field in ("display_name", "code_source_url"):
-        names.check_text(field, query.get(field, ""))
+    validation.check_name("PipelineVersion", name)
+    validation.check_text("display_name", query.get("display_name", ""))
     new = NewVersion(
         id=str(uuid4()),
         pipeline_id=pipeline_id,
@@ -141,8 +139,7 @@ def _upload(context: Context, call: Call, given: Upload) -> Mapping[str, Any]:
         created_at=context.now(),
         display_name=query.get("display_name") or name,
         description=query.get("description") or None,
-        tags=names.tags_of(query.get("tags")),
-        code_source_url=query.get("code_source_url") or None,
+        tags=validation.tags_of(query.get("tags")),
     )
     with context.backend.database.write() as db:
         if pipelines.get(db, pipeline_id) is None:

@@ -107,7 +107,7 @@ def test_a_run_that_cannot_be_begun_does_not_stop_the_others(tmp_path: Path) -> 
     until(lambda: watched.state("whole") == "SUCCEEDED")
     watched.executor.stop(0)
     assert sorted(watched.troubles) == [
-        f"run broken{number} cannot be begun: MachineFault: its folder cannot be made" for number in range(3)
+        f"run broken{number} cannot be begun: its folder cannot be made" for number in range(3)
     ]
     assert watched.state("broken0") == "PENDING"
 

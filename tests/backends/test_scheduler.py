@@ -224,6 +224,21 @@ def test_a_fault_is_told_once_and_survived(backend: LocalBackend, monkeypatch: p
     assert len(backend.runs.all()) == 1
 
 
+def test_why_ticks_are_skipped_is_told_once_an_hour(backend: LocalBackend) -> None:
+    with backend.database.write() as db:
+        spec = {"cron": "* * * * * *", "timezone": "UTC", "pipeline": "nobody"}
+        schedules.save(db, "s", "fast", spec, MADE)
+    clock, told = Clock(), list[str]()
+    scheduler = Scheduler(backend, clock, told.append)
+    for _ in range(5):
+        clock.now += timedelta(seconds=1)
+        scheduler.look()
+    assert (scheduler.skipped_ticks, len(told)) == (5, 1)
+    clock.now += timedelta(hours=1)
+    scheduler.look()
+    assert told == ["schedule `fast` skips what is due: the pipeline `nobody` does not exist"] * 2
+
+
 def test_nudges_without_end_do_not_make_it_spin(
     backend: LocalBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,6 +110,17 @@ def test_a_page_damaged_later_is_told_too(database: Database) -> None:
         runs.everything(db)
 
 
+def test_a_file_that_was_taken_away_is_not_written_to(database: Database) -> None:
+    database.path.rename(database.path.with_name("elsewhere"))
+    for transaction in (database.read, database.write):
+        with pytest.raises(MachineFault, match="removed or replaced"), transaction():
+            pass
+    assert not database.path.exists()
+    Database(database.path).close()
+    with pytest.raises(MachineFault, match="removed or replaced"), database.write():
+        pass
+
+
 def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "state.db") as other:
         other.execute("CREATE TABLE mine (x)")

@@ -66,6 +66,23 @@ def test_what_people_read(kfgit: Kfgit, project: MakeProject) -> None:
     assert "cron: 0 0 2 * * * → 0 0 3 * * *" in kfgit("plan", cwd=root).out
 
 
+@pytest.mark.parametrize(("catchup", "which"), [("false", "the newest time"), ("true", "every time")])
+def test_what_a_new_schedule_fires_at_once_is_told(
+    kfgit: Kfgit, project: MakeProject, catchup: str, which: str
+) -> None:
+    root = project(FULL)
+    window = f"\n  start: 2026-01-01T00:00:00Z\n  end: 2026-01-08T00:00:00Z\n  catchup: {catchup}"
+    edit(root, "pipelines/nightly.yaml", "cron: 0 2 * * *", f"cron: 0 2 * * *{window}")
+    told = kfgit("plan", cwd=root).out
+    assert f"its start is past: {which} since Thu 2026-01-01 02:00 UTC fires at once\n" in told
+    assert "never fires again\n" in told
+    kfgit("apply", cwd=root)
+    edit(root, "pipelines/nightly.yaml", "end: 2026-01-08", "end: 2026-01-09")
+    told = kfgit("plan", cwd=root).out
+    assert "end: 2026-01-08T00:00:00Z → 2026-01-09T00:00:00Z" in told
+    assert "at once" not in told
+
+
 def test_changes_and_their_causes(kfgit: Kfgit, project: MakeProject) -> None:
     root = project(FULL)
     kfgit("apply", cwd=root)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from kfgit import ticks
 from kfgit.backends.local import firing, holding
-from kfgit.backends.local.store import Database
+from kfgit.backends.local.store import Database, ticks as records
 from tests.cli.acting import FULL, edit, plan, sql
 from tests.cli.conftest import Kfgit, MakeProject
 
@@ -55,6 +56,32 @@ def test_what_is_owed_is_told_until_a_server_fires_it(kfgit: Kfgit, root: Path) 
     assert "owed" not in kfgit("schedules", "next", "nightly", cwd=root).out
 
 
+def test_an_interval_of_the_api_has_no_zone(kfgit: Kfgit, root: Path) -> None:
+    sql(root, "UPDATE schedules SET spec = json_set(spec, '$.cron', '@every 5400s')")
+    line = kfgit("schedules", "list", cwd=root).out.splitlines()[1]
+    assert "  @every 5400s  yes  " in line
+
+
+def test_of_much_that_is_owed_the_first_is_told(kfgit: Kfgit, root: Path) -> None:
+    sql(root, "UPDATE schedules SET spec = json_set(spec, '$.cron', '0 * * * * *')")
+    told = kfgit("schedules", "next", "nightly", cwd=root).out
+    assert f"owed since {at(0, 1):%a %Y-%m-%d} 01:01 UTC" in told
+    assert len(shown(kfgit, root)["owed"]) == ticks.TAIL + 1
+
+
+def test_the_last_that_fired_is_told_however_many_were_skipped_since(kfgit: Kfgit, root: Path) -> None:
+    sql(root, "UPDATE schedules SET spec = json_set(spec, '$.cron', '0 * * * * *')")
+    (run,) = fire(root, at(0, 1.02))
+    assert kfgit("runs", "watch", run, cwd=root).code == 0
+    sql(root, "DELETE FROM versions")
+    sql(root, "UPDATE schedules SET package = NULL, version_id = NULL")
+    for minute in range(2, 110):
+        fire(root, at(0, 1) + timedelta(minutes=minute))
+    assert "✔ SUCCEEDED" in kfgit("schedules", "list", cwd=root).out
+    assert shown(kfgit, root)["last"]["runState"] == "SUCCEEDED"
+    assert [tick["state"] for tick in shown(kfgit, root)["ticks"]] == ["skipped"] * records.KEPT
+
+
 def test_the_list_shows_the_last_tick_and_how_its_run_came_out(kfgit: Kfgit, root: Path) -> None:
     assert "never" in kfgit("schedules", "list", cwd=root).out
     (run,) = fire(root, at(0, 2))
@@ -76,8 +103,8 @@ def test_why_a_tick_did_not_fire_is_told(kfgit: Kfgit, root: Path) -> None:
     fire(root, at(1, 2))
     listed = kfgit("schedules", "list", cwd=root).out
     busy = "maxConcurrency is 1, and a run of it had not ended"
-    assert f"nightly has a tick that waits of {at(1, 2):%a %Y-%m-%d} 02:00 UTC: {busy}" in listed
-    assert "it has a tick that waits of" in kfgit("schedules", "next", cwd=root).out
+    assert f"nightly lets the tick of {at(1, 2):%a %Y-%m-%d} 02:00 UTC wait: {busy}" in listed
+    assert "it lets the tick of" in kfgit("schedules", "next", cwd=root).out
     kfgit("runs", "cancel", run, cwd=root)
     sql(root, "DELETE FROM versions")
     sql(root, "UPDATE schedules SET package = NULL, version_id = NULL")

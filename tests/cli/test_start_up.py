@@ -20,7 +20,15 @@ except SystemExit:
 print("\\n".join(sys.modules), file=sys.stderr)
 """
 # Of `kfgit up` alone.
-_SERVER = {"google.protobuf", "httptools", "prometheus_client", "python_multipart", "starlette", "uvicorn", "uvloop"}
+_SERVER = {
+    "google.protobuf",
+    "httptools",
+    "prometheus_client",
+    "python_multipart",
+    "starlette",
+    "uvicorn",
+    "uvloop",
+}
 _LIBRARIES = {"git", "jinja2", "jsonschema", "kubernetes", "croniter", "yaml", "click", "uv", *_SERVER}
 
 

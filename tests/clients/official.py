@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
-import subprocess
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
 from tests import apart
 
-ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 # The newest for servers of 2.17; the SDK's environment has the one that pip finds for it.
 SERVER_API = ("kfp-server-api==2.17.3",)
@@ -32,8 +28,8 @@ def checks(script: str) -> list[str]:
     return [name for name in functions if name.startswith("check_")]
 
 
-class Client:
-    """A script of this folder in the environment of a client. It answers one question a line."""
+class Client(apart.Asked):
+    """A script of this folder in the environment of a client."""
 
     def __init__(self, interpreter: Path, script: str, url: str, home: Path) -> None:
         # The SDK reads ~/.config/kfp and KF_PIPELINES_…; proxies are not for a server of this machine.
@@ -42,28 +38,12 @@ class Client:
             for n, v in os.environ.items()
             if not n.startswith(("KF", "PYTHON")) and "proxy" not in n.lower()
         }
-        self._process = subprocess.Popen(
-            [interpreter, "-W", "ignore", "-m", f"tests.clients.{script}", url], cwd=ROOT,
-            env={**kept, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.communicate()
+        command = [str(interpreter), "-W", "ignore", "-m", f"tests.clients.{script}", url]
+        super().__init__(command, {**kept, "HOME": str(home)})
 
     def ask(self, do: str, **given: Any) -> Any:
         """The answer. What goes wrong over there fails the test, with the traceback of over there."""
-        ask, hear = self._process.stdin, self._process.stdout
-        assert ask is not None
-        assert hear is not None
-        ask.write(json.dumps({"do": do, **given}).encode() + b"\n")
-        ask.flush()
-        answer = json.loads(hear.readline())
+        answer = self.answer({"do": do, **given})
         if "error" in answer:
             pytest.fail(answer["error"], pytrace=False)
         return answer["answer"]

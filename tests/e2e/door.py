@@ -39,7 +39,10 @@ _BEGIN = (
     "runpy.run_module('kfgit', run_name='__main__', alter_sys=True)"
 )
 # Makes standard input the terminal that sends SIGHUP when it is closed.
-_OWN_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+_OWN_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ def test_being_asked_to_stop_lets_the_exit_task_run(project: Project, marks: Pat
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
+    assert "Ctrl-C again stops at once" in err
     assert "Traceback" not in err
     shown = Run(json.loads(out))
     assert shown.state == "CANCELED"

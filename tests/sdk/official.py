@@ -5,12 +5,9 @@ kfgit never imports the SDK, and the SDK must not decide which versions of proto
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tests import apart
 
@@ -30,25 +27,14 @@ def python() -> Path:
     return apart.python("sdk", REQUIREMENT, "import kfp, kfp.kubernetes")
 
 
-class Sdk:
-    """The process. It answers one question a line."""
+class Sdk(apart.Asked):
+    """The process that has the SDK."""
 
     def __init__(self, interpreter: Path) -> None:
         server = Path(__file__).with_name("official_server.py")
         # No variable of the caller's may change what it compiles (KFP_DISABLE_EXECUTION_CACHING_BY_DEFAULT does).
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("KFP", "PYTHON"))}
-        self._process = subprocess.Popen(
-            [interpreter, "-W", "ignore", server], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env={**kept, "PYTHONDONTWRITEBYTECODE": "1"},
-        )  # fmt: skip
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.communicate()
+        super().__init__([interpreter, "-W", "ignore", server], kept)
 
     def compile(self, program: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
         """The pipeline spec and platform spec of the function `pipeline` in a DSL program. Raises Refused."""
@@ -65,12 +51,7 @@ class Sdk:
         return self._ask({"do": "surface"})
 
     def _ask(self, question: dict[str, str]) -> dict[str, Any]:
-        ask, hear = self._process.stdin, self._process.stdout
-        assert ask is not None
-        assert hear is not None
-        ask.write(json.dumps(question).encode() + b"\n")
-        ask.flush()
-        answer: dict[str, Any] = json.loads(hear.readline())
+        answer = self.answer(question)
         if "error" in answer:
             raise Refused(answer["error"])
         return answer

@@ -107,6 +107,15 @@ def test_what_was_asked_arrives(site: Site) -> None:
     assert answer.headers["content-type"] == "application/json"
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["page_size=1&page_size=1", "filter=&sort_by=&filter=", "page_size=2;sort_by=name", "x=%zz", "a=%"],
+)
+def test_a_query_that_the_gateway_would_not_take(site: Site, query: str) -> None:
+    answer = site.ask("GET", f"/apis/echo/a?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (400, 3)
+
+
 def test_a_body_in_pieces(site: Site) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for piece in (b"one ", b"", b"two ", b"three"):

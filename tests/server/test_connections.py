@@ -66,7 +66,7 @@ def port(kind: type[Connection]) -> Iterator[int]:
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         application, http=kind, ws="none", lifespan="off", loop="uvloop", log_config=None, access_log=False,
-        timeout_graceful_shutdown=1,
+        timeout_keep_alive=1, timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = Running(config)
     thread = threading.Thread(target=server.run, args=([listener],))

@@ -247,6 +247,24 @@ def test_a_token_with_its_own_criteria(db: sqlite3.Connection) -> None:
             _ask(db, EXPERIMENTS, page_token=token, **other)
 
 
+def test_two_names_of_one_field_agree_with_a_token(db: sqlite3.Connection) -> None:
+    named, shown = (_filter(_is("IS_SUBSTRING", key, string_value="a")) for key in ("name", "display_name"))
+    token = _token(db, sort_by="name", filter=named)
+    alone = _ask(db, page_token=token)
+    assert _ask(db, page_token=token, sort_by="display_name asc", filter=shown) == alone
+
+
+def test_an_empty_filter_beside_a_token_is_one(db: sqlite3.Connection) -> None:
+    assert _ask(db, page_token=_token(db), filter="{}")
+    with pytest.raises(ApiError, match="does not match"):
+        _ask(db, page_token=_token(db, sort_by="name"), filter="{}")
+
+
+def test_of_two_values_for_a_tag_the_last_counts(db: sqlite3.Connection) -> None:
+    numbers = [_is("EQUALS", "tags.Number", string_value=value) for value in ("1", "3")]
+    assert _names(db, PIPELINES, filter=_filter(*numbers)) == [_NAMES[3]]
+
+
 def test_tags_beside_a_token(db: sqlite3.Connection) -> None:
     team, other = (_filter(_is("EQUALS", "tags.team", string_value=value)) for value in ("ads", "ops"))
     token = _token(db, PIPELINES, filter=team)

@@ -66,7 +66,8 @@ def test_archiving_takes_runs_along_and_turns_schedules_off(call: Api) -> None:
     assert call("GET", f"/recurringruns/{mine_timed}")["status"] == "DISABLED"
     assert call("GET", f"/recurringruns/{theirs_timed}")["status"] == "ENABLED"
 
-    call("POST", f"/experiments/{ours}:unarchive")
+    # A call that has no body in KFP's API has none that could be wrong.
+    call("POST", f"/experiments/{ours}:unarchive", b"{")
     assert call("GET", f"/experiments/{ours}")["storage_state"] == "AVAILABLE"
     assert call("GET", f"/runs/{mine}")["storage_state"] == "ARCHIVED"
     assert call("GET", f"/recurringruns/{mine_timed}")["status"] == "DISABLED"
@@ -83,6 +84,7 @@ def test_the_default_experiment_stays(call: Api) -> None:
     _run(call, "")
     default = call("GET", "/experiments")["experiments"][0]
     assert default["display_name"] == "Default"
+    assert default["description"] == "All runs created without specifying an experiment will be grouped here."
     assert call.refused("DELETE", f"/experiments/{default['experiment_id']}")[:2] == (409, 10)
 
 
@@ -188,8 +190,7 @@ def test_tags_of_an_upload_are_those_of_the_pipeline(call: Api) -> None:
     )
     (version,) = call("GET", f"/pipelines/{made['pipeline_id']}/versions")["pipeline_versions"]
     assert made["tags"] == {"team": "ads"}
-    assert "tags" not in version
-    assert version["code_source_url"] == "https://x"
+    assert version.keys().isdisjoint({"tags", "code_source_url"})
 
 
 def test_an_upload_is_named_by_the_query_or_by_the_file(call: Api) -> None:

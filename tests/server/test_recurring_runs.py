@@ -151,6 +151,7 @@ def test_what_plan_and_the_scheduler_see_of_it(tmp_path: Path) -> None:
         ({"pipeline_spec": None, "pipeline_version_reference": {"pipeline_version_id": "none"}}, "none"),
         ({"namespace": "elsewhere"}, "elsewhere"),
         ({"mode": "SOMETIMES"}, "mode"),
+        ({"mode": 9}, "mode"),
     ],
 )
 def test_what_cannot_be_a_schedule_is_refused(tmp_path: Path, changed: Mapping[str, Any], named: str) -> None:
@@ -288,10 +289,18 @@ def test_delete_ends_the_runs_of_a_schedule_unless_they_are_orphaned(
     assert len(fire(call, call.now + timedelta(hours=9))) == 1
 
 
+def test_an_inline_spec_is_given_back_as_it_came(tmp_path: Path) -> None:
+    call = api(tmp_path)
+    written = {**samples.package({"a": ([], ())}).spec, "defaultPipelineRoot": ""}
+    id_ = made(call, pipeline_spec=written)["recurring_run_id"]
+    assert call("GET", f"/recurringruns/{id_}")["pipeline_spec"] == written
+
+
 def test_delete_takes_no_other_policy(tmp_path: Path) -> None:
     call = api(tmp_path)
     id_ = made(call)["recurring_run_id"]
-    assert call.refused("DELETE", f"/recurringruns/{id_}", propagation_policy="MAYBE")[:2] == (400, 3)
+    for policy in ("MAYBE", "", "9", "orphan"):
+        assert call.refused("DELETE", f"/recurringruns/{id_}", propagation_policy=policy)[:2] == (400, 3)
     assert call("GET", f"/recurringruns/{id_}")["display_name"] == "s"
 
 

@@ -322,6 +322,53 @@ def test_an_unknown_run_is_not_found(tmp_path: Path, method: str, verb: str) -> 
     assert "Run nobody not found" in text
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_an_inline_spec_is_given_back_as_it_came(tmp_path: Path, *, wrapped: bool) -> None:
+    call = api(tmp_path)
+    written: Any = {
+        **PLAIN.spec,
+        "defaultPipelineRoot": "",
+        "root": {**PLAIN.spec["root"], "inputDefinitions": {}},
+    }
+    if wrapped:
+        written = {
+            "pipeline_spec": written,
+            "platform_spec": {"platforms": {"kubernetes": {"deploymentSpec": {}}}},
+        }
+    run = started(call, pipeline_spec=written)
+    assert run["pipeline_spec"] == written
+    assert call("GET", f"/runs/{run['run_id']}")["pipeline_spec"] == written
+    assert started(call)["pipeline_spec"] == PLAIN.spec
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [({"pipelineInfo": {"name": "ABC"}}, "ABC"), ({"root": {"dag": {}}}, "one or more tasks")],
+)
+def test_a_spec_that_makes_no_workflow_is_refused(
+    tmp_path: Path, changed: Mapping[str, Any], named: str
+) -> None:
+    body = {"display_name": "r", "pipeline_spec": {**PLAIN.spec, **changed}}
+    status, code, text = api(tmp_path).refused("POST", "/runs", body)
+    assert (status, code, named in text) == (400, 3, True)
+
+
+def test_what_a_client_may_say_of_a_new_run(tmp_path: Path) -> None:
+    call = api(tmp_path)
+    assert started(call, storage_state="ARCHIVED")["storage_state"] == "ARCHIVED"
+    assert started(call, storage_state=9)["storage_state"] == "AVAILABLE"
+    assert started(call, scheduled_at=NEVER)["scheduled_at"] == STAMP
+    assert started(call, scheduled_at="2030-01-01T00:00:00Z")["scheduled_at"] == "2030-01-01T00:00:00Z"
+
+
+def test_a_run_that_is_to_end_cannot_be_retried(tmp_path: Path) -> None:
+    call = api(tmp_path)
+    run = f"/runs/{started(call)['run_id']}"
+    call("POST", f"{run}:terminate")
+    assert call.refused("POST", f"{run}:retry")[:2] == (409, 10)
+    assert call("GET", run)["state"] == "CANCELING"
+
+
 def test_a_version_must_be_of_the_pipeline_beside_it(tmp_path: Path) -> None:
     call = api(tmp_path)
     version, other = call.upload(PLAIN), call.upload(PLAIN, "other")

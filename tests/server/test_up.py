@@ -267,7 +267,10 @@ def test_control_c_cancels_what_the_server_executes(project: Project, marks: Pat
             following.send_signal(signal.SIGINT)
             reached(marks, "exit")
             let(marks, "exit")
-            assert following.wait(PATIENCE) == 130
+            _, told = following.communicate(timeout=PATIENCE)
+            assert following.returncode == 130
+            assert "canceling" in told
+            assert "Ctrl-C again" not in told
         assert project.latest().states == {"one": "CANCELED", "onExit": "SUCCEEDED"}
 
 
@@ -276,6 +279,20 @@ def test_without_an_engine_whoever_asks_executes(project: Project, marks: Path) 
     with serving(project, "--no-engine") as server:
         assert project.run("stages").state == "SUCCEEDED"
         assert ask(server, "/apis/v2beta1/runs")[0] == 200
+
+
+def test_a_store_that_was_taken_away(project: Project) -> None:
+    with serving(project) as server:
+        (server.state / "state.db").rename(server.state / "elsewhere.db")
+        status, told = ask(server, "/apis/v2beta1/experiments")
+        assert (status, json.loads(told)["code"]) == (503, 14)
+        assert "removed or replaced" in told
+        status, numbers = ask(server, "/metrics")
+        assert status == 200
+        assert "kfgit_http_requests_total" in numbers
+        assert "kfgit_runs" not in numbers
+        assert server.stop() == 0
+        assert "traceback" not in (server.state / "server.log").read_text()
 
 
 # --- the end

@@ -17,8 +17,10 @@ from hypothesis import given, settings, strategies as st
 from kfgit import cron, ticks
 from kfgit.ticks import Delay, Every, Once, Rule, Standing, Times
 
-RECORDED = Path(__file__).parents[1] / "conformance" / "schedules" / "ticks.json"
-SITUATIONS: list[dict[str, Any]] = json.loads(RECORDED.read_text())
+RECORDED = Path(__file__).parents[1] / "conformance" / "schedules"
+SITUATIONS: list[dict[str, Any]] = json.loads((RECORDED / "ticks.json").read_text())
+# Drawn at random, and answered by KFP's own scheduling code; its note says how.
+DRAWN: list[dict[str, Any]] = json.loads((RECORDED / "drawn.json").read_text())["situations"]
 SECOND = timedelta(seconds=1)
 
 
@@ -85,6 +87,40 @@ def replayed(
     return found, next(iter(rest.due), rest.wake)
 
 
+def looked_at(situation: dict[str, Any]) -> tuple[list[tuple[datetime, datetime]], datetime | None]:
+    """The controller's looks where the schedule is off for a while, or its runs take their time."""
+    rule, made = rule_of(situation), instant(situation["created_at"])
+    last = situation.get("last")
+    standing = Standing(made, instant(last) if last else None)
+    step, until = timedelta(seconds=situation["check_every_seconds"]), instant(situation["until"])
+    down, off = (
+        [(instant(begin), instant(end)) for begin, end in situation.get(name, ())] for name in ("down", "off")
+    )
+    ends: list[datetime] = []
+    found: list[tuple[datetime, datetime]] = []
+    now = made.replace(microsecond=0)
+    while now <= until:
+        if not any(begin <= now < end for begin, end in down):
+            slots = situation.get("max", 1) - sum(end > now for end in ends)
+            enabled = not any(begin <= now < end for begin, end in off)
+            decision = ticks.decide(replace(rule, enabled=enabled), standing, now, min(slots, 1))
+            for tick in decision.due:
+                found.append((tick, now))
+                ends.append(now + timedelta(seconds=situation.get("run_seconds", 0)))
+                standing = replace(standing, last=tick)
+        now += step
+    rest = ticks.decide(rule, standing, until, 1)
+    return found, next(iter(rest.due), rest.wake)
+
+
+@pytest.mark.parametrize("number", range(len(DRAWN)))
+def test_the_controllers_code_fires_these_ticks(number: int) -> None:
+    situation = DRAWN[number]
+    found, following = looked_at(situation)
+    assert found == [(instant(tick), instant(when)) for tick, when in situation["ticks"]]
+    assert following == (instant(situation["next"]) if situation["next"] != "never" else None)
+
+
 @pytest.mark.parametrize("situation", SITUATIONS, ids=lambda s: s["name"])
 def test_the_controller_fires_these_ticks(situation: dict[str, Any]) -> None:
     found, following = replayed(situation, each_look=False)
@@ -95,6 +131,8 @@ def test_the_controller_fires_these_ticks(situation: dict[str, Any]) -> None:
 
 def test_every_situation_is_there() -> None:
     assert len(SITUATIONS) == 79
+    assert len(DRAWN) > 100
+    assert len({situation["time_zone"] for situation in DRAWN}) > 35
 
 
 @pytest.mark.parametrize(

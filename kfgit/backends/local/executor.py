@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
+from kfgit.backend import MachineFault
 from kfgit.backends.local.backend import LocalBackend
 from kfgit.backends.local.runner import Execution
 
@@ -71,9 +72,8 @@ class Executor:
         self._loop.join()
         for execution in self._executions():
             execution.cancel(at_once=False)
-        until = time.monotonic() + patience
         with self._changed:
-            self._changed.wait_for(lambda: not self._going, max(0.0, until - time.monotonic()))
+            self._changed.wait_for(lambda: not self._going, patience)
         self.stop_at_once()
 
     def stop_at_once(self) -> None:
@@ -109,7 +109,7 @@ class Executor:
         except Exception as fault:  # noqa: BLE001 - whatever it is, the next look may do better
             text = str(fault) or repr(fault)
             if text != self._fault:
-                self._troubled(f"the executor could not look for runs: {text}")
+                self._troubled(f"the executor could not look for runs: {_told(fault)}")
             self._fault = text
         else:
             self._fault = ""
@@ -143,7 +143,7 @@ class Executor:
         except Exception as fault:  # noqa: BLE001 - one run's trouble, whatever it is, is not the others'
             self._set_aside[run_id] = time.monotonic() + _RETRY_SECONDS
             self._forget(run_id)
-            self._troubled(f"run {run_id} cannot be begun: {type(fault).__name__}: {fault}")
+            self._troubled(f"run {run_id} cannot be begun: {_told(fault)}")
 
     def _see_through(self, run_id: str, execution: Execution) -> None:
         try:
@@ -151,7 +151,7 @@ class Executor:
                 pass
             execution.finished()
         except Exception as fault:  # noqa: BLE001 - as above
-            self._troubled(f"run {run_id}: {fault}")
+            self._troubled(f"run {run_id}: {_told(fault)}")
         finally:
             self._forget(run_id)
             self._ended()
@@ -161,3 +161,13 @@ class Executor:
             self._going.pop(run_id, None)
             self._nudged = True
             self._changed.notify_all()
+
+
+def _told(fault: Exception) -> str:
+    match fault:
+        case MachineFault():
+            return str(fault)
+        case OSError(strerror=str(why), filename=str(path)):
+            return f"{why.lower()}: {path}"
+        case _:
+            return f"{type(fault).__name__}: {fault}"

@@ -26,11 +26,11 @@ from kfgit.backend import MachineFault
 from kfgit.backends.local import engine, removing, worker
 from kfgit.backends.local.attempts import Attempts, now
 from kfgit.backends.local.folders import write_run
-from kfgit.backends.local.job import Job
+from kfgit.backends.local.job import Job, initial
 from kfgit.backends.local.journal import Journal
 from kfgit.backends.local.protocol import Begin, Cancel, Command, Failed, Signal, Succeeded, Tick, WakeAt
 from kfgit.backends.local.store import runs, successes, transitions
-from kfgit.events import FINAL, Artifact, Event, RunFinished, RunRecord, RunStarted, State, TaskRecord
+from kfgit.events import FINAL, Event, RunFinished, RunStarted, State, TaskRecord
 
 CANCEL_POLL_SECONDS = 0.3
 _BATCH = 256
@@ -284,33 +284,6 @@ class Execution:
             # As Argo does with the claim (its volumeClaimGC); what a failed run left there may tell why it failed.
             shutil.rmtree(self._job.workspace, ignore_errors=True)
         self._finished = RunFinished(record)
-
-
-def initial(job: Job) -> engine.RunState:
-    """The engine's state before the run begins; raises `EngineError`."""
-    run = job.run.record
-    context = engine.RunContext(
-        run_id=run.id,
-        run_name=run.name,
-        pipeline_name=job.run.package.name,
-        created_at=run.created_at,
-        scheduled_at=run.scheduled_at,
-        pipeline_root=str(job.folder),
-        cache=bool(job.run.options.get("cache", True)),
-        workspace=None if job.workspace is None else str(job.workspace),
-        earlier=job.earlier.attempts,
-    )
-    if job.workspace is not None:
-        job.workspace.mkdir(exist_ok=True)
-    parameters, artifacts = split(run)
-    return engine.start(engine.load(job.run.package), context, parameters, artifacts)
-
-
-def split(run: RunRecord) -> tuple[dict[str, Any], dict[str, tuple[Artifact, ...]]]:
-    """A run's inputs as the engine takes them: parameters, and artifacts as lists."""
-    artifacts = {name: value for name, value in run.inputs.items() if isinstance(value, Artifact | tuple)}
-    parameters = {name: value for name, value in run.inputs.items() if name not in artifacts}
-    return parameters, {name: (it,) if isinstance(it, Artifact) else it for name, it in artifacts.items()}
 
 
 def cut_off(tasks: Sequence[TaskRecord]) -> tuple[TaskRecord, ...]:

@@ -149,6 +149,8 @@ def record(
     source, links = prepared.source, schedule.links
     known = experiments.get(db, links.experiment_id) if links.experiment_id else None
     experiment = known.name if known else str(schedule.spec.get("experiment") or "Default")
+    # An inline spec as the client of the API wrote it, for it is told so of the run as well.
+    written = (links.written or {}).get("pipeline_spec")
     return runs.add(
         db,
         runs.NewRun(
@@ -160,7 +162,7 @@ def record(
             folder=starting.free_folder(db, prepared.pipeline, run.id, at),
             created_at=at,
             inputs=prepared.inputs,
-            options={"cache": True, "executor": "auto"},
+            options={"cache": True, "executor": "auto"} | ({"pipeline_spec": written} if written else {}),
             experiment=experiment,
             version=source.version,
             scheduled_at=run.tick,

@@ -19,9 +19,6 @@ from kfgit.backends.local.store.schedules import Schedule
 from kfgit.backends.local.store.ticks import TickRecord
 from kfgit.events import State
 
-# What `list` looks through for the last tick that fired.
-_RECENT = 30
-
 
 class SameName(Ambiguous):
     """Several schedules have the same name; `known` are their ids."""
@@ -33,17 +30,13 @@ class SameName(Ambiguous):
 
 @dataclass(frozen=True, slots=True)
 class ScheduleStatus:
-    """A schedule and its newest ticks. `state` is how the run of the last one that fired came out."""
+    """A schedule, its newest ticks and the last that fired; `state` is how that one's run came out."""
 
     schedule: Schedule
     owned: bool
     history: tuple[TickRecord, ...]
+    fired: TickRecord | None
     state: State | None
-
-    @property
-    def fired(self) -> TickRecord | None:
-        """The last tick that fired."""
-        return next((tick for tick in self.history if tick.state == "fired"), None)
 
     @property
     def held(self) -> TickRecord | None:
@@ -61,6 +54,11 @@ class ScheduleStatus:
         rule, standing = self._at(at)
         return ticks.owed(rule, standing, at)
 
+    def owed_since(self, at: datetime) -> datetime | None:
+        """The first tick that should have fired; raises `CronError` where it cannot be read."""
+        rule, standing = self._at(at)
+        return ticks.owed_since(rule, standing, at)
+
     def _at(self, at: datetime) -> tuple[ticks.Rule, ticks.Standing]:
         rule = scheduled.rule_of(self.schedule)
         return rule, ticks.settled(rule, scheduled.standing_of(self.schedule, rule), at)
@@ -75,10 +73,10 @@ class LocalSchedules:
     environment: str
 
     def all(self) -> tuple[ScheduleStatus, ...]:
-        """Every schedule, by name."""
+        """Every schedule, by name, with its newest tick."""
         with self.database.read() as db:
             owned = self._owned(db)
-            return tuple(_told(db, one, owned, _RECENT) for one in schedules.every(db))
+            return tuple(_told(db, one, owned, 1) for one in schedules.every(db))
 
     def get(self, name: str) -> ScheduleStatus:
         """One schedule with all its ticks; see `find`."""
@@ -117,9 +115,11 @@ class LocalSchedules:
 
 
 def _told(db: sqlite3.Connection, schedule: Schedule, owned: frozenset[str], limit: int) -> ScheduleStatus:
-    history = records.newest(db, schedule.id, limit)
-    last = next((tick.run for tick in history if tick.state == "fired"), None)
-    return ScheduleStatus(schedule, schedule.id in owned, history, runs.state(db, last) if last else None)
+    fired = records.last_fired(db, schedule.id)
+    state = runs.state(db, fired.run) if fired and fired.run else None
+    return ScheduleStatus(
+        schedule, schedule.id in owned, records.newest(db, schedule.id, limit), fired, state
+    )
 
 
 def _find(db: sqlite3.Connection, name: str) -> Schedule:

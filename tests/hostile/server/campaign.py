@@ -84,7 +84,7 @@ class Campaign:
             raise Fault(f"the server has grown to {size >> 20} MiB")
         code = self.server.stop()
         told = self.server.told.read_text() + self._log()
-        if code or "Traceback" in told:
+        if code or "Traceback" in told or "mistake in kfgit" in told:
             raise Fault(f"the server ended with {code} and told\n{told[-6000:]}")
         self._commands()
         broken = violations(self.server.state)

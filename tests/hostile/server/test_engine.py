@@ -92,5 +92,7 @@ def test_whatever_a_package_asks_for_its_run_ends(tmp_path: Path) -> None:
         until(lambda: states(server)[good] in FINAL, "the good run")
         assert states(server)[good] == "SUCCEEDED"
         assert server.stop() == 0
-        assert "Traceback" not in server.told.read_text() + (server.state / "server.log").read_text()
+        told = server.told.read_text() + (server.state / "server.log").read_text()
+        assert "Traceback" not in told
+        assert "mistake in kfgit" not in told
         assert unsettled(server.state) == []

@@ -42,6 +42,7 @@ class Database:
                 connection.close()
                 raise
         self._idle.append(connection)
+        self._file = _identity(path)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -66,6 +67,12 @@ class Database:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
         with _explained(self.path):
+            # What is written to a file that has no name any more is lost, and a new connection would make another.
+            if _identity(self.path) != self._file:
+                raise MachineFault(
+                    f"the state file {self.path} was removed or replaced while it was in use; "
+                    "end what uses it, such as `kfgit up`, and begin again"
+                )
             connection = self._borrow()
             try:
                 connection.execute(begin)
@@ -98,6 +105,14 @@ class Database:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextmanager

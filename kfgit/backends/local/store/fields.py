@@ -121,6 +121,8 @@ RUNS = Table(
         "status": Field(_CONDITIONS, "text"),
         "state": _STATE,
         "state_history": Field("history", "text"),
+        # The engine's own account of the run, which is Argo's there.
+        "runtime_details": Field("''", "text"),
         "namespace": Field("''", "text"),
         "experiment_id": Field("experiment_id", "id"),
         "recurring_run_id": Field("coalesce(schedule, '')", "id", "schedule"),

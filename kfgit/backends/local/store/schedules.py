@@ -42,7 +42,8 @@ class Links:
 class Schedule:
     """A schedule; `enabled` counts, not the field of that name in `spec`. No tick before `since` is owed.
 
-    `next_at` is when the scheduler must look at it again: None is now.
+    `next_at` is when the scheduler must look at it again: None is now. Every change here makes it so, and so does the
+    end of one of its runs, by a trigger (`slot_after_end` in `schema`).
     """
 
     id: str

@@ -24,7 +24,10 @@ class TickRecord:
 
 
 def add(db: sqlite3.Connection, schedule_id: str, *records: TickRecord) -> None:
-    """Writes what became of ticks, once one has fired for good; only the newest `KEPT` of a schedule remain."""
+    """Writes what became of ticks, once one has fired for good.
+
+    Only the newest `KEPT` of a schedule remain, and the last that fired.
+    """
     if not records:
         return
     db.executemany(
@@ -44,9 +47,10 @@ def add(db: sqlite3.Connection, schedule_id: str, *records: TickRecord) -> None:
         ],
     )
     db.execute(
-        """DELETE FROM ticks WHERE schedule = ? AND at <= (
-            SELECT at FROM ticks WHERE schedule = ? ORDER BY at DESC LIMIT 1 OFFSET ?)""",
-        (schedule_id, schedule_id, KEPT),
+        """DELETE FROM ticks WHERE schedule = :schedule
+            AND at <= (SELECT at FROM ticks WHERE schedule = :schedule ORDER BY at DESC LIMIT 1 OFFSET :kept)
+            AND at IS NOT (SELECT max(at) FROM ticks WHERE schedule = :schedule AND state = 'fired')""",
+        {"schedule": schedule_id, "kept": KEPT},
     )
 
 
@@ -78,13 +82,22 @@ def has_fired(db: sqlite3.Connection, schedule_id: str, at: datetime) -> bool:
 def newest(db: sqlite3.Connection, schedule_id: str, limit: int = KEPT) -> tuple[TickRecord, ...]:
     """The ticks of a schedule, newest first."""
     rows = db.execute("SELECT * FROM ticks WHERE schedule = ? ORDER BY at DESC LIMIT ?", (schedule_id, limit))
-    return tuple(
-        TickRecord(
-            at=datetime.fromisoformat(row["at"]),
-            state=row["state"],
-            decided_at=datetime.fromisoformat(row["decided_at"]),
-            run=row["run"],
-            reason=row["reason"],
-        )
-        for row in rows
+    return tuple(_record(row) for row in rows)
+
+
+def last_fired(db: sqlite3.Connection, schedule_id: str) -> TickRecord | None:
+    """The newest tick that fired."""
+    row = db.execute(
+        "SELECT * FROM ticks WHERE schedule = ? AND state = 'fired' ORDER BY at DESC LIMIT 1", (schedule_id,)
+    ).fetchone()
+    return _record(row) if row else None
+
+
+def _record(row: sqlite3.Row) -> TickRecord:
+    return TickRecord(
+        at=datetime.fromisoformat(row["at"]),
+        state=row["state"],
+        decided_at=datetime.fromisoformat(row["decided_at"]),
+        run=row["run"],
+        reason=row["reason"],
     )
