@@ -49,7 +49,8 @@ class Bounds:
 
     threads: int = field(default_factory=usual_threads)
     calls: int = 512
-    large_bodies: int = 6
+    # A hostile package of 32 MiB may take 700 MB while it is read.
+    large_bodies: int = 2
     body_seconds: float = 30.0
     call_seconds: float = 60.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -34,6 +35,13 @@ def executor(spec: Any) -> Package:
     return package({"c": job()}, dag({"a": task("c")}), executors={"exec-c": spec})
 
 
+def on_kubernetes(settings: Any) -> Package:
+    found = package({"c": job()}, dag({"a": task("c")}))
+    return replace(
+        found, platform={"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"exec-c": settings}}}}}
+    )
+
+
 CHAIN = {f"n{i}": dag({"t": task(f"n{i + 1}")}) for i in range(70)}
 NESTED = {"n": dag({"t": task("m")}), "m": dag({"t": task("n")})}
 
@@ -45,6 +53,9 @@ NESTED = {"n": dag({"t": task("m")}), "m": dag({"t": task("n")})}
         (package({}, job()), "executor `` , which does not exist|names the executor ``"),
         (package({}, {}), "component `root` has neither a `dag` nor an `executorLabel`"),
         (Package("p", {"schemaVersion": "2.1.0", "root": []}), "`root` of the pipeline spec is not a map"),
+        (on_kubernetes({"pvcMount": "data"}), "`pvcMount` of the Kubernetes settings of executor `exec-c`"),
+        (on_kubernetes({"secretAsEnv": [{"keyToEnv": ["KEY"]}]}), "`keyToEnv` of the Kubernetes settings"),
+        (on_kubernetes({"podMetadata": {"labels": []}}), "`labels` of the Kubernetes settings"),
         (executor({"resolver": {}}), "is a resolver"),
         (executor({"customJob": {}}), "only Google Cloud can run"),
         (executor({}), "neither a container nor an importer"),

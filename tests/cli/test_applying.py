@@ -211,7 +211,7 @@ def test_foreign_objects_are_left_alone(kfgit: Kfgit, project: MakeProject) -> N
         "VALUES ('e', 'course', 'Theirs.', '2026-01-01T00:00:00+00:00')",
     )
     told = kfgit("plan", cwd=root)
-    assert "kfgit did not make" in told.out
+    assert "this project did not make" in told.out
     assert kfgit("apply", cwd=root).code == 0
     assert sql(root, "SELECT description FROM experiments WHERE id = 'e'") == [("Theirs.",)]
     assert plan(kfgit, root) == {}

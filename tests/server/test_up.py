@@ -283,6 +283,7 @@ def test_without_an_engine_whoever_asks_executes(project: Project, marks: Path) 
 
 def test_a_store_that_was_taken_away(project: Project) -> None:
     with serving(project) as server:
+        until(lambda: "Ctrl-C ends it" in server.told.read_text(), "the server to be ready")
         (server.state / "state.db").rename(server.state / "elsewhere.db")
         status, told = ask(server, "/apis/v2beta1/experiments")
         assert (status, json.loads(told)["code"]) == (503, 14)

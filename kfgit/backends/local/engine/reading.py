@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from kfgit import cel
@@ -79,6 +79,7 @@ def executor(label: str, spec: Mapping[str, Any], platform: Mapping[str, Any]) -
         case {"container": Mapping()}:
             # An int64, so its JSON form is a string (protobuf's JSON mapping).
             timeout = _number(platform.get("activeDeadlineSeconds"), f"`activeDeadlineSeconds` of {where}")
+            _check_kubernetes(platform, f"the Kubernetes settings of {where}")
             return Container(_container(spec["container"], where), platform, timeout or None)
         case {"importer": Mapping()}:
             return _importer(spec["importer"], where)
@@ -104,6 +105,36 @@ def _container(spec: Mapping[str, Any], where: str) -> Mapping[str, Any]:
         raise EngineError(f"the `env` of {where} is not a list of names and texts")
     mapping(spec, "resources", where)
     return spec
+
+
+# kubernetes_executor_config.proto, what the engine and its workers read of it.
+_LISTS = (
+    "configMapAsEnv",
+    "configMapAsVolume",
+    "emptyDirMounts",
+    "fieldPathAsEnv",
+    "genericEphemeralVolume",
+    "pvcMount",
+    "secretAsEnv",
+    "secretAsVolume",
+)
+
+
+def _check_kubernetes(platform: Mapping[str, Any], where: str) -> None:
+    """The platform spec is a Struct too."""
+    for name in _LISTS:
+        for entry in _maps(platform, name, where):
+            _maps(entry, "keyToEnv", where)
+    metadata = mapping(platform, "podMetadata", where)
+    for name in ("labels", "annotations"):
+        mapping(metadata, name, where)
+
+
+def _maps(parent: Mapping[str, Any], key: str, where: str) -> Sequence[Mapping[str, Any]]:
+    value = parent.get(key) or ()
+    if not isinstance(value, list | tuple) or not all(isinstance(each, Mapping) for each in value):
+        raise EngineError(f"`{key}` of {where} is not a list of maps")
+    return value
 
 
 def _are_texts(value: Any) -> bool:
