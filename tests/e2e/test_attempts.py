@@ -72,8 +72,13 @@ def test_the_cache_forgets_what_is_gone(project: Project, notes: Path) -> None:
     # A new artifact is a new input, so what read it runs too.
     assert [task["cached"] for task in again.tasks.values()] == [False, False]
     project.kfgit("runs", "delete", first.id)
-    assert all(task["cached"] for task in project.run("cached").tasks.values())
+    third = project.run("cached")
+    assert all(task["cached"] for task in third.tasks.values())
+    # What the third run was given stays with it.
     project.kfgit("runs", "delete", again.id)
+    fourth = project.run("cached")
+    assert all(task["cached"] for task in fourth.tasks.values())
+    project.kfgit("runs", "delete", third.id, fourth.id)
     assert [task["cached"] for task in project.run("cached").tasks.values()] == [False, False]
     assert times(notes) == 6
 
