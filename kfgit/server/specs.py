@@ -141,6 +141,8 @@ def _normal(value: Mapping[str, Any], message: Message, what: str) -> dict[str, 
         _check_objects(value, message.DESCRIPTOR, what)
         json_format.ParseDict(dict(value), message)
         normal = json_format.MessageToDict(message)
+    except OverflowError:  # numbers of a Struct are doubles
+        raise invalid(f"invalid {what}: a number in it is too large") from None
     except (json_format.Error, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise invalid(f"invalid {what}: {_short(_told(error))}") from None
     found: dict[str, Any] = messages.plain(normal)

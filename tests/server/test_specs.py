@@ -144,8 +144,9 @@ def test_what_is_no_spec_is_refused(text: str, named: str) -> None:
         {**_SPEC, "components": {"c": None}},
         {**_SPEC, "components": {"c": []}},
         {**_SPEC, "components": {"c": {"dag": {"tasks": {"t": {"iteratorPolicy": []}}}}}},
+        {**_SPEC, "deploymentSpec": {"executors": {"e": 10**400}}},
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_a_spec_within_a_message_is_read_as_strictly(value: dict[str, Any]) -> None:
     with pytest.raises(ApiError):
