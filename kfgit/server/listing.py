@@ -145,6 +145,8 @@ def _predicate(found: Mapping[str, Any], table: Table) -> Predicate:
     kind = next(iter(_VALUES.keys() & found.keys()), None)
     if operation == "OPERATION_UNSPECIFIED" or kind is None:
         raise invalid(f"the predicate on {json.dumps(key)} has no {'operation' if kind else 'value'}")
+    if operation not in _OPERATIONS.names:  # proto3 takes any number
+        raise invalid(f"the predicate on {json.dumps(key)} has an unknown operation {operation}")
     if table.tagged and key.startswith("tags."):
         if operation != "EQUALS" or kind != "string_value":
             raise invalid(

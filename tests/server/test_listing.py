@@ -193,6 +193,8 @@ def test_every_field_sorts_filters_and_pages(db: sqlite3.Connection, table: Tabl
         ({"filter": _filter({"operation": "EQUALS", "string_value": "red"})}, "key"),
         ({"filter": _filter({"key": "name", "string_value": "red"})}, "operation"),
         ({"filter": _filter(_is("LIKE", "name", string_value="red"))}, "LIKE"),
+        ({"filter": _filter({"operation": 99, "key": "name", "string_value": "red"})}, "99"),
+        ({"filter": _filter({"operation": 4, "key": "tags.team", "string_value": "red"})}, "4"),
         ({"filter": _filter(_is("EQUALS", "name"))}, "value"),
         ({"filter": _filter(_is("EQUALS", "name", string_value="x", int_value=3))}, "filter"),
         ({"filter": _filter(_is("EQUALS", "name", string_values={"values": ["x"]}))}, "EQUALS"),
