@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from kfgit.events import Event, RunRecord
-from kfgit.ir import Package
+from kfgit.ir import DEFAULT_EXPERIMENT, Package
 from kfgit.plan import Change, Live
 
 
@@ -45,7 +45,7 @@ class RunRequest:
     package: Package
     parameters: Mapping[str, Any] = field(default_factory=dict)
     artifacts: Mapping[str, str] = field(default_factory=dict)
-    experiment: str = "Default"
+    experiment: str = DEFAULT_EXPERIMENT
     version: str | None = None
     cache: bool = True
     executor: str = "auto"

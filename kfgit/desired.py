@@ -10,10 +10,8 @@ from typing import Any
 
 from kfgit import canonical, cron
 from kfgit.graph import CheckedProject
-from kfgit.ir import Package, Resource
+from kfgit.ir import DEFAULT_EXPERIMENT, Package, Resource
 from kfgit.model import Pipeline, Run, Schedule
-
-DEFAULT_EXPERIMENT = "Default"
 
 
 def resources(checked: CheckedProject, packages: Mapping[str, Package]) -> tuple[Resource, ...]:

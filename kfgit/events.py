@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
+from kfgit.ir import DEFAULT_EXPERIMENT
+
 # KFP's words (backend/api/v2beta1/run.proto, RuntimeState).
 State = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELING", "CANCELED", "SKIPPED"]
 FINAL: frozenset[str] = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"})
@@ -58,7 +60,7 @@ class RunRecord:
     environment: str
     state: State
     created_at: datetime
-    experiment: str = "Default"
+    experiment: str = DEFAULT_EXPERIMENT
     version: str | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)

@@ -18,6 +18,8 @@ import yaml
 from kfgit import canonical
 
 ROOT = "root"
+# KFP's experiment for what names none.
+DEFAULT_EXPERIMENT = "Default"
 SCHEMA_VERSION = "2.1.0"
 # The SDK whose IR and whose lightweight-component bootstrap kfgit writes.
 SDK_VERSION = "kfp-2.17.0"

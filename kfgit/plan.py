@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from kfgit import canonical
-from kfgit.ir import Resource
+from kfgit.ir import DEFAULT_EXPERIMENT, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,7 @@ def plan(
 def _is_foreign(thing: LiveObject, wanted: Container[tuple[str, str]]) -> bool:
     key = (thing.kind, thing.name)
     # KFP makes the default experiment by itself, for whoever runs something.
-    return not thing.owned and key not in wanted and key != ("Experiment", "Default")
+    return not thing.owned and key not in wanted and key != ("Experiment", DEFAULT_EXPERIMENT)
 
 
 def excess(plan: Plan) -> str | None:

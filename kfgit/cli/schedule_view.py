@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from kfgit.backends.local.schedules import ScheduleStatus
 from kfgit.backends.local.store.ticks import TickRecord
 from kfgit.cron import CronError, zone_of
+from kfgit.ir import DEFAULT_EXPERIMENT
 from kfgit.render import runs as show
 from kfgit.render.envelope import envelope
 from kfgit.render.style import Style, ago, clean, every, instant, moment, table
@@ -122,7 +123,7 @@ def facts(told: ScheduleStatus, style: Style) -> str:
     rows = [
         ("id", told.schedule.id),
         ("pipeline", f"{spec.get('pipeline') or ''} {spec.get('version') or ''}".strip()),
-        ("experiment", str(spec.get("experiment") or "Default")),
+        ("experiment", str(spec.get("experiment") or DEFAULT_EXPERIMENT)),
         ("start", str(spec.get("start") or "")),
         ("end", str(spec.get("end") or "")),
         ("catchup", "yes" if spec.get("catchup") else "no"),

@@ -13,7 +13,7 @@ from kfgit import compiler, desired
 from kfgit.backend import NotFound
 from kfgit.driver import Checkout, Repository
 from kfgit.graph import CheckedProject
-from kfgit.ir import Package
+from kfgit.ir import DEFAULT_EXPERIMENT, Package
 from kfgit.model import Input
 from kfgit.packages import compiled
 from kfgit.resolve.packaged import inputs_of
@@ -31,7 +31,7 @@ class Subject:
     pipeline: str
     package: Package
     inputs: Mapping[str, Input]
-    experiment: str = desired.DEFAULT_EXPERIMENT
+    experiment: str = DEFAULT_EXPERIMENT
     given: Mapping[str, Any] | None = None
     name: str | None = None
     timeout: float | None = None

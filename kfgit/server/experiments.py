@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from kfgit.backends.local.store import experiments, pages
 from kfgit.backends.local.store.experiments import Experiment
+from kfgit.ir import DEFAULT_EXPERIMENT
 from kfgit.server import listing, messages, times, validation
 from kfgit.server.calls import Call, Context, Route
 from kfgit.server.errors import missing, refused, taken
@@ -72,7 +73,7 @@ def delete(context: Context, call: Call) -> Mapping[str, Any]:
         found = experiments.get(db, id_)
         if found is None:
             raise missing("Experiment", id_, doing)
-        if found.name == experiments.DEFAULT:
+        if found.name == DEFAULT_EXPERIMENT:
             raise refused(f"Cannot delete the default experiment {id_}", doing)
         experiments.remove(db, id_)
     return {}

@@ -23,6 +23,7 @@ from kfgit.backends.local import holding
 from kfgit.backends.local.backend import LocalBackend
 from kfgit.backends.local.executor import Executor, usual_runs
 from kfgit.backends.local.store import experiments, runs, schedules
+from kfgit.ir import DEFAULT_EXPERIMENT
 from kfgit.model import Retention
 from kfgit.scheduler import Scheduler
 from kfgit.server import app, guard
@@ -103,7 +104,7 @@ class _Serving:
         """From ready to ended."""
         with self._backend.database.write() as db:
             # KFP's server has it from its first moment.
-            experiments.ensure(db, experiments.DEFAULT, _now())
+            experiments.ensure(db, DEFAULT_EXPERIMENT, _now())
         context = Context(self._backend, _now, self._nudge)
         api = Api(app.routes(), context, self._fault)
         rules = guard.rules(self._settings.host, self._settings.token)

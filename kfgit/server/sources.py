@@ -18,7 +18,7 @@ from typing import Any, Final
 from kfgit.backends.local import engine
 from kfgit.backends.local.store import experiments, packages, pipelines
 from kfgit.backends.local.store.experiments import Experiment
-from kfgit.ir import Package
+from kfgit.ir import DEFAULT_EXPERIMENT, Package
 from kfgit.server import specs, validation
 from kfgit.server.errors import invalid, missing
 from kfgit.server.messages import Map, Shape
@@ -115,7 +115,7 @@ def stored(db: sqlite3.Connection, found: Source) -> str:
 
 def experiment(db: sqlite3.Connection, id_: str, at: datetime, doing: str) -> Experiment:
     """The experiment of that id, or the default one, which is made where there is none; raises `ApiError`."""
-    found = experiments.get(db, id_ or experiments.ensure(db, experiments.DEFAULT, at))
+    found = experiments.get(db, id_ or experiments.ensure(db, DEFAULT_EXPERIMENT, at))
     if found is None:
         raise missing("Experiment", id_, doing)
     return found

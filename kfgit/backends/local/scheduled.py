@@ -15,7 +15,7 @@ from kfgit.backend import MachineFault, Refused, RunRequest
 from kfgit.backends.local import engine, starting
 from kfgit.backends.local.store import experiments, packages, pipelines, runs
 from kfgit.backends.local.store.schedules import Schedule
-from kfgit.ir import Package
+from kfgit.ir import DEFAULT_EXPERIMENT, Package
 
 _LONGEST_NAME = 200
 
@@ -148,7 +148,7 @@ def record(
     """Writes the run as PENDING; False when its id is known already."""
     source, links = prepared.source, schedule.links
     known = experiments.get(db, links.experiment_id) if links.experiment_id else None
-    experiment = known.name if known else str(schedule.spec.get("experiment") or "Default")
+    experiment = known.name if known else str(schedule.spec.get("experiment") or DEFAULT_EXPERIMENT)
     # An inline spec as the client of the API wrote it, for it is told so of the run as well.
     written = (links.written or {}).get("pipeline_spec")
     return runs.add(

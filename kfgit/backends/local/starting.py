@@ -15,7 +15,7 @@ from kfgit.backends.local import engine
 from kfgit.backends.local.folders import local_path, run_folder
 from kfgit.backends.local.store import experiments, objects, pipelines, runs
 from kfgit.events import Artifact
-from kfgit.ir import Package, Resource
+from kfgit.ir import DEFAULT_EXPERIMENT, Package, Resource
 
 # Beyond so many files a given folder is taken for a new thing each time instead of being listed.
 _LISTED_FILES = 10_000
@@ -111,7 +111,7 @@ def triggered(desired: Resource, project: str, environment: str) -> RunRequest:
         package=desired.package,
         parameters=parameters,
         artifacts=artifacts,
-        experiment=spec.get("experiment") or "Default",
+        experiment=spec.get("experiment") or DEFAULT_EXPERIMENT,
         version=desired.package.digest[:12],
     )
 

@@ -9,9 +9,9 @@ from typing import Final
 from uuid import uuid4
 
 from kfgit.backends.local.store import codec
+from kfgit.ir import DEFAULT_EXPERIMENT
 
 # What holds the runs that name no experiment, with the words that KFP's server describes it with.
-DEFAULT: Final = "Default"
 _DEFAULT_DESCRIPTION: Final = "All runs created without specifying an experiment will be grouped here."
 
 
@@ -34,7 +34,7 @@ def ensure(db: sqlite3.Connection, name: str, at: datetime) -> str:
         (
             str(uuid4()),
             codec.text(name),
-            _DEFAULT_DESCRIPTION if name == DEFAULT else None,
+            _DEFAULT_DESCRIPTION if name == DEFAULT_EXPERIMENT else None,
             codec.stamp(at),
         ),
     )

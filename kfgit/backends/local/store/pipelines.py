@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Literal
 from uuid import uuid4
 
 from kfgit.backends.local.store import codec, packages
@@ -41,7 +42,6 @@ class Version:
     display_name: str | None = None
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
-    code_source_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,6 @@ class NewVersion:
     display_name: str | None = None
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
-    code_source_url: str | None = None
 
 
 def ensure(db: sqlite3.Connection, name: str, at: datetime) -> str:
@@ -82,15 +81,7 @@ def add(db: sqlite3.Connection, new: Pipeline) -> bool:
 
 def describe(db: sqlite3.Connection, pipeline: Pipeline) -> None:
     """Writes display name, description and tags."""
-    db.execute(
-        "UPDATE pipelines SET display_name = ?, description = ?, tags = ? WHERE id = ?",
-        (
-            codec.text(pipeline.display_name),
-            codec.text(pipeline.description),
-            json.dumps(dict(pipeline.tags)),
-            pipeline.id,
-        ),
-    )
+    _describe(db, "pipelines", pipeline)
 
 
 def every(db: sqlite3.Connection) -> tuple[Pipeline, ...]:
@@ -124,15 +115,7 @@ def add_version(db: sqlite3.Connection, new: NewVersion) -> Version | None:
 
 def describe_version(db: sqlite3.Connection, version: Version) -> None:
     """Writes display name, description and tags of a version."""
-    db.execute(
-        "UPDATE versions SET display_name = ?, description = ?, tags = ? WHERE id = ?",
-        (
-            codec.text(version.display_name),
-            codec.text(version.description),
-            json.dumps(dict(version.tags)),
-            version.id,
-        ),
-    )
+    _describe(db, "versions", version)
 
 
 def upload(db: sqlite3.Connection, pipeline_id: str, package: Package, at: datetime) -> Version:
@@ -229,14 +212,27 @@ def version(row: sqlite3.Row) -> Version:
         display_name=row["display_name"],
         description=row["description"],
         tags=json.loads(row["tags"]),
-        code_source_url=row["code_source_url"],
+    )
+
+
+def _describe(
+    db: sqlite3.Connection, table: Literal["pipelines", "versions"], thing: Pipeline | Version
+) -> None:
+    db.execute(
+        f"UPDATE {table} SET display_name = ?, description = ?, tags = ? WHERE id = ?",
+        (
+            codec.text(thing.display_name),
+            codec.text(thing.description),
+            json.dumps(dict(thing.tags)),
+            thing.id,
+        ),
     )
 
 
 def _insert_version(db: sqlite3.Connection, new: NewVersion, package: str) -> None:
     db.execute(
-        """INSERT INTO versions (id, pipeline, name, digest, package, created_at, display_name, description, tags,
-            code_source_url) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        """INSERT INTO versions (id, pipeline, name, digest, package, created_at, display_name, description, tags)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             new.id,
             new.pipeline_id,
@@ -247,7 +243,6 @@ def _insert_version(db: sqlite3.Connection, new: NewVersion, package: str) -> No
             codec.text(new.display_name),
             codec.text(new.description),
             json.dumps(dict(new.tags)),
-            codec.text(new.code_source_url),
         ),
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from kfgit.backends.local.store import codec, loans, packages, tasks
 from kfgit.events import Artifact, RunRecord, State, TaskRecord
-from kfgit.ir import Package
+from kfgit.ir import DEFAULT_EXPERIMENT, Package
 
 _COLUMNS = (
     "id, name, pipeline, version, experiment, environment, inputs, state, created_at, started_at, finished_at, "
@@ -38,7 +38,7 @@ class NewRun:
     created_at: datetime
     inputs: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
-    experiment: str = "Default"
+    experiment: str = DEFAULT_EXPERIMENT
     version: str | None = None
     scheduled_at: datetime | None = None
     schedule: str | None = None

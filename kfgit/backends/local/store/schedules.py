@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from kfgit.backends.local.store import codec, experiments, packages, pipelines
+from kfgit.ir import DEFAULT_EXPERIMENT
 
 # `next_at` of a schedule that time alone never makes due.
 NEVER = "9999-12-31T23:59:59.999999Z"
@@ -112,7 +113,7 @@ def link(db: sqlite3.Connection, spec: Mapping[str, Any], at: datetime) -> Links
     pipeline_id = row["id"] if row else None
     version = pipelines.named_version(db, pipeline_id, str(spec.get("version"))) if pipeline_id else None
     return Links(
-        experiment_id=experiments.ensure(db, spec.get("experiment") or "Default", at),
+        experiment_id=experiments.ensure(db, spec.get("experiment") or DEFAULT_EXPERIMENT, at),
         pipeline_id=pipeline_id,
         version_id=version.id if version else None,
         package=version.package if version else None,

@@ -158,7 +158,6 @@ _SECOND = (
     "ALTER TABLE versions ADD COLUMN display_name TEXT",
     "ALTER TABLE versions ADD COLUMN description TEXT",
     "ALTER TABLE versions ADD COLUMN tags TEXT NOT NULL DEFAULT '{}'",
-    "ALTER TABLE versions ADD COLUMN code_source_url TEXT",
     "ALTER TABLE runs ADD COLUMN description TEXT",
     "ALTER TABLE runs ADD COLUMN experiment_id TEXT",
     "ALTER TABLE runs ADD COLUMN pipeline_id TEXT",
