@@ -1,30 +1,82 @@
 """Carries a plan out on a backend and tells what happens, change by change.
 
-The first change that fails stops those after it: they are told as skipped, and nothing is deleted.
+Changes that do not depend on each other go at once, as many as the backend takes. One that fails stops what stands on
+it, which is told as skipped; all others go on, and nothing is deleted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import groupby
 
 from kfgit.backend import Backend, MachineFault, Refused
 from kfgit.events import ChangeFinished, ChangeStarted, Event
-from kfgit.plan import Plan, action, subject
+from kfgit.plan import Change, Create, Delete, Plan, Replace, Update, action, level, subject
+
+Key = tuple[str, str]
 
 
 def apply(plan: Plan, backend: Backend) -> Iterator[Event]:
-    """Performs the pending changes in order. The caller holds the target's lock."""
-    failed = False
-    for change in plan.pending:
-        word, (kind, name) = action(change), subject(change)
-        if failed:
-            yield ChangeFinished(word, kind, name, None, "skipped", "an earlier change failed")
-            continue
-        yield ChangeStarted(word, kind, name)
+    """Performs the pending changes, level by level. The caller holds the target's lock."""
+    failed: set[Key] = set()
+    for _, level_ in groupby(plan.pending, _stage):
+        ready: list[Change] = []
+        for change in level_:
+            blocked = _blocked(change, failed)
+            if blocked is None:
+                ready.append(change)
+            else:
+                failed.add(subject(change))
+                yield ChangeFinished(action(change), *subject(change), None, "skipped", blocked)
+        for event in _together(ready, backend):
+            if isinstance(event, ChangeFinished) and event.state == "failed":
+                failed.add((event.kind, event.name))
+            yield event
+
+
+def _stage(change: Change) -> tuple[bool, int]:
+    return isinstance(change, Delete), level(subject(change)[0])
+
+
+def _blocked(change: Change, failed: set[Key]) -> str | None:
+    """Why a change cannot be tried; None where it can."""
+    if isinstance(change, Delete):
+        return "an earlier change failed" if failed else None
+    missing = next((key for key in _needs(change) if key in failed), None)
+    return f"{missing[0].lower()}/{missing[1]} failed" if missing else None
+
+
+def _needs(change: Change) -> Iterator[Key]:
+    """What a change stands on."""
+    if isinstance(change, Create | Update | Replace):
+        for kind, key in (("Pipeline", "pipeline"), ("Experiment", "experiment")):
+            if key in change.desired.spec:
+                yield kind, str(change.desired.spec[key])
+
+
+def _together(changes: Sequence[Change], backend: Backend) -> Iterator[Event]:
+    if backend.parallelism == 1 or len(changes) == 1:
+        for change in changes:
+            yield ChangeStarted(action(change), *subject(change))
+            yield _performed(change, backend)
+        return
+    with ThreadPoolExecutor(min(backend.parallelism, len(changes) or 1)) as pool:
         try:
-            id_ = backend.perform(change)
-        except (MachineFault, Refused) as fault:
-            failed = True
-            yield ChangeFinished(word, kind, name, None, "failed", str(fault))
-        else:
-            yield ChangeFinished(word, kind, name, id_, "done")
+            waiting = [pool.submit(_performed, change, backend) for change in changes]
+            yield from (ChangeStarted(action(change), *subject(change)) for change in changes)
+            for done in as_completed(waiting):
+                yield done.result()
+        except BaseException:
+            # What was begun is seen through, nothing else is begun.
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _performed(change: Change, backend: Backend) -> ChangeFinished:
+    word, (kind, name) = action(change), subject(change)
+    try:
+        id_ = backend.perform(change)
+    except (MachineFault, Refused) as fault:
+        return ChangeFinished(word, kind, name, None, "failed", str(fault))
+    return ChangeFinished(word, kind, name, id_, "done")

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from kfgit.events import Event, RunRecord
-from kfgit.ir import DEFAULT_EXPERIMENT, Package
-from kfgit.plan import Change, Live
+from kfgit.events import ApplyRecord, ChangeFinished, Event, RunRecord
+from kfgit.ir import DEFAULT_EXPERIMENT, Package, Resource
+from kfgit.plan import Change, Live, Plan
 
 
 class MachineFault(Exception):
@@ -58,6 +59,9 @@ class Runs(Protocol):
     def all(self) -> tuple[RunRecord, ...]:
         """Every run, newest first, without tasks."""
 
+    def newest(self, limit: int) -> tuple[RunRecord, ...]:
+        """The newest runs, without tasks."""
+
     def get(self, id_or_prefix: str) -> RunRecord:
         """One run with its tasks; raises `NotFound`."""
 
@@ -77,11 +81,44 @@ class Runs(Protocol):
 class Backend(Protocol):
     """A place that holds objects and runs pipelines."""
 
-    def observe(self) -> Live:
-        """What is live, owned or not."""
+    @property
+    def environment(self) -> str:
+        """The environment that this is the target of."""
+
+    @property
+    def identity(self) -> str:
+        """What tells this target from all others; part of a plan's digest, without secrets."""
+
+    @property
+    def parallelism(self) -> int:
+        """How many changes that do not depend on each other are carried out at once."""
+
+    def observe(self, desired: Sequence[Resource] = ()) -> Live:
+        """What is live, owned or not; of what can have any number of kinds that which `desired` or the inventory names.
+
+        Raises `MachineFault` where anything could not be seen: a failed or partial list never means "absent".
+        """
+
+    def lock(self, owner: str) -> AbstractContextManager[None]:
+        """Holds the target for one apply; raises `Locked`, which says who has it."""
+
+    def begin_apply(self, plan: Plan, who: str) -> int:
+        """Writes down what an apply is about to do, before it does anything, and returns its number."""
 
     def perform(self, change: Change) -> str:
         """Carries one change of a plan out and returns the object's id. Doing it twice ends in the same state."""
+
+    def end_apply(self, number: int, results: Sequence[ChangeFinished]) -> None:
+        """Writes down how an apply ended."""
+
+    def applies(self, limit: int = -1) -> tuple[ApplyRecord, ...]:
+        """Past applies, newest first."""
+
+    def last_apply(self) -> ApplyRecord | None:
+        """The newest apply, also one that was cut off."""
+
+    def served(self) -> bool:
+        """Whether somebody else executes the runs of the target."""
 
     def start(self, request: RunRequest) -> RunRecord:
         """Records a run; it runs when someone watches it or a server holds the environment."""

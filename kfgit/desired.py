@@ -11,12 +11,17 @@ from typing import Any
 from kfgit import canonical, cron
 from kfgit.graph import CheckedProject
 from kfgit.ir import DEFAULT_EXPERIMENT, Package, Resource
-from kfgit.model import Pipeline, Run, Schedule
+from kfgit.model import ClusterTarget, Pipeline, Run, Schedule
 
 
 def resources(checked: CheckedProject, packages: Mapping[str, Package]) -> tuple[Resource, ...]:
     """All resources of an environment whose check found no mistakes."""
-    found = [*_experiments(checked), *_pipelines(checked, packages), *_schedules(checked, packages)]
+    found = [
+        *_priority_classes(checked),
+        *_experiments(checked),
+        *_pipelines(checked, packages),
+        *_schedules(checked, packages),
+    ]
     state = canonical.digest([[r.kind, r.name, r.digest] for r in found])
     return (*found, *_runs(checked, packages, state))
 
@@ -28,6 +33,21 @@ def server_name(checked: CheckedProject, name: str, external: str | None) -> str
 
 def _resource(kind: str, name: str, spec: Mapping[str, Any], package: Package | None = None) -> Resource:
     return Resource(kind, name, spec, canonical.digest([kind, name, spec]), package)
+
+
+def _priority_classes(checked: CheckedProject) -> Iterator[Resource]:
+    """The classes that profiles give a value, once each; with a queue the class is Kueue's, which is not kept here."""
+    if checked.project.environment.cluster is None:
+        return
+    values = {
+        profile.placement.priority: profile.priority_value
+        for profile in checked.project.profiles.values()
+        if profile.placement.priority
+        and profile.placement.queue is None
+        and profile.priority_value is not None
+    }
+    for name, value in sorted(values.items()):
+        yield _resource("PriorityClass", name, {"apiVersion": "scheduling.k8s.io/v1", "value": value})
 
 
 def _experiments(checked: CheckedProject) -> Iterator[Resource]:
@@ -64,6 +84,7 @@ def _pipeline_name(checked: CheckedProject, pipeline: Pipeline) -> str:
 
 def _schedules(checked: CheckedProject, packages: Mapping[str, Package]) -> Iterator[Resource]:
     development = checked.project.environment.mode == "development"
+    standing = checked.project.environment.cluster or ClusterTarget()
     for schedule in checked.project.schedules.values():
         pipeline = checked.project.pipelines.get(schedule.pipeline.text)
         package = packages.get(schedule.pipeline.text)
@@ -84,6 +105,8 @@ def _schedules(checked: CheckedProject, packages: Mapping[str, Package]) -> Iter
                 "maxConcurrency": schedule.max_concurrency,
                 "enabled": schedule.enabled and not development,
                 "inputs": schedule.given.values,
+                "serviceAccount": schedule.service_account or standing.service_account,
+                "pipelineRoot": schedule.pipeline_root or standing.pipeline_root,
             },
         )
 
@@ -95,6 +118,7 @@ def _trigger(schedule: Schedule) -> dict[str, Any]:
 
 
 def _runs(checked: CheckedProject, packages: Mapping[str, Package], state: str) -> Iterator[Resource]:
+    standing = checked.project.environment.cluster or ClusterTarget()
     for run in checked.project.runs.values():
         pipeline = checked.project.pipelines.get(run.pipeline.text)
         package = packages.get(run.pipeline.text)
@@ -106,6 +130,8 @@ def _runs(checked: CheckedProject, packages: Mapping[str, Package], state: str) 
             "inputs": run.given.values,
             "trigger": run.trigger,
             "key": _key(run, package, state),
+            "serviceAccount": standing.service_account,
+            "pipelineRoot": standing.pipeline_root,
         }
         # What decides is the key: a run that was started under it is what was wanted.
         name = server_name(checked, run.name, None)

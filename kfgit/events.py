@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
@@ -73,6 +74,20 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplyRecord:
+    """One past apply; `finished_at` is None while it runs and when it was cut off. `result` counts changes by state."""
+
+    id: int
+    project: str
+    commit: str | None
+    digest: str
+    who: str
+    started_at: datetime
+    finished_at: datetime | None
+    result: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeStarted:
     """A change of the plan is being carried out."""
 
@@ -126,3 +141,9 @@ class RunFinished:
 
 
 Event: TypeAlias = ChangeStarted | ChangeFinished | RunStarted | TaskChanged | Preparing | RunFinished
+
+
+def outcome(results: Iterable[ChangeFinished]) -> Mapping[str, int]:
+    """How many changes ended in which state."""
+    counted = Counter(each.state for each in results)
+    return {state: counted[state] for state in ("done", "failed", "skipped")}

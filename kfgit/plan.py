@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from kfgit import canonical
@@ -16,7 +16,12 @@ from kfgit.ir import DEFAULT_EXPERIMENT, Resource
 
 @dataclass(frozen=True, slots=True)
 class LiveObject:
-    """One object as the target has it. `applied` is the digest that kfgit last applied, if it did."""
+    """One object as the target has it. `applied` is the digest that kfgit last applied, if it did.
+
+    `before` is what was applied, where that is known: what differs from it has drifted. `fixed` says of fields that the
+    target cannot change why that is so; `recreate`, that it takes the change only as a new object. A `leftover` is a
+    second object of ours under one name, which an apply that was cut off has left behind.
+    """
 
     kind: str
     name: str
@@ -26,18 +31,25 @@ class LiveObject:
     owned: bool
     applied: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, Any] | None = None
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    recreate: bool = False
+    leftover: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
     """All that is live, and how many API requests it took to see it.
 
-    `vanished` are kind and name of what kfgit made and what somebody else removed.
+    `vanished` are kind and name of what kfgit made and what somebody else removed. `notes` are about single objects,
+    wanted or live, `remarks` about the target as a whole.
     """
 
     objects: tuple[LiveObject, ...]
     requests: int = 0
     vanished: frozenset[tuple[str, str]] = frozenset()
+    notes: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 Cause = Literal["source", "drift", "adoption"]
@@ -45,11 +57,12 @@ Cause = Literal["source", "drift", "adoption"]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field that changes; `before` or `after` is None where it is not there."""
+    """One field that changes; `before` or `after` is None where it is not there. `drift`: somebody else changed it."""
 
     path: str
     before: Any
     after: Any
+    drift: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +142,7 @@ class Plan:
     """Every object and what happens to it, in the order in which it happens.
 
     `owned` counts what is kfgit's before, `wanted` what the documents ask for. `foreign` is what others have made under
-    names that no document has: it is told, and left alone.
+    names that no document has: it is told, and left alone. `remarks` are about the source or the target as a whole.
     """
 
     environment: str
@@ -140,6 +153,7 @@ class Plan:
     owned: int = 0
     wanted: int = 0
     foreign: tuple[LiveObject, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def pending(self) -> tuple[Change, ...]:
@@ -164,6 +178,17 @@ ACTIONS = ("create", "update", "replace", "delete", "adopt", "unchanged")
 # So many objects may go without a word, and so large a part of what is owned.
 FREE_DELETES = 3
 FREE_SHARE = 0.2
+
+
+FOREIGN = (
+    "an object of this name is there that this project did not make: it is left alone; "
+    "rename one of them, or take it over with `kfgit adopt`"
+)
+
+
+def level(kind: str) -> int:
+    """When objects of a kind come to be: Kubernetes' own first, for all others may need them."""
+    return ORDER.index(kind) + 1 if kind in ORDER else 0
 
 
 def action(change: Change) -> str:
@@ -210,20 +235,46 @@ def plan(
     rules: Rules,
     *,
     commit: str | None = None,
+    remarks: Sequence[str] = (),
 ) -> Plan:
     """The changes that make `live` equal to `desired`: first what is created or changed, then what goes."""
     # Names of schedules are not unique on a server: our own object of a name counts before a stranger's.
-    ranked = sorted(live.objects, key=lambda thing: (thing.owned, thing.id))
+    ranked = sorted(live.objects, key=lambda thing: (thing.owned, not thing.leftover, thing.id))
     found = {(thing.kind, thing.name): thing for thing in ranked}
     wanted = {(resource.kind, resource.name) for resource in desired}
     changes: list[Change] = [_change(r, found.get((r.kind, r.name)), live.vanished) for r in desired]
     gone = [thing for key, thing in found.items() if key not in wanted and thing.owned]
     changes += _prunes(gone, rules)
+    changes += _second_ones(
+        live, {subject(change) for change in changes if isinstance(change, Create | Replace)}
+    )
+    changes = [_noted(change, live.notes.get(subject(change), ())) for change in changes]
     changes.sort(key=_place)
     owned = sum(thing.owned for thing in live.objects)
     strangers = [thing for thing in live.objects if _is_foreign(thing, wanted)]
     foreign = tuple(sorted(strangers, key=lambda thing: (thing.kind, thing.name, thing.id)))
-    return Plan(environment, target, tuple(changes), commit, live.requests, owned, len(wanted), foreign)
+    return Plan(
+        environment,
+        target,
+        tuple(changes),
+        commit,
+        live.requests,
+        owned,
+        len(wanted),
+        foreign,
+        (*remarks, *live.remarks),
+    )
+
+
+def _second_ones(live: Live, made_anew: Container[tuple[str, str]]) -> Iterator[Delete]:
+    """What an apply that was cut off left behind; the replacement that it belonged to clears up itself."""
+    for thing in live.objects:
+        if thing.leftover and (thing.kind, thing.name) not in made_anew:
+            yield Delete(thing, ("an apply that was cut off left it behind",))
+
+
+def _noted(change: Change, notes: Sequence[str]) -> Change:
+    return replace(change, notes=(*change.notes, *notes)) if notes else change
 
 
 def _is_foreign(thing: LiveObject, wanted: Container[tuple[str, str]]) -> bool:
@@ -245,7 +296,7 @@ def excess(plan: Plan) -> str | None:
 def _place(change: Change) -> tuple[bool, int, str]:
     """Deletions come last and in reverse, so that nothing loses what it stands on."""
     kind, name = subject(change)
-    rank = ORDER.index(kind) if kind in ORDER else len(ORDER)
+    rank = level(kind)
     deletes = isinstance(change, Delete)
     return deletes, -rank if deletes else rank, name
 
@@ -255,15 +306,34 @@ def _change(resource: Resource, live: LiveObject | None, vanished: frozenset[tup
         return Create(resource, "drift" if (resource.kind, resource.name) in vanished else "source")
     if resource.kind == "Run":
         return Unchanged("Run", resource.name) if live.applied == resource.digest else Create(resource)
-    diff = tuple(difference(live.spec, resource.spec))
     if not live.owned:
-        note = "an object of this name is there that this project did not make: it is left alone; rename one of them"
-        return Unchanged(resource.kind, resource.name, (note,))
+        return Unchanged(resource.kind, resource.name, (FOREIGN,))
+    told = tuple(difference(live.spec, resource.spec))
+    diff = tuple(d for d in told if _field(d) not in live.fixed)
+    notes = tuple(dict.fromkeys(live.fixed[_field(d)] for d in told if _field(d) in live.fixed))
     if not diff:
-        return Unchanged(resource.kind, resource.name)
-    cause: Cause = "drift" if live.applied == resource.digest else "source"
-    diff = (*diff, *_package_difference(resource, live))
-    return (Replace if resource.kind == "Schedule" else Update)(resource, live, cause, diff)
+        return Unchanged(resource.kind, resource.name, notes)
+    diff = _drifted((*diff, *_package_difference(resource, live)), live)
+    made_anew = live.recreate or (resource.kind == "Schedule" and any(d.path != "enabled" for d in diff))
+    return (Replace if made_anew else Update)(resource, live, _cause(resource, live, diff), diff, notes)
+
+
+def _field(found: Difference) -> str:
+    return found.path.partition(".")[0].partition("[")[0]
+
+
+def _drifted(diff: Sequence[Difference], live: LiveObject) -> tuple[Difference, ...]:
+    """Which fields somebody else changed since the last apply."""
+    if live.before is None:
+        return tuple(diff)
+    moved = {d.path for d in difference(live.before, live.spec)}
+    return tuple(replace(d, drift=d.path in moved) for d in diff)
+
+
+def _cause(resource: Resource, live: LiveObject, diff: Sequence[Difference]) -> Cause:
+    if live.applied is None:
+        return "adoption"
+    return "drift" if live.applied == resource.digest or all(d.drift for d in diff) else "source"
 
 
 def _package_difference(resource: Resource, live: LiveObject) -> Iterator[Difference]:

@@ -25,7 +25,7 @@ from kfgit.render import as_json, plans as show
 from kfgit.render.style import clean
 
 if TYPE_CHECKING:
-    from kfgit.backends.local.backend import LocalBackend
+    from kfgit.backend import Backend
 
 _MAKE_ONE = "make one with `kfgit plan --out"
 
@@ -119,11 +119,11 @@ def guard(plan: Plan, confirmed: Sequence[str]) -> None:
         raise Refused(f"this plan deletes {what}; if that is meant, repeat it with --confirm {plan.digest}")
 
 
-def perform(session: Session, plan: Plan, backend: LocalBackend) -> list[ChangeFinished]:
+def perform(session: Session, plan: Plan, backend: Backend) -> list[ChangeFinished]:
     """Carries the plan out, tells how that ended, and writes the history."""
     if not plan.pending:
         return []
-    number = backend.begin_apply(plan.commit, plan.digest, who())
+    number = backend.begin_apply(plan, who())
     results: list[ChangeFinished] = []
     for event in applying.apply(plan, backend):
         if isinstance(event, ChangeFinished):
@@ -131,16 +131,14 @@ def perform(session: Session, plan: Plan, backend: LocalBackend) -> list[ChangeF
             session.say(show.result(event, session.err))
     if session.door.output != "json":
         session.print(show.outcome(results))
-    backend.end_apply(
-        number, {state: sum(r.state == state for r in results) for state in ("done", "failed", "skipped")}
-    )
+    backend.end_apply(number, results)
     return results
 
 
 def _follow(
     session: Session,
     checkout: Checkout,
-    backend: LocalBackend,
+    backend: Backend,
     results: Sequence[ChangeFinished],
     *,
     wait: bool,

@@ -32,7 +32,7 @@ def command(session: Session, /, env: str, output: str, **_flags: bool) -> int:
     environment = checkout.project.project.environment
     with session.backend(repository, checkout) as backend, backend.lock(who()):
         rules = Rules(environment.prune, environment.protect)
-        plan = plans.destroy(name, environment.target, backend.observe(), rules)
+        plan = plans.destroy(name, backend.identity, backend.observe(), rules)
         if output == "human":
             session.print(show.human(plan, {}, session.out))
         results = perform(session, plan, backend)

@@ -17,7 +17,7 @@ from kfgit.render import runs as show
 from kfgit.render.style import clean, duration, one_line
 
 if TYPE_CHECKING:
-    from kfgit.backends.local.backend import LocalBackend
+    from kfgit.backend import Backend
 
 CLEAR = "\r\x1b[K"
 
@@ -57,9 +57,9 @@ def see_through(session: Session, backend: Backend, run_id: str, timeout: float 
         return follow(session, backend, run_id)
 
 
-def check_served(backend: LocalBackend) -> None:
+def check_served(backend: Backend) -> None:
     """Raises `Refused` where nobody executes a run that is left to itself."""
-    environment = backend.settings.environment
+    environment = backend.environment
     if not backend.served():
         raise Refused(
             f"no server executes the runs of `{environment}`, so this one would wait for ever; "

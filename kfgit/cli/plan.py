@@ -58,7 +58,8 @@ def make(repository: Repository, checkout: Checkout, desired: Sequence[Resource]
     environment = checkout.project.project.environment
     rules = Rules(environment.prune, environment.protect)
     commit = project.commit(repository.root)
-    return plans.plan(environment.name, environment.target, desired, backend.observe(), rules, commit=commit)
+    live = backend.observe(desired)
+    return plans.plan(environment.name, backend.identity, desired, live, rules, commit=commit)
 
 
 def tell(session: Session, found: Plan, notes: Notes, output: str) -> None:

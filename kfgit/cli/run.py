@@ -28,7 +28,7 @@ from kfgit.resolve import literal_fault, show_type
 from kfgit.source import SourceFile
 
 if TYPE_CHECKING:
-    from kfgit.backends.local.backend import LocalBackend
+    from kfgit.backend import Backend
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -78,7 +78,7 @@ def command(session: Session, /, subject: str, env: str | None, output: str, **f
     if found is None:
         return exits.INVALID
     request = _request(session, found, flags)
-    with session.reached(repository, environment, *standing(repository, environment)) as backend:
+    with session.reached(repository, standing(repository, environment)) as backend:
         if flags["detach"]:
             return _leave(session, backend, request, output)
         backend.start(request)
@@ -88,7 +88,7 @@ def command(session: Session, /, subject: str, env: str | None, output: str, **f
     return ended.code
 
 
-def _leave(session: Session, backend: LocalBackend, request: RunRequest, output: str) -> int:
+def _leave(session: Session, backend: Backend, request: RunRequest, output: str) -> int:
     """Hands a run to the server, and does not wait for it."""
     check_served(backend)
     run = backend.start(request)

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -21,9 +21,11 @@ from kfgit.cli.door import Door
 from kfgit.render.style import Style
 
 if TYPE_CHECKING:
+    from kfgit.backend import Backend
     from kfgit.backends.local.backend import LocalBackend
     from kfgit.diagnostics import Diagnostic
     from kfgit.driver import Checkout, Repository
+    from kfgit.model import Environment
 
 # Below `.kfgit/`, beside the environments.
 _TAKEN = {"secrets", "configmaps"}
@@ -166,36 +168,36 @@ class Session:
         }
 
     @contextmanager
-    def backend(self, repository: Repository, checkout: Checkout) -> Iterator[LocalBackend]:
+    def backend(self, repository: Repository, checkout: Checkout) -> Iterator[Backend]:
         """The target of an environment that was checked, closed at the end."""
-        environment = checkout.project.project.environment
-        with self.reached(repository, environment.name, environment.target, environment.executor) as backend:
+        with self.reached(repository, checkout.project.project.environment) as backend:
             yield backend
 
     @contextmanager
     def target(self, wanted: str | None) -> Iterator[LocalBackend]:
         """The target of an environment for commands that only look: mistakes in the source do not matter."""
+        from kfgit.backend import Refused
         from kfgit.cli.standing import standing
 
         repository = self.repository()
-        name = self.environment(repository, wanted)
-        with self.reached(repository, name, *standing(repository, name)) as backend:
+        found = standing(repository, self.environment(repository, wanted))
+        if found.cluster is not None:
+            raise Refused(f"the target of `{found.name}` is a cluster, where this command does not reach yet")
+        with self.local(repository, found.name, found.executor) as backend:
             yield backend
 
     @contextmanager
-    def reached(
-        self, repository: Repository, name: str, target: str, executor: str
-    ) -> Iterator[LocalBackend]:
-        """The target of an environment; ends the command for one that cannot be reached."""
-        from kfgit.backend import Refused
+    def reached(self, repository: Repository, environment: Environment) -> Iterator[Backend]:
+        """The target of an environment. Raises `MachineFault` for one that cannot be reached."""
+        if environment.cluster is None:
+            with self.local(repository, environment.name, environment.executor) as backend:
+                yield backend
+            return
+        from kfgit.backends.cluster.backend import ClusterBackend, ClusterSettings
 
-        if target != "local":
-            raise Refused(
-                f"the target of `{name}` is a cluster, which this version cannot reach yet; "
-                "validate, render, graph and compile work for it"
-            )
-        with self.local(repository, name, executor) as backend:
-            yield backend
+        settings = ClusterSettings(repository.name, environment.name, environment.cluster)
+        with closing(ClusterBackend.open(settings)) as cluster:
+            yield cluster
 
     @contextmanager
     def local(

@@ -8,16 +8,26 @@ from kfgit import driver, overlay, schema
 from kfgit.diagnostics import Diagnostic, has_errors
 from kfgit.document import Mapping, Node, Scalar, at, nodes, texts
 from kfgit.driver import Repository
-from kfgit.model import Retention
+from kfgit.model import Environment, Retention
 from kfgit.overlay import Located
-from kfgit.resolve import retention
-from kfgit.source import Span
+from kfgit.project import PROJECT_FILE
+from kfgit.resolve import cluster_target, retention
+from kfgit.source import Span, whole_file
 
 
-def standing(repository: Repository, environment: str) -> tuple[str, str]:
-    """The kind of an environment's target and its executor, mistakes elsewhere or not."""
+def standing(repository: Repository, environment: str) -> Environment:
+    """Where an environment stands, mistakes elsewhere or not: its target, and its executor."""
     found, _ = _document(repository, environment)
-    return _word(found, "type", "local"), _word(found, "executor", "auto")
+    spec = at(found, ("spec",)) if found is not None else None
+    span = found.span if found is not None else whole_file(PROJECT_FILE)
+    cluster = cluster_target(spec) if isinstance(spec, Mapping) else None
+    return Environment(
+        environment,
+        span,
+        target="local" if cluster is None else "cluster",
+        executor=_word(found, "executor", "auto"),
+        cluster=cluster,
+    )
 
 
 def retention_of(repository: Repository, environment: str) -> Retention | None:

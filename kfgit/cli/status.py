@@ -15,16 +15,15 @@ from kfgit.cli.session import Session
 from kfgit.cli.standing import standing
 from kfgit.diagnostics import has_errors
 from kfgit.driver import Checkout, Repository
-from kfgit.events import RunRecord
+from kfgit.events import ApplyRecord, RunRecord
 from kfgit.plan import LiveObject, Plan
 from kfgit.render import as_json, plans as show_plans, runs as show_runs
 from kfgit.render.envelope import envelope
 from kfgit.render.style import Style, ago, clean, instant, moment, table
 
 if TYPE_CHECKING:
-    from kfgit.backends.local.backend import LocalBackend
+    from kfgit.backend import Backend
     from kfgit.backends.local.holding import Holder
-    from kfgit.backends.local.store.ledger import Apply
 
 _RUNS = 5
 _LOOKED_AT = 200
@@ -37,7 +36,7 @@ class _Status:
     environment: str
     plan: Plan | None
     errors: int
-    last: Apply | None
+    last: ApplyRecord | None
     objects: tuple[LiveObject, ...]
     runs: tuple[RunRecord, ...]
     failing: tuple[RunRecord, ...]
@@ -82,19 +81,19 @@ def _look(session: Session, repository: Repository, name: str) -> _Status:
     checked = driver.check(repository, name)
     faults = (*repository.diagnostics, *checked.diagnostics)
     if has_errors(faults):
-        with session.reached(repository, name, *standing(repository, name)) as backend:
+        with session.reached(repository, standing(repository, name)) as backend:
             return _facts(name, backend, None, sum(d.severity == "error" for d in faults))
     with session.backend(repository, checked.value) as backend:
         return _facts(name, backend, _plan(repository, checked.value, backend), 0)
 
 
-def _plan(repository: Repository, checkout: Checkout, backend: LocalBackend) -> Plan:
+def _plan(repository: Repository, checkout: Checkout, backend: Backend) -> Plan:
     return make(repository, checkout, driver.resources(checkout).value, backend)
 
 
-def _facts(name: str, backend: LocalBackend, plan: Plan | None, errors: int) -> _Status:
+def _facts(name: str, backend: Backend, plan: Plan | None, errors: int) -> _Status:
     """A pipeline is unhealthy while the newest of its runs has failed."""
-    runs = backend.runs.page(_LOOKED_AT).items
+    runs = backend.runs.newest(_LOOKED_AT)
     latest: dict[str, RunRecord] = {}
     for run in runs:
         if run.state not in {"PENDING", "CANCELED", "SKIPPED"}:
@@ -108,8 +107,14 @@ def _facts(name: str, backend: LocalBackend, plan: Plan | None, errors: int) -> 
         backend.observe().objects,
         runs[:_RUNS],
         failing,
-        backend.holder(),
+        _holder(backend),
     )
+
+
+def _holder(backend: Backend) -> Holder | None:
+    from kfgit.backends.local.backend import LocalBackend
+
+    return backend.holder() if isinstance(backend, LocalBackend) else None
 
 
 def _json(found: _Status) -> dict[str, Any]:
@@ -129,7 +134,7 @@ def _json(found: _Status) -> dict[str, Any]:
     )
 
 
-def _last(last: Apply) -> dict[str, Any]:
+def _last(last: ApplyRecord) -> dict[str, Any]:
     return {
         "commit": last.commit,
         "digest": last.digest,
@@ -177,7 +182,7 @@ def _since(server: Holder) -> str:
         return server.since
 
 
-def _applied(last: Apply | None, now: datetime, style: Style) -> str:
+def _applied(last: ApplyRecord | None, now: datetime, style: Style) -> str:
     if last is None:
         return "Nothing was applied yet.\n"
     commit = f", commit {last.commit[:10]}" if last.commit else ""

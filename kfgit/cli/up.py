@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from kfgit.backend import Refused
 from kfgit.cli import exits, options
 from kfgit.cli.apply import who
 from kfgit.cli.session import Session
 from kfgit.cli.standing import retention_of, standing
-from kfgit.model import Retention
+from kfgit.model import Environment, Retention
 from kfgit.render.envelope import envelope
 from kfgit.render.style import clean, every, instant, moment
 
 if TYPE_CHECKING:
     from kfgit.backends.local.backend import LocalBackend
     from kfgit.backends.local.holding import Holder
+    from kfgit.driver import Repository
     from kfgit.server.serving import Voice
 
 
@@ -88,7 +90,7 @@ def command(session: Session, /, env: str | None, host: str, port: int, output: 
         retention=retention or Retention(),
     )
 
-    with session.reached(repository, environment, *standing(repository, environment)) as backend:
+    with session.local(repository, environment, _local(repository, environment).executor) as backend:
         voice = _voice(session, environment, backend, output, token)
         # Short commands do without; what was imported until now stays for good and need not be looked at.
         gc.collect()
@@ -96,6 +98,16 @@ def command(session: Session, /, env: str | None, host: str, port: int, output: 
         gc.enable()
         serve(backend, settings, voice)
     return exits.DONE
+
+
+def _local(repository: Repository, name: str) -> Environment:
+    """An environment that a server can serve."""
+    found = standing(repository, name)
+    if found.cluster is not None:
+        raise Refused(
+            f"the target of `{name}` is a cluster, which has a server; `up` serves local environments"
+        )
+    return found
 
 
 def _voice(

@@ -97,6 +97,7 @@ class Profile:
     """A ResourceProfile with its ancestors folded in.
 
     `cluster_only` are settings that a KFP task cannot have, `own` the amounts (`limits.cpu`) that it says itself.
+    `priority_value` is the number of its priority class, where kfgit keeps the class.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Profile:
     placement: Placement
     cluster_only: tuple[Name, ...] = ()
     own: frozenset[str] = frozenset()
+    priority_value: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,50 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class KfpAuth:
+    """How kfgit shows a KFP server who it is; no secret stands here, only where it is to be found."""
+
+    type: Literal["none", "bearer", "kubeconfig", "serviceAccount", "cookie"] = "none"
+    token_env: str | None = None
+    token_file: str | None = None
+    command_env: str | None = None
+    cookie_env: str | None = None
+    audience: str = "pipelines.kubeflow.org"
+
+
+@dataclass(frozen=True, slots=True)
+class KfpServer:
+    """A KFP API server. Without an `endpoint` it is the Service `service` behind the Kubernetes API server's proxy.
+
+    `timezone` is the one that its controller reads crons in. `namespace` is the user's on a multi-user server.
+    """
+
+    endpoint: str | None = None
+    auth: KfpAuth = KfpAuth()
+    timezone: str = "UTC"
+    service: str = "ml-pipeline"
+    service_namespace: str = "kubeflow"
+    service_port: str = "8888"
+    ca_file: str | None = None
+    user_header: str = "kubeflow-userid"
+    user: str | None = None
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterTarget:
+    """A Kubeflow installation. `context` is the kubeconfig's, `namespace` where runs and kfgit's own objects live."""
+
+    context: str | None = None
+    namespace: str | None = None
+    kfp: KfpServer = KfpServer()
+    service_account: str | None = None
+    pipeline_root: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
-    """Where the repository is applied, and how."""
+    """Where the repository is applied, and how. `cluster` says which, where the target is one."""
 
     name: str
     span: Span
@@ -131,6 +175,8 @@ class Environment:
     policies: Mapping[str, Any] = field(default_factory=dict)
     namespace: str | None = None
     retention: Retention = Retention()
+    cluster: ClusterTarget | None = None
+    branch: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

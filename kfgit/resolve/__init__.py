@@ -14,7 +14,7 @@ from kfgit.model import Component, Experiment, Pipeline, Project, Run, Schedule
 from kfgit.overlay import Located, View
 from kfgit.resolve import environments, objects
 from kfgit.resolve.components import component
-from kfgit.resolve.environments import retention
+from kfgit.resolve.environments import cluster_target, retention
 from kfgit.resolve.files import Files
 from kfgit.resolve.literals import conforms, literal_fault, literal_faults
 from kfgit.resolve.pipelines import PipelineReader
@@ -27,13 +27,24 @@ from kfgit.source import Span, whole_file
 
 __all__ = [
     "WHEN_HELP",
+    "Component",
+    "Environment",
+    "Experiment",
+    "Pipeline",
+    "Project",
+    "ResourceProfile",
+    "Schedule",
+    "cluster_target",
     "conforms",
+    "description",
     "literal_fault",
     "literal_faults",
+    "metadata",
     "parse_type",
     "resolve",
     "retention",
     "show_type",
+    "spec",
 ]
 
 

@@ -77,8 +77,9 @@ def _folded(reader: Reader, name: str, document: Mapping, base: Profile | None) 
     )
     if placement.queue is None and "priority" in spec.entries:
         impossible = (*impossible, Name("priority", spec.entries["priority"].key_span))
+    value = reader.integer(at(spec, ("priority", "value")))
     if base is None:
-        return Profile(name, document.span, own, placement, impossible, frozenset(own.spans))
+        return Profile(name, document.span, own, placement, impossible, frozenset(own.spans), value)
     merged = Resources(
         {**base.resources.requests, **own.requests},
         {**base.resources.limits, **own.limits},
@@ -86,7 +87,10 @@ def _folded(reader: Reader, name: str, document: Mapping, base: Profile | None) 
         {**base.resources.spans, **own.spans},
     )
     inherited = tuple(n for n in base.cluster_only if n.text != "priority" or placement.queue is None)
-    return Profile(name, document.span, merged, placement, (*inherited, *impossible), frozenset(own.spans))
+    if value is None and placement.priority == base.placement.priority:
+        value = base.priority_value
+    impossible = (*inherited, *impossible)
+    return Profile(name, document.span, merged, placement, impossible, frozenset(own.spans), value)
 
 
 def _placement(reader: Reader, spec: Mapping, base: Placement) -> Placement:

@@ -17,9 +17,9 @@ from kfgit.backend import Backend, Locked, MachineFault, NotFound, Refused
 from kfgit.backends.local.backend import LocalBackend
 from kfgit.backends.local.history import Ambiguous
 from kfgit.backends.local.store import pipelines, schedules
-from kfgit.events import RunFinished
+from kfgit.events import ChangeFinished, RunFinished
 from kfgit.ir import Package, Resource
-from kfgit.plan import Adopt, Create, Delete, LiveObject, Replace, Unchanged, Update
+from kfgit.plan import Adopt, Create, Delete, LiveObject, Plan, Replace, Unchanged, Update
 from tests.backends import local_samples as samples
 
 ONE = samples.package({"a": ([], ())})
@@ -135,7 +135,9 @@ def test_a_foreign_object_is_touched_only_by_adopt(tmp_path: Path, kind: str) ->
     adopt = Adopt(desired, found, ())
     assert ours.perform(adopt) == ours.perform(adopt) == id_
     adopted = live(ours, kind, desired.name)
-    assert (adopted.owned, adopted.spec, adopted.digest) == (True, desired.spec, desired.digest)
+    assert (adopted.owned, adopted.applied, adopted.spec) == (True, None, found.spec)
+    assert ours.perform(Update(desired, adopted, "adoption", ())) == id_
+    assert live(ours, kind, desired.name).spec == desired.spec
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -156,6 +158,7 @@ def test_any_history_of_changes_ends_as_desired(
         if foreign:
             wanted[kind] = desired
             backend.perform(Adopt(desired, foreign[0], ()))
+            backend.perform(Replace(desired, foreign[0], "adoption", ()))
         elif kind not in known:
             wanted[kind] = desired
             backend.perform(Create(desired))
@@ -403,11 +406,15 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
 def test_applies_are_remembered_also_when_cut_off(tmp_path: Path) -> None:
     backend = samples.backend(tmp_path)
     assert backend.last_apply() is None
-    first = backend.begin_apply("c0ffee", "digest", "ann")
-    backend.end_apply(first, {"done": 3})
-    backend.begin_apply(None, "digest", "bob")
+    first = backend.begin_apply(Plan("local", "local", (), "c0ffee"), "ann")
+    backend.end_apply(first, [ChangeFinished("create", "Pipeline", name, "1", "done") for name in "abc"])
+    backend.begin_apply(Plan("local", "local", ()), "bob")
     newest, older = backend.applies()
     assert (newest.who, newest.finished_at, newest.commit) == ("bob", None, None)
-    assert (older.who, older.result, older.commit) == ("ann", {"done": 3}, "c0ffee")
+    assert (older.who, older.result, older.commit) == (
+        "ann",
+        {"done": 3, "failed": 0, "skipped": 0},
+        "c0ffee",
+    )
     assert older.finished_at is not None
     assert backend.last_apply() == newest

@@ -94,7 +94,7 @@ def test_changes_and_their_causes(kfgit: Kfgit, project: MakeProject) -> None:
     sql(root, "UPDATE experiments SET description = 'Mine now.'")
     sql(root, "UPDATE schedules SET enabled = 0")
     found = plan(kfgit, root)
-    assert found == {"Experiment/course": ("update", "drift"), "Schedule/nightly": ("replace", "drift")}
+    assert found == {"Experiment/course": ("update", "drift"), "Schedule/nightly": ("update", "drift")}
     assert kfgit("apply", cwd=root).code == 0
     assert sql(root, "SELECT enabled FROM schedules") == [(1,)]
     assert plan(kfgit, root) == {}
@@ -273,7 +273,7 @@ def test_two_at_once(kfgit: Kfgit, project: MakeProject) -> None:
 
 
 def test_partly(kfgit: Kfgit, project: MakeProject) -> None:
-    """A change that fails stops those after it; the next apply goes on where this one stopped."""
+    """A change that fails stops nothing but what stands on it; the next apply goes on where this one stopped."""
     wanted = {f"pipelines/run-{name}.yaml": run_document("once", name=name) for name in ("a", "z")}
     root = project({**FULL, **wanted})
     kfgit("plan", cwd=root)
@@ -282,7 +282,7 @@ def test_partly(kfgit: Kfgit, project: MakeProject) -> None:
     states = [(r["kind"], r["name"], r["state"]) for r in told.json["results"]]
     assert told.code == 6
     assert ("Pipeline", "hello", "done") in states
-    assert states[-2:] == [("Run", "a", "failed"), ("Run", "z", "skipped")]
+    assert states[-2:] == [("Run", "a", "failed"), ("Run", "z", "failed")]
     assert "state.db" in told.json["results"][-2]["error"]
     assert "a change failed" in kfgit("status", cwd=root).out
     sql(root, "ALTER TABLE hidden RENAME TO triggers")

@@ -58,7 +58,14 @@ def resource(kind: str, name: str, spec: Mapping[str, object]) -> Resource:
 @st.composite
 def wanted(draw: st.DrawFn) -> list[Resource]:
     keys = draw(st.lists(st.tuples(st.sampled_from(ORDER), names), unique=True, max_size=8))
-    return [resource(kind, name, draw(specs)) for kind, name in keys]
+    return [resource(kind, name, {**draw(specs), **draw(_needs(kind))}) for kind, name in keys]
+
+
+def _needs(kind: str) -> st.SearchStrategy[dict[str, str]]:
+    """What schedules and runs stand on."""
+    if kind not in {"Schedule", "Run"}:
+        return st.just({})
+    return st.dictionaries(st.sampled_from(["pipeline", "experiment"]), names)
 
 
 @st.composite
@@ -88,6 +95,7 @@ class Memory:
     """A target that holds objects and does nothing else."""
 
     objects: dict[tuple[str, str, bool], LiveObject] = field(default_factory=dict)
+    parallelism: int = 1
 
     def observe(self) -> Live:
         return Live(tuple(self.objects.values()))
@@ -173,7 +181,8 @@ def test_what_is_as_it_should_be_and_what_is_foreign_is_not_touched(
         if isinstance(change, Update | Replace):
             assert found is not None
             assert change.diff == tuple(difference(found.spec, specs_of[key].spec)) != ()
-            assert (change.cause == "drift") == (found.applied == specs_of[key].digest)
+            alike = found.applied == specs_of[key].digest
+            assert change.cause == ("adoption" if found.applied is None else "drift" if alike else "source")
 
 
 @given(wanted(), living(), rules)
@@ -239,24 +248,39 @@ class Failing:
 
     memory: Memory
     at: int
+    parallelism: int
 
     def perform(self, change: Change) -> str:
         self.at -= 1
-        if self.at < 0:
+        if self.at == -1:
             raise MachineFault("no")
         return self.memory.perform(change)
 
 
-@given(wanted(), living(), rules, st.integers(0, 8))
-def test_a_failure_stops_the_rest_and_the_next_apply_ends_it(
-    desired: list[Resource], live: Live, how: Rules, at: int
+@given(wanted(), living(), rules, st.integers(0, 8), st.integers(1, 3))
+def test_a_failure_stops_what_stands_on_it_and_the_next_apply_ends_it(
+    desired: list[Resource], live: Live, how: Rules, at: int, parallelism: int
 ) -> None:
     target = Memory({(o.kind, o.name, o.owned): o for o in live.objects if o.owned or o.kind != "Run"})
     first = made(desired, target.observe(), how)
-    ends = [e for e in apply(first, Failing(target, at)) if isinstance(e, ChangeFinished)]  # type: ignore[arg-type]
-    assert [(e.action, e.kind, e.name) for e in ends] == [(action(c), *subject(c)) for c in first.pending]
-    words = [e.state for e in ends]
-    assert words == (["done"] * at + ["failed"] + ["skipped"] * len(ends))[: len(ends)]
+    broken = Failing(target, at, parallelism)
+    ends = [e for e in apply(first, broken) if isinstance(e, ChangeFinished)]  # type: ignore[arg-type]
+    told = [(e.action, e.kind, e.name) for e in ends]
+    assert sorted(told) == sorted((action(c), *subject(c)) for c in first.pending)
+    failed = {(e.kind, e.name) for e in ends if e.state == "failed"}
+    assert len(failed) == (at < sum(e.state != "skipped" for e in ends))
+    stood = {(e.kind, e.name) for e in ends if e.state == "skipped" and e.action != "delete"}
+    needing = {
+        subject(c)
+        for c in first.pending
+        if not isinstance(c, Delete | Unchanged)
+        and not failed.isdisjoint(
+            {("Pipeline", c.desired.spec.get("pipeline")), ("Experiment", c.desired.spec.get("experiment"))}
+        )
+    }
+    assert stood == needing
+    if any(e.state == "failed" and e.action != "delete" for e in ends):
+        assert {e.state for e in ends if e.action == "delete"} <= {"skipped"}
     carried_out(made(desired, target.observe(), how), target)
     assert made(desired, target.observe(), how).pending == ()
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from kfgit.backend import NotFound, RunRequest
 from kfgit.backends.local import changes, holding, locks, starting
@@ -26,8 +26,9 @@ from kfgit.backends.local.schedules import LocalSchedules
 from kfgit.backends.local.store import Database, ledger, runs, transitions
 from kfgit.backends.local.store.runs import StoredRun
 from kfgit.backends.local.worker import WorkerSettings
-from kfgit.events import FINAL, Event, RunFinished, RunRecord
-from kfgit.plan import Change, Live
+from kfgit.events import FINAL, ApplyRecord, ChangeFinished, Event, RunFinished, RunRecord, outcome
+from kfgit.ir import Resource
+from kfgit.plan import Change, Live, Plan
 
 Executor = Literal["auto", "process", "docker", "podman"]
 
@@ -70,7 +71,22 @@ class LocalBackend:
         """Gives the connections back."""
         self.database.close()
 
-    def observe(self) -> Live:
+    @property
+    def environment(self) -> str:
+        """The environment that this is the target of."""
+        return self.settings.environment
+
+    @property
+    def identity(self) -> str:
+        """What tells this target from others: for a plan nothing but that it is local."""
+        return "local"
+
+    @property
+    def parallelism(self) -> int:
+        """One change after the other: SQLite has one writer."""
+        return 1
+
+    def observe(self, desired: Sequence[Resource] = ()) -> Live:  # noqa: ARG002 - all objects are in one file
         """What is live, owned or not."""
         return changes.observe(self._scope())
 
@@ -82,23 +98,23 @@ class LocalBackend:
         """Holds the environment for one apply; raises `Locked`, which says who has it."""
         return locks.apply_lock(self.settings.state / "apply.lock", owner)
 
-    def begin_apply(self, commit: str | None, digest: str, who: str) -> int:
+    def begin_apply(self, plan: Plan, who: str) -> int:
         """Writes into the history that an apply has begun, and returns its number."""
-        entry = ledger.Apply(0, self.settings.project, commit, digest, who, now(), None, {})
+        entry = ApplyRecord(0, self.settings.project, plan.commit, plan.digest, who, now(), None, {})
         with self.database.write() as db:
             return ledger.begin_apply(db, entry)
 
-    def end_apply(self, number: int, result: Mapping[str, Any]) -> None:
+    def end_apply(self, number: int, results: Sequence[ChangeFinished]) -> None:
         """Writes into the history how an apply ended."""
         with self.database.write() as db:
-            ledger.end_apply(db, number, result, now())
+            ledger.end_apply(db, number, outcome(results), now())
 
-    def applies(self, limit: int = -1) -> tuple[ledger.Apply, ...]:
+    def applies(self, limit: int = -1) -> tuple[ApplyRecord, ...]:
         """The history of applies, newest first."""
         with self.database.read() as db:
             return ledger.applies(db, self.settings.project, limit)
 
-    def last_apply(self) -> ledger.Apply | None:
+    def last_apply(self) -> ApplyRecord | None:
         """The newest apply, also one that was cut off."""
         return next(iter(self.applies(1)), None)
 

@@ -56,8 +56,10 @@ def perform(scope: Scope, change: Change, at: datetime) -> str:
     match change:
         case Create():
             return _put(scope, change.desired, None, at)
-        case Update() | Replace() | Adopt():
+        case Update() | Replace():
             return _put(scope, change.desired, change, at)
+        case Adopt():
+            return _adopt(scope, change)
         case Delete():
             return _delete(scope, change.live)
         case Unchanged():
@@ -126,21 +128,21 @@ def _owned(live: LiveObject, mark: ledger.Mark | None) -> LiveObject:
     if mark is None:
         return live
     # An untouched object has the digest it was applied with, whatever went into that besides the spec.
-    digest = mark.digest if live.spec == mark.spec else live.digest
-    return replace(live, owned=True, applied=mark.digest, digest=digest)
+    digest = mark.digest if mark.digest and live.spec == mark.spec else live.digest
+    return replace(live, owned=True, applied=mark.digest or None, digest=digest, before=mark.spec)
 
 
 # --- changes
 
 
-def _put(scope: Scope, desired: Resource, change: Update | Replace | Adopt | None, at: datetime) -> str:
+def _put(scope: Scope, desired: Resource, change: Update | Replace | None, at: datetime) -> str:
     if desired.kind not in _TABLES:
         raise Refused(f"a local environment has no {desired.kind} objects")
     if desired.kind == "Run":
         return _start(scope, desired, at)
     with scope.database.write() as db:
         mark = ledger.mark(db, scope.project, desired.kind, desired.name)
-        current = _current(db, desired, change, mark)
+        current = _current(db, desired, mark)
         renewed = isinstance(change, Replace) and current == change.live.id
         id_ = _write(db, desired, current, at, renewed=renewed)
         ledger.put(
@@ -149,22 +151,26 @@ def _put(scope: Scope, desired: Resource, change: Update | Replace | Adopt | Non
     return id_
 
 
-def _current(
-    db: sqlite3.Connection,
-    desired: Resource,
-    change: Update | Replace | Adopt | None,
-    mark: ledger.Mark | None,
-) -> str | None:
+def _adopt(scope: Scope, change: Adopt) -> str:
+    """Takes an object over as it is: what its document says otherwise is the next apply's."""
+    live = change.live
+    with scope.database.write() as db:
+        if not objects.exists(db, _TABLES[live.kind], live.id):
+            raise Refused(f"{live.kind} `{live.name}` is not there any more")
+        ledger.put(db, scope.project, ledger.Mark(live.kind, live.name, live.id, "", live.spec))
+    return live.id
+
+
+def _current(db: sqlite3.Connection, desired: Resource, mark: ledger.Mark | None) -> str | None:
     """The id of the object to write to, None where it must be made."""
     table = _TABLES[desired.kind]
-    if isinstance(change, Adopt) and objects.exists(db, table, change.live.id):
-        return change.live.id
     if mark is not None and objects.exists(db, table, mark.id):
         return mark.id
     foreign = objects.named(db, table, desired.name)
     if foreign is not None:
         raise Refused(
-            f"{desired.kind} `{desired.name}` is there already, and this project did not make it; rename one of the two"
+            f"{desired.kind} `{desired.name}` is there already, and this project did not make it; rename one of the two, "
+            f"or take it over: kfgit adopt {desired.kind.lower()}/{desired.name}"
         )
     return None
 

@@ -44,6 +44,10 @@ class LocalRuns:
         with self.database.read() as db:
             return runs.page(db, limit, before, only)
 
+    def newest(self, limit: int) -> tuple[RunRecord, ...]:
+        """The newest runs, without tasks."""
+        return self.page(limit).items
+
     def count(self) -> int:
         """How many runs there are."""
         with self.database.read() as db:

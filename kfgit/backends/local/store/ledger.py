@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from kfgit.backends.local.store import codec
+from kfgit.events import ApplyRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +22,6 @@ class Mark:
     id: str
     digest: str
     spec: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """One apply; `finished_at` is None while it runs and when it was cut off."""
-
-    id: int
-    project: str
-    commit: str | None
-    digest: str
-    who: str
-    started_at: datetime
-    finished_at: datetime | None
-    result: Mapping[str, Any]
 
 
 def marks(db: sqlite3.Connection, project: str) -> tuple[Mark, ...]:
@@ -80,7 +67,7 @@ def fire(db: sqlite3.Connection, trigger: tuple[str, str, str], run_id: str, at:
     return changed.rowcount == 1
 
 
-def begin_apply(db: sqlite3.Connection, apply: Apply) -> int:
+def begin_apply(db: sqlite3.Connection, apply: ApplyRecord) -> int:
     """Writes a new row of the history and returns its id; `apply.id` is not looked at."""
     row = db.execute(
         """INSERT INTO applies (project, commit_id, digest, who, started_at, finished_at, result)
@@ -106,7 +93,7 @@ def end_apply(db: sqlite3.Connection, id_: int, result: Mapping[str, Any], at: d
     )
 
 
-def applies(db: sqlite3.Connection, project: str, limit: int = -1) -> tuple[Apply, ...]:
+def applies(db: sqlite3.Connection, project: str, limit: int = -1) -> tuple[ApplyRecord, ...]:
     """The history of a project, newest first."""
     rows = db.execute("SELECT * FROM applies WHERE project = ? ORDER BY id DESC LIMIT ?", (project, limit))
     return tuple(_apply(row) for row in rows)
@@ -116,8 +103,8 @@ def _mark(row: sqlite3.Row) -> Mark:
     return Mark(row["kind"], row["name"], row["id"], row["digest"], json.loads(row["spec"]))
 
 
-def _apply(row: sqlite3.Row) -> Apply:
-    return Apply(
+def _apply(row: sqlite3.Row) -> ApplyRecord:
+    return ApplyRecord(
         id=row["id"],
         project=row["project"],
         commit=row["commit_id"],

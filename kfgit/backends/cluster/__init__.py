@@ -1,0 +1,1 @@
+"""A Kubeflow installation: KFP's API for what KFP keeps, the Kubernetes API for everything else."""
