@@ -1,24 +1,52 @@
 """Carries a plan out on a backend and tells what happens, change by change.
 
 Changes that do not depend on each other go at once, as many as the backend takes. One that fails stops what stands on
-it, which is told as skipped; all others go on, and nothing is deleted.
+it, which is told as skipped; all others go on, and nothing is deleted. What guards an apply stands here too, so that
+the command and the agent refuse the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import groupby
 
 from kfgit.backend import Backend, MachineFault, Refused
 from kfgit.events import ChangeFinished, ChangeStarted, Event
-from kfgit.plan import Change, Create, Delete, Plan, Replace, Update, action, level, subject
+from kfgit.plan import Change, Create, Delete, Plan, Replace, Update, action, excess, level, subject
 
 Key = tuple[str, str]
 
 
-def apply(plan: Plan, backend: Backend) -> Iterator[Event]:
-    """Performs the pending changes, level by level. The caller holds the target's lock."""
+def guard(plan: Plan, confirmed: Sequence[str] = ()) -> None:
+    """Refuses to delete much, or everything, without the plan's digest."""
+    what = excess(plan)
+    if what is not None and plan.digest not in confirmed:
+        raise Refused(f"this plan deletes {what}; if that is meant, repeat it with --confirm {plan.digest}")
+
+
+def _never() -> bool:
+    return False
+
+
+def carry_out(plan: Plan, backend: Backend, who: str, ending: Callable[[], bool] = _never) -> Iterator[Event]:
+    """Applies a plan and writes the history: the intent first, the outcome last. The caller holds the target's lock."""
+    if not plan.pending:
+        return
+    number = backend.begin_apply(plan, who)
+    results: list[ChangeFinished] = []
+    for event in apply(plan, backend, ending):
+        if isinstance(event, ChangeFinished):
+            results.append(event)
+        yield event
+    backend.end_apply(number, results)
+
+
+def apply(plan: Plan, backend: Backend, ending: Callable[[], bool] = _never) -> Iterator[Event]:
+    """Performs the pending changes, level by level. The caller holds the target's lock.
+
+    Once `ending` says so no change is begun any more: the rest is told as skipped.
+    """
     failed: set[Key] = set()
     for _, level_ in groupby(plan.pending, _stage):
         ready: list[Change] = []
@@ -29,7 +57,7 @@ def apply(plan: Plan, backend: Backend) -> Iterator[Event]:
             else:
                 failed.add(subject(change))
                 yield ChangeFinished(action(change), *subject(change), None, "skipped", blocked)
-        for event in _together(ready, backend):
+        for event in _together(ready, backend, ending):
             if isinstance(event, ChangeFinished) and event.state == "failed":
                 failed.add((event.kind, event.name))
             yield event
@@ -55,15 +83,15 @@ def _needs(change: Change) -> Iterator[Key]:
                 yield kind, str(change.desired.spec[key])
 
 
-def _together(changes: Sequence[Change], backend: Backend) -> Iterator[Event]:
+def _together(changes: Sequence[Change], backend: Backend, ending: Callable[[], bool]) -> Iterator[Event]:
     if backend.parallelism == 1 or len(changes) == 1:
         for change in changes:
             yield ChangeStarted(action(change), *subject(change))
-            yield _performed(change, backend)
+            yield _performed(change, backend, ending)
         return
     with ThreadPoolExecutor(min(backend.parallelism, len(changes) or 1)) as pool:
         try:
-            waiting = [pool.submit(_performed, change, backend) for change in changes]
+            waiting = [pool.submit(_performed, change, backend, ending) for change in changes]
             yield from (ChangeStarted(action(change), *subject(change)) for change in changes)
             for done in as_completed(waiting):
                 yield done.result()
@@ -73,8 +101,10 @@ def _together(changes: Sequence[Change], backend: Backend) -> Iterator[Event]:
             raise
 
 
-def _performed(change: Change, backend: Backend) -> ChangeFinished:
+def _performed(change: Change, backend: Backend, ending: Callable[[], bool]) -> ChangeFinished:
     word, (kind, name) = action(change), subject(change)
+    if ending():
+        return ChangeFinished(word, kind, name, None, "skipped", "kfgit was asked to end")
     try:
         id_ = backend.perform(change)
     except (MachineFault, Refused) as fault:

@@ -9,10 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
-from kfgit.events import ApplyRecord, ChangeFinished, Event, RunRecord
+from kfgit import ticks
+from kfgit.events import (
+    ApplyRecord,
+    ChangeFinished,
+    Event,
+    Holder,
+    RunRecord,
+    State,
+    StoredArtifact,
+    TickRecord,
+)
 from kfgit.ir import DEFAULT_EXPERIMENT, Package, Resource
+from kfgit.model import Retention
 from kfgit.plan import Change, Live, Plan
 
 
@@ -53,17 +65,85 @@ class RunRequest:
     scheduled_at: datetime | None = None
 
 
-class Runs(Protocol):
-    """The runs of a target and what they left behind."""
+class Ambiguous(NotFound):
+    """Several things begin so; `known` are some of them."""
 
-    def all(self) -> tuple[RunRecord, ...]:
-        """Every run, newest first, without tasks."""
+    def __init__(self, what: str, name: str, known: Sequence[str]) -> None:
+        super().__init__(what, name, known)
+        self.args = (f"several {what}s begin with `{name}`: {', '.join(known)}",)
+
+
+class SameName(Ambiguous):
+    """Several schedules have the same name; `known` are their ids."""
+
+    def __init__(self, name: str, ids: Sequence[str]) -> None:
+        super().__init__("schedule", name, ids)
+        self.args = (f"several schedules are called `{name}`; give the id of one: {', '.join(ids)}",)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleStatus:
+    """A schedule, its newest ticks and the last that fired; `state` is how that one's run came out.
+
+    `enabled` counts, not the field of that name in `spec`. `rule` is None where nobody can read when it fires.
+    """
+
+    id: str
+    name: str
+    spec: Mapping[str, Any]
+    enabled: bool
+    owned: bool
+    rule: ticks.Rule | None
+    standing: ticks.Standing
+    history: tuple[TickRecord, ...] = ()
+    fired: TickRecord | None = None
+    state: State | None = None
+
+    @property
+    def held(self) -> TickRecord | None:
+        """The newest tick, where it was skipped or waits."""
+        newest = self.history[0] if self.history else None
+        return newest if newest and newest.state != "fired" else None
+
+    def upcoming(self, at: datetime, count: int) -> tuple[datetime, ...]:
+        """When it fires next."""
+        return ticks.upcoming(self.rule, self._settled(self.rule, at), at, count) if self.rule else ()
+
+    def owed(self, at: datetime) -> tuple[datetime, ...]:
+        """The newest ticks that should have fired."""
+        return ticks.owed(self.rule, self._settled(self.rule, at), at) if self.rule else ()
+
+    def owed_since(self, at: datetime) -> datetime | None:
+        """The first tick that should have fired."""
+        return ticks.owed_since(self.rule, self._settled(self.rule, at), at) if self.rule else None
+
+    def _settled(self, rule: ticks.Rule, at: datetime) -> ticks.Standing:
+        return ticks.settled(rule, self.standing, at)
+
+
+class Runs(Protocol):
+    """The runs of a target and what they left behind. A run is named by its id, the beginning of it, or `latest`.
+
+    Whoever asks for one raises `NotFound`, or `Ambiguous` where several ids begin so.
+    """
 
     def newest(self, limit: int) -> tuple[RunRecord, ...]:
         """The newest runs, without tasks."""
 
+    def count(self) -> int:
+        """How many runs there are."""
+
+    def by_experiment(self) -> Mapping[str, int]:
+        """How many runs there are of each experiment."""
+
     def get(self, id_or_prefix: str) -> RunRecord:
-        """One run with its tasks; raises `NotFound`."""
+        """One run with its tasks."""
+
+    def resolve(self, id_or_prefix: str) -> str:
+        """The whole id of a run."""
+
+    def place(self, id_or_prefix: str) -> str | None:
+        """The folder with a run's files; None where they are not on this machine."""
 
     def log(self, run_id: str, path: str, attempt: int | None = None) -> str:
         """What a task printed; raises `NotFound`."""
@@ -76,6 +156,34 @@ class Runs(Protocol):
 
     def delete(self, run_id: str) -> None:
         """Removes a run that is not running, with its files; raises `Refused` for a running one."""
+
+    def sweep(self, retention: Retention, at: datetime) -> Iterator[tuple[str, ...]]:
+        """Removes the ended runs that are not to be kept, and tells their ids, some at a time."""
+
+    def artifacts(self, run_id: str | None = None, limit: int = -1) -> tuple[StoredArtifact, ...]:
+        """What runs produced, newest first."""
+
+    def artifact(self, id_or_prefix: str) -> StoredArtifact:
+        """One artifact; raises as `get` does."""
+
+    def copy(self, artifact: StoredArtifact, target: Path) -> None:
+        """Brings a file or folder to `target`, where nothing is yet; raises `MachineFault` for what is gone."""
+
+
+class Schedules(Protocol):
+    """The schedules of a target. One is named by its name or id, or the beginning of either."""
+
+    def all(self) -> tuple[ScheduleStatus, ...]:
+        """Every schedule, by name, with its newest tick."""
+
+    def get(self, name: str) -> ScheduleStatus:
+        """One schedule with its newest ticks; raises `NotFound`, `Ambiguous` or `SameName`."""
+
+    def enable(self, name: str, *, enabled: bool) -> ScheduleStatus:
+        """Turns a schedule on or off; one that is so already stays as it is."""
+
+    def trigger(self, name: str) -> str:
+        """Starts the run of a schedule out of turn, and returns its id. It is no tick. Raises `Refused`."""
 
 
 class Backend(Protocol):
@@ -90,12 +198,17 @@ class Backend(Protocol):
         """What tells this target from all others; part of a plan's digest, without secrets."""
 
     @property
+    def requests(self) -> int:
+        """How many API requests were made until now."""
+
+    @property
     def parallelism(self) -> int:
         """How many changes that do not depend on each other are carried out at once."""
 
-    def observe(self, desired: Sequence[Resource] = ()) -> Live:
+    def observe(self, desired: Sequence[Resource] = (), *, refresh: bool = False) -> Live:
         """What is live, owned or not; of what can have any number of kinds that which `desired` or the inventory names.
 
+        With `refresh` also what takes more requests to see, and no apply needs, such as the versions of every pipeline.
         Raises `MachineFault` where anything could not be seen: a failed or partial list never means "absent".
         """
 
@@ -117,8 +230,17 @@ class Backend(Protocol):
     def last_apply(self) -> ApplyRecord | None:
         """The newest apply, also one that was cut off."""
 
+    def applying(self) -> str | None:
+        """Who holds the target for an apply right now; None where nobody does."""
+
     def served(self) -> bool:
         """Whether somebody else executes the runs of the target."""
+
+    def fires(self) -> bool:
+        """Whether somebody starts the runs of its schedules when they are due."""
+
+    def holder(self) -> Holder | None:
+        """The server of kfgit that holds the target; None where there is none, and on a cluster."""
 
     def start(self, request: RunRequest) -> RunRecord:
         """Records a run; it runs when someone watches it or a server holds the environment."""
@@ -129,3 +251,7 @@ class Backend(Protocol):
     @property
     def runs(self) -> Runs:
         """The runs of this target."""
+
+    @property
+    def schedules(self) -> Schedules:
+        """The schedules of this target."""

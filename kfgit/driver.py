@@ -8,7 +8,7 @@ Each stage returns its result with everything it found wrong; a fault never keep
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,10 +26,23 @@ from kfgit.diagnostics import (
 from kfgit.document import plain
 from kfgit.graph import CheckedProject
 from kfgit.overlay import Located, View
-from kfgit.reading import LOCAL, Forms, Repository, load, parse, read, schemas, sources_of, wants_git
+from kfgit.reading import (
+    LOCAL,
+    Forms,
+    Repository,
+    load,
+    load_from,
+    parse,
+    read,
+    schemas,
+    sources_of,
+    wants_git,
+)
 
 if TYPE_CHECKING:
+    from kfgit.backend import Backend
     from kfgit.ir import Package, Resource
+    from kfgit.plan import Plan
 
 __all__ = [
     "LOCAL",
@@ -38,7 +51,9 @@ __all__ = [
     "check",
     "compile_all",
     "load",
+    "load_from",
     "parse",
+    "plan",
     "read",
     "resources",
     "schemas",
@@ -162,3 +177,26 @@ def resources(checkout: Checkout) -> Checked[tuple[Resource, ...]]:
     from kfgit import desired  # noqa: PLC0415 - only plan and apply want it
 
     return Checked(desired.resources(checkout.project, compile_all(checkout)))
+
+
+def plan(
+    repository: Repository,
+    checkout: Checkout,
+    desired: Sequence[Resource],
+    backend: Backend,
+    *,
+    remarks: Sequence[str] = (),
+    refresh: bool = False,
+) -> Plan:
+    """What makes the environment's target equal to what is wanted, from what is live now.
+
+    `remarks` are about the source; with `refresh` the target looks at more than it must.
+    """
+    from kfgit import plan as plans  # noqa: PLC0415 - as above
+
+    environment = checkout.project.project.environment
+    rules = plans.Rules(environment.prune, environment.protect)
+    live = backend.observe(desired, refresh=refresh)
+    return plans.plan(
+        environment.name, backend.identity, desired, live, rules, commit=repository.commit, remarks=remarks
+    )

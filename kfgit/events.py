@@ -74,6 +74,45 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredArtifact:
+    """An artifact with the run, the task and the output that made it."""
+
+    artifact: Artifact
+    run_id: str
+    task: str
+    output: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TickRecord:
+    """A tick of a schedule and what became of it: the run it started, or why there is none, or none yet."""
+
+    at: datetime
+    state: Literal["fired", "skipped", "waiting"]
+    decided_at: datetime
+    run: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A server of kfgit that holds an environment. `url` is empty until it listens."""
+
+    who: str
+    pid: int
+    since: str
+    url: str = ""
+    engine: bool = True
+    scheduler: bool = True
+
+    def __str__(self) -> str:
+        """Who it is, for people."""
+        where = f" at {self.url}" if self.url else ""
+        return f"{self.who} (process {self.pid}) has held it{where} since {self.since}"
+
+
+@dataclass(frozen=True, slots=True)
 class ApplyRecord:
     """One past apply; `finished_at` is None while it runs and when it was cut off. `result` counts changes by state."""
 

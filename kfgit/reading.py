@@ -40,7 +40,9 @@ class Repository:
     templates: tuple[SourceFile, ...] = ()
     # What the schemas say of documents, so that each is asked about once; it follows from the documents alone.
     forms: Forms = field(default_factory=dict, repr=False, compare=False)
-    tree: project.Tree = field(default_factory=lambda: project.Tree(Path(), ()), repr=False, compare=False)
+    tree: project.Tree = field(
+        default_factory=lambda: project.Tree(project.Folder(Path()), ()), repr=False, compare=False
+    )
     # Files that documents name, each read once.
     others: dict[str, project.Content | Diagnostic] = field(default_factory=dict, repr=False, compare=False)
 
@@ -73,17 +75,24 @@ class Repository:
 
     @property
     def git(self) -> Mapping[str, Any]:
-        """The commit that is checked out, asked for only where a template may want it."""
+        """The commit that is read or checked out, asked for only where a template may want it."""
         if not any(wants_git(content) for content in self.files.values()):
             return {}
-        return project.git_state(self.root)
+        return self.tree.origin.git()
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that is read or checked out; None outside git and before the first one."""
+        return self.tree.origin.commit
 
     def content(self, path: str) -> bytes | Diagnostic:
         """A file that a document names, or why it cannot be read."""
         if path not in self.others:
-            self.others[path] = project.content(self.root, path)
+            self.others[path] = self.tree.origin.content(path)
         found = self.others[path]
-        return found.bytes if isinstance(found, project.Content) else found
+        if isinstance(found, project.Content):
+            return _pointer(path) if project.is_pointer(found.bytes) else found.bytes
+        return found
 
 
 @lru_cache(maxsize=1)
@@ -97,6 +106,11 @@ def load(root: Path, only: Collection[str] | None = None) -> Repository:
     return parse(read(root, only))
 
 
+def load_from(origin: project.Origin) -> Repository:
+    """As `load`, from wherever the files are."""
+    return parse(origin.read(_sources_in(origin)))
+
+
 def read(root: Path, only: Collection[str] | None = None) -> project.Tree:
     """The files of a project, or `only` some of them."""
     return project.read(root, sources_of(root), only)
@@ -108,8 +122,15 @@ def parse(tree: project.Tree) -> Repository:
     documents: list[Document] = []
     faults = list(tree.diagnostics)
     broken: set[tuple[str, str]] = set()
-    templates = tuple(file for file in tree.files if file.path.endswith(overlay.TEMPLATE_SUFFIX))
+    templates = tuple(
+        file
+        for file in tree.files
+        if file.path.endswith(overlay.TEMPLATE_SUFFIX) and not project.is_pointer(file.content)
+    )
     for file in tree.files:
+        if project.is_pointer(file.content):
+            faults.append(_pointer(file.path))
+            continue
         if file.path.endswith(overlay.TEMPLATE_SUFFIX):
             continue  # made anew for each environment
         parsed = document.parse(file)
@@ -137,6 +158,15 @@ def parse(tree: project.Tree) -> Repository:
     return replace(repository, diagnostics=ordered(faults))
 
 
+def _pointer(path: str) -> Diagnostic:
+    return Diagnostic(
+        "lfs-pointer",
+        "the file is a pointer of Git LFS and not what it points at",
+        whole_file(path),
+        "keep what kfgit reads out of LFS: `git lfs migrate export --include=PATH`",
+    )
+
+
 def _without_packages(parsed: Checked[tuple[Document, ...]]) -> Iterator[Diagnostic]:
     """What YAML 1.1 and 1.2 read differently is no surprise in what KFP's compiler wrote: `packages` knows it."""
     written_by_kfp = all(compiled.is_package(found.root) for found in parsed.value)
@@ -159,7 +189,11 @@ def wants_git(content: bytes) -> bool:
 
 def sources_of(root: Path) -> tuple[str, ...] | None:
     """The folders of a project's YAML, as `kfgit.yaml` names them; None where it does not."""
-    first = project.read(root, ())
+    return _sources_in(project.Folder(root))
+
+
+def _sources_in(origin: project.Origin) -> tuple[str, ...] | None:
+    first = origin.read(())
     return _sources(first.files[0].content) if first.files else None
 
 
@@ -199,7 +233,7 @@ def _project_faults(repository: Repository) -> list[Diagnostic]:
             ]
         return []
     faults = verdicts.without_heads(schema.validate(found.node, "Project", schemas()), repository.diagnostics)
-    faults += _source_faults(found, repository.root)
+    faults += _source_faults(found, repository.tree.origin)
     written = {d.name for d in repository.documents if d.kind == "Environment"} | {LOCAL}
     listed = at(found.node, ("spec", "environments"))
     names = (
@@ -220,7 +254,7 @@ def _project_faults(repository: Repository) -> list[Diagnostic]:
     return [*faults, *_promotions(repository, written)]
 
 
-def _source_faults(found: Located, root: Path) -> Iterator[Diagnostic]:
+def _source_faults(found: Located, origin: project.Origin) -> Iterator[Diagnostic]:
     """Sources that lead out of the repository, or nowhere."""
     listed = at(found.node, ("spec", "sources"))
     for item in listed.items if isinstance(listed, Sequence) else ():
@@ -229,7 +263,7 @@ def _source_faults(found: Located, root: Path) -> Iterator[Diagnostic]:
         if project.is_outside(item.value):
             message = f"the source `{item.value}` is outside the repository"
             yield Diagnostic("path-outside", message, item.span, "name folders of the repository")
-        elif item.value not in project.DEFAULT_SOURCES and not project.has_folder(root, item.value):
+        elif item.value not in project.DEFAULT_SOURCES and not origin.has_folder(item.value):
             message, usual = f"there is no folder `{item.value}` to read", project.DEFAULT_SOURCES
             help_ = did_you_mean(item.value, usual, what="the usual sources")
             yield Diagnostic("missing-source", message, item.span, help_, "warning")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from kfgit import document, driver, overlay
+from kfgit import document, driver, overlay, project
 from kfgit.diagnostics import Diagnostic, ordered
 from kfgit.graph import CheckedPipeline
 from kfgit.ir import Package
@@ -50,7 +50,8 @@ def _repository(files: Mapping[str, str], root: Path) -> driver.Repository:
     located = overlay.locate(documents)
     contents = {path: text.encode() for path, text in files.items()}
     diagnostics = (*faults, *located.diagnostics)
-    return driver.Repository(root, contents, located.value, diagnostics, frozenset())
+    tree = project.Tree(project.Folder(root), ())
+    return driver.Repository(root, contents, located.value, diagnostics, frozenset(), tree=tree)
 
 
 def _packages(repository: driver.Repository, environment: str) -> Mapping[str, Package]:

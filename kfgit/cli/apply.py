@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kfgit import apply as applying, driver, plan as plans
-from kfgit.backend import Refused
+from kfgit import apply as applying, driver
 from kfgit.cli import exits, options
 from kfgit.cli.follow import Followed, follow
-from kfgit.cli.plan import make, notes_of, tell
+from kfgit.cli.plan import notes_of, tell
 from kfgit.cli.session import Session
 from kfgit.driver import Checkout
 from kfgit.events import FINAL, ChangeFinished
@@ -63,7 +62,7 @@ def command(session: Session, /, env: str | None, plan_file: Path | None, output
     desired = driver.resources(checkout).value
     with session.backend(repository, checkout) as backend:
         with backend.lock(who()):
-            plan = make(repository, checkout, desired, backend)
+            plan = driver.plan(repository, checkout, desired, backend)
             if saved is not None and saved["digest"] != plan.digest:
                 message = f"the plan in {plan_file} is stale: the source or the target has changed since"
                 session.door.failed(
@@ -74,7 +73,7 @@ def command(session: Session, /, env: str | None, plan_file: Path | None, output
                 plan = replace(plan, changes=tuple(c for c in plan.changes if not isinstance(c, Delete)))
             if output == "human":
                 tell(session, plan, notes_of(plan, desired), output)
-            guard(plan, flags["confirm"])
+            applying.guard(plan, flags["confirm"])
             results = perform(session, plan, backend)
         followed = _follow(session, checkout, backend, results, wait=flags["wait"])
     if output == "json":
@@ -112,26 +111,17 @@ def _wanted(env: str | None, saved: Mapping[str, str] | None) -> str | None:
     return saved["environment"]
 
 
-def guard(plan: Plan, confirmed: Sequence[str]) -> None:
-    """Refuses to delete much, or everything, without the plan's digest."""
-    what = plans.excess(plan)
-    if what is not None and plan.digest not in confirmed:
-        raise Refused(f"this plan deletes {what}; if that is meant, repeat it with --confirm {plan.digest}")
-
-
 def perform(session: Session, plan: Plan, backend: Backend) -> list[ChangeFinished]:
     """Carries the plan out, tells how that ended, and writes the history."""
     if not plan.pending:
         return []
-    number = backend.begin_apply(plan, who())
     results: list[ChangeFinished] = []
-    for event in applying.apply(plan, backend):
+    for event in applying.carry_out(plan, backend, who()):
         if isinstance(event, ChangeFinished):
             results.append(event)
             session.say(show.result(event, session.err))
     if session.door.output != "json":
         session.print(show.outcome(results))
-    backend.end_apply(number, results)
     return results
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kfgit.backend import MachineFault, Refused
+from kfgit.backend import Refused
 from kfgit.cli import exits, options
 from kfgit.cli.names import Group
 from kfgit.cli.session import Session
@@ -17,7 +16,7 @@ from kfgit.render.envelope import envelope, items
 from kfgit.render.style import ago, clean, instant, one_line, table
 
 if TYPE_CHECKING:
-    from kfgit.backends.local.store.artifacts import StoredArtifact
+    from kfgit.events import StoredArtifact
 
 
 @click.group("artifacts", cls=Group)
@@ -128,19 +127,13 @@ def get(session: Session, /, artifact: str, out: Path | None, env: str | None, o
     """
     with session.target(env) as backend:
         found = backend.runs.artifact(artifact)
-    source = Path(found.artifact.custom_path or found.artifact.uri.removeprefix("file://"))
-    if not source.exists():
-        raise MachineFault(f"{found.artifact.uri} is not there any more, or was never a file")
-    target = session.folder / (out or source.name)
-    if target.is_dir() and out is not None:
-        target = target / source.name
-    if target.exists():
-        raise Refused(f"{target} is there already; choose another place with --out")
-    if source.is_dir():
-        shutil.copytree(source, target)
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        name = PurePosixPath(found.artifact.custom_path or found.artifact.uri).name or found.output
+        target = session.folder / (out or name)
+        if target.is_dir() and out is not None:
+            target = target / name
+        if target.exists():
+            raise Refused(f"{target} is there already; choose another place with --out")
+        backend.runs.copy(found, target)
     if output == "json":
         session.json({**_json(found), "path": str(target)})
     else:

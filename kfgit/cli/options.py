@@ -13,11 +13,15 @@ from kfgit.cli.names import Choice
 from kfgit.cli.session import Session, make_session
 
 if TYPE_CHECKING:
-    from kfgit.backends.local.backend import LocalBackend
+    from kfgit.backend import Backend
     from kfgit.driver import Repository
+    from kfgit.model import Environment
 
 F = TypeVar("F", bound=Callable[..., Any])
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+# What a shell may be kept waiting for names.
+_PATIENCE_SECONDS = 3.0
 
 session = click.make_pass_decorator(Session)
 
@@ -56,19 +60,39 @@ def _resources(context: click.Context) -> Iterable[str]:
     return {f"{d.kind.lower()}/{d.name}" for d in _repository(context).documents}
 
 
-def _live(look: Callable[[LocalBackend], Iterable[str]]) -> Callable[[click.Context], Iterable[str]]:
-    """Names from the store, which is not made for this."""
+def _live(look: Callable[[Backend], Iterable[str]]) -> Callable[[click.Context], Iterable[str]]:
+    """Names from the target. A store is not made for this, and a server may take no longer than people wait."""
 
     def names(context: click.Context) -> Iterable[str]:
+        from kfgit.cli.standing import standing
+
         found = _session(context)
         repository = found.repository()
-        environment = context.params.get("env") or repository.default_environment
-        if not (repository.root / ".kfgit" / environment / "state.db").is_file():
-            return ()
-        with found.local(repository, environment) as backend:
-            return tuple(look(backend))
+        target = standing(repository, context.params.get("env") or repository.default_environment)
+        made = repository.root / ".kfgit" / target.name / "state.db"
+        return _soon(found, repository, target, look) if target.cluster or made.is_file() else ()
 
     return names
+
+
+def _soon(
+    found: Session, repository: Repository, target: Environment, look: Callable[[Backend], Iterable[str]]
+) -> Iterable[str]:
+    """What is seen there; nothing where that takes too long."""
+    from concurrent.futures import Future
+    from threading import Thread
+
+    future: Future[tuple[str, ...]] = Future()
+
+    def ask() -> None:
+        try:
+            with found.reached(repository, target) as backend:
+                future.set_result(tuple(look(backend)))
+        except Exception as fault:  # noqa: BLE001 - for whoever waits
+            future.set_exception(fault)
+
+    Thread(target=ask, daemon=True).start()
+    return future.result(_PATIENCE_SECONDS)
 
 
 def _run_documents(context: click.Context) -> Iterable[str]:
@@ -78,11 +102,9 @@ def _run_documents(context: click.Context) -> Iterable[str]:
 complete_pipeline = offering(_documents("Pipeline"))
 complete_runnable = offering(_run_documents)
 complete_resource = offering(_resources)
-complete_run = offering(_live(lambda backend: (run.id for run in backend.runs.page(50).items)))
+complete_run = offering(_live(lambda backend: (run.id for run in backend.runs.newest(50))))
 complete_artifact = offering(_live(lambda backend: (a.artifact.id for a in backend.runs.artifacts(None, 50))))
-complete_schedule = offering(
-    _live(lambda backend: (o.name for o in backend.observe().objects if o.kind == "Schedule"))
-)
+complete_schedule = offering(_live(lambda backend: (one.name for one in backend.schedules.all())))
 
 environment = click.option(
     "-e",

@@ -10,13 +10,11 @@ from typing import Any
 
 import click
 
-from kfgit import cron, driver, plan as plans, project, ticks
-from kfgit.backend import Backend
+from kfgit import cron, driver, plan as plans, ticks
 from kfgit.cli import exits, options
 from kfgit.cli.session import Session
-from kfgit.driver import Checkout, Repository
 from kfgit.ir import Resource
-from kfgit.plan import Plan, Rules
+from kfgit.plan import Plan
 from kfgit.render import as_json, plans as show
 from kfgit.render.style import moment
 
@@ -45,21 +43,12 @@ def command(session: Session, /, env: str | None, out: Path | None, output: str,
     session.lawful(repository, checkout)
     desired = driver.resources(checkout).value
     with session.backend(repository, checkout) as backend:
-        found = make(repository, checkout, desired, backend)
+        found = driver.plan(repository, checkout, desired, backend)
     if out is not None:
         text = json.dumps(as_json.plan(found), indent=2, ensure_ascii=False)
         (session.folder / out).write_text(text + "\n", encoding="utf-8")
     tell(session, found, notes_of(found, desired), output)
     return exits.PENDING if flags["exit_code"] and found.pending else exits.DONE
-
-
-def make(repository: Repository, checkout: Checkout, desired: Sequence[Resource], backend: Backend) -> Plan:
-    """The plan for an environment, from what is live now."""
-    environment = checkout.project.project.environment
-    rules = Rules(environment.prune, environment.protect)
-    commit = project.commit(repository.root)
-    live = backend.observe(desired)
-    return plans.plan(environment.name, backend.identity, desired, live, rules, commit=commit)
 
 
 def tell(session: Session, found: Plan, notes: Notes, output: str) -> None:

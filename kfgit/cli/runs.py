@@ -18,7 +18,7 @@ from kfgit.render.envelope import items
 from kfgit.render.style import clean
 
 if TYPE_CHECKING:
-    from kfgit.backends.local.backend import LocalBackend
+    from kfgit.backend import Backend
 
 _AGE = re.compile(r"([0-9]{1,12})([smhdw])\Z")
 _LONGEST = timedelta(days=365_000)
@@ -54,9 +54,8 @@ def list_(session: Session, env: str | None, limit: int, output: str) -> int:
       kfgit runs list --limit 5
     """
     with session.target(env) as backend:
-        page = backend.runs.page(limit)
-        more = backend.runs.count() - len(page.items) if page.next else 0
-    found = page.items
+        found = backend.runs.newest(limit)
+        more = backend.runs.count() - limit if len(found) == limit else 0
     if output == "json":
         session.json(items("Run", [as_json.run(run) for run in found]))
     elif found:
@@ -82,11 +81,11 @@ def show_(session: Session, run: str, env: str | None, output: str) -> int:
     """
     with session.target(env) as backend:
         found = backend.runs.get(run)
-        folder = session.near(str(backend.runs.folder(found.id)))
+        place = backend.runs.place(found.id)
     if output == "json":
         session.json(as_json.run(found))
     else:
-        session.print(show.show(found, folder, datetime.now(UTC), session.out))
+        session.print(show.show(found, session.near(place or ""), datetime.now(UTC), session.out))
     return exits.DONE
 
 
@@ -232,12 +231,10 @@ def delete(session: Session, /, runs: tuple[str, ...], env: str | None, output: 
     return exits.DONE
 
 
-def _swept(session: Session, backend: LocalBackend, retention: Retention) -> list[str]:
+def _swept(session: Session, backend: Backend, retention: Retention) -> list[str]:
     """The ids of the runs that were removed; on a terminal one sees them become more."""
-    from kfgit.backends.local.retention import batches
-
     gone: list[str] = []
-    for batch in batches(backend, retention, datetime.now(UTC)):
+    for batch in backend.runs.sweep(retention, datetime.now(UTC)):
         gone += batch
         if session.live and not session.quiet:
             session.door.draw(f"\r{len(gone):,} runs deleted …")

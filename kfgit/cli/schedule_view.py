@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from kfgit.backends.local.schedules import ScheduleStatus
-from kfgit.backends.local.store.ticks import TickRecord
+from kfgit.backend import ScheduleStatus
 from kfgit.cron import CronError, zone_of
+from kfgit.events import TickRecord
 from kfgit.ir import DEFAULT_EXPERIMENT
 from kfgit.render import runs as show
 from kfgit.render.envelope import envelope
@@ -29,7 +29,7 @@ class _Ahead(NamedTuple):
 
 def as_json(told: ScheduleStatus, now: datetime, count: int) -> dict[str, Any]:
     """A schedule with what it last did, what it owes and the next `count` times."""
-    one, ahead = told.schedule, _ahead(told, now, count)
+    one, ahead = told, _ahead(told, now, count)
     return envelope(
         "Schedule",
         id=one.id,
@@ -60,7 +60,7 @@ def tick_json(tick: TickRecord, told: ScheduleStatus) -> dict[str, Any]:
 
 def _zone(told: ScheduleStatus) -> ZoneInfo | None:
     try:
-        return zone_of(str(told.schedule.spec.get("timezone") or "UTC"))
+        return zone_of(str(told.spec.get("timezone") or "UTC"))
     except CronError:
         return None
 
@@ -81,7 +81,7 @@ def _ahead(told: ScheduleStatus, now: datetime, count: int) -> _Ahead:
 
 def row(told: ScheduleStatus, now: datetime, style: Style) -> Sequence[str]:
     """One line of the list."""
-    one, last = told.schedule, told.fired
+    one, last = told, told.fired
     outcome = "never" if last is None else ago(last.at, now)
     if last is not None and told.state is not None:
         outcome = f"{show.sign(told.state, style)} {show.word(told.state, style)} {outcome}"
@@ -114,14 +114,14 @@ def _when(spec: Mapping[str, Any]) -> str:
 
 def heading(told: ScheduleStatus, style: Style) -> str:
     """Its name and its trigger."""
-    return f"{style.bold(clean(told.schedule.name))}  {style.dim(clean(_when(told.schedule.spec)))}\n"
+    return f"{style.bold(clean(told.name))}  {style.dim(clean(_when(told.spec)))}\n"
 
 
 def facts(told: ScheduleStatus, style: Style) -> str:
     """What it runs, and by which rules."""
-    spec = told.schedule.spec
+    spec = told.spec
     rows = [
-        ("id", told.schedule.id),
+        ("id", told.id),
         ("pipeline", f"{spec.get('pipeline') or ''} {spec.get('version') or ''}".strip()),
         ("experiment", str(spec.get("experiment") or DEFAULT_EXPERIMENT)),
         ("start", str(spec.get("start") or "")),
@@ -136,7 +136,7 @@ def facts(told: ScheduleStatus, style: Style) -> str:
 
 def upcoming(told: ScheduleStatus, now: datetime, count: int, style: Style) -> str:
     """The times of one schedule; in the reader's zone too where that is another."""
-    if not told.schedule.enabled:
+    if not told.enabled:
         return "  disabled: it does not fire\n"
     ahead = _ahead(told, now, count)
     lead = ""

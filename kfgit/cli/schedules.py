@@ -20,7 +20,7 @@ from kfgit.render.style import clean, table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kfgit.backends.local.backend import LocalBackend
+    from kfgit.backend import Backend
 
 _NONE = "no schedules are live; `kfgit apply` makes those of the repository"
 
@@ -59,7 +59,7 @@ def list_(session: Session, env: str | None, output: str) -> int:
         session.print(table([view.row(told, now, session.out) for told in found], view.HEAD, session.out))
         for told in found:
             if told.held is not None:
-                session.print(f"{clean(told.schedule.name)} {view.why(told, told.held, session.out)}")
+                session.print(f"{clean(told.name)} {view.why(told, told.held, session.out)}")
     else:
         session.say(_NONE)
     return exits.DONE
@@ -182,28 +182,24 @@ def trigger(session: Session, /, schedule: str, env: str | None, output: str, **
 
 def _switch(session: Session, names: Sequence[str], env: str | None, output: str, *, enabled: bool) -> int:
     with session.target(env) as backend:
-        ids = dict.fromkeys(backend.schedules.get(name).schedule.id for name in names)
+        ids = dict.fromkeys(backend.schedules.get(name).id for name in names)
         found = [backend.schedules.enable(id_, enabled=enabled) for id_ in ids]
     if output == "json":
         session.json(items("Schedule", [view.as_json(told, datetime.now(UTC), 1) for told in found]))
     for told in found:
         if output == "human":
-            session.print(f"{clean(told.schedule.name)}  {'enabled' if enabled else 'disabled'}")
-        if told.owned and bool(told.schedule.spec.get("enabled", True)) != enabled:
+            session.print(f"{clean(told.name)}  {'enabled' if enabled else 'disabled'}")
+        if told.owned and bool(told.spec.get("enabled", True)) != enabled:
             session.say(
-                f"kfgit: {clean(told.schedule.name)} is this project's; the next apply makes it what its document says"
+                f"kfgit: {clean(told.name)} is this project's; the next apply makes it what its document says"
             )
     return exits.DONE
 
 
 @contextmanager
-def _reached(session: Session, env: str | None) -> Iterator[LocalBackend]:
+def _reached(session: Session, env: str | None) -> Iterator[Backend]:
     """The environment; afterwards it is said if nothing fires there."""
     with session.target(env) as backend:
         yield backend
-        holder = backend.holder()
-        if (holder is None or not holder.scheduler) and any(
-            told.schedule.enabled for told in backend.schedules.all()
-        ):
-            name = backend.settings.environment
-            session.say(f"kfgit: nothing fires until a server does it: kfgit up -e {name}")
+        if not backend.fires() and any(told.enabled for told in backend.schedules.all()):
+            session.say(f"kfgit: nothing fires until a server does it: kfgit up -e {backend.environment}")

@@ -174,16 +174,12 @@ class Session:
             yield backend
 
     @contextmanager
-    def target(self, wanted: str | None) -> Iterator[LocalBackend]:
+    def target(self, wanted: str | None) -> Iterator[Backend]:
         """The target of an environment for commands that only look: mistakes in the source do not matter."""
-        from kfgit.backend import Refused
         from kfgit.cli.standing import standing
 
         repository = self.repository()
-        found = standing(repository, self.environment(repository, wanted))
-        if found.cluster is not None:
-            raise Refused(f"the target of `{found.name}` is a cluster, where this command does not reach yet")
-        with self.local(repository, found.name, found.executor) as backend:
+        with self.reached(repository, standing(repository, self.environment(repository, wanted))) as backend:
             yield backend
 
     @contextmanager

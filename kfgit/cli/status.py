@@ -10,7 +10,6 @@ import click
 
 from kfgit import driver
 from kfgit.cli import exits, options
-from kfgit.cli.plan import make
 from kfgit.cli.session import Session
 from kfgit.cli.standing import standing
 from kfgit.diagnostics import has_errors
@@ -23,7 +22,7 @@ from kfgit.render.style import Style, ago, clean, instant, moment, table
 
 if TYPE_CHECKING:
     from kfgit.backend import Backend
-    from kfgit.backends.local.holding import Holder
+    from kfgit.events import Holder
 
 _RUNS = 5
 _LOOKED_AT = 200
@@ -88,7 +87,7 @@ def _look(session: Session, repository: Repository, name: str) -> _Status:
 
 
 def _plan(repository: Repository, checkout: Checkout, backend: Backend) -> Plan:
-    return make(repository, checkout, driver.resources(checkout).value, backend)
+    return driver.plan(repository, checkout, driver.resources(checkout).value, backend)
 
 
 def _facts(name: str, backend: Backend, plan: Plan | None, errors: int) -> _Status:
@@ -107,14 +106,8 @@ def _facts(name: str, backend: Backend, plan: Plan | None, errors: int) -> _Stat
         backend.observe().objects,
         runs[:_RUNS],
         failing,
-        _holder(backend),
+        backend.holder(),
     )
-
-
-def _holder(backend: Backend) -> Holder | None:
-    from kfgit.backends.local.backend import LocalBackend
-
-    return backend.holder() if isinstance(backend, LocalBackend) else None
 
 
 def _json(found: _Status) -> dict[str, Any]:

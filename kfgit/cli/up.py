@@ -23,8 +23,8 @@ from kfgit.render.style import clean, every, instant, moment
 
 if TYPE_CHECKING:
     from kfgit.backends.local.backend import LocalBackend
-    from kfgit.backends.local.holding import Holder
     from kfgit.driver import Repository
+    from kfgit.events import Holder
     from kfgit.server.serving import Voice
 
 

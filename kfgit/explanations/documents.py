@@ -95,6 +95,21 @@ ENTRIES = {
         wrong="chmod 000 pipelines/train.yaml",
         right="chmod 644 pipelines/train.yaml",
     ),
+    "submodule": Explanation(
+        "a submodule among the sources",
+        "What is applied to a cluster is read from a commit of this repository. A submodule is another repository, of "
+        "which the commit has nothing but a name, so its documents cannot be read. Copy them, or leave the folder out of "
+        "`spec.sources`.",
+        wrong="git submodule add https://example.com/pipelines.git pipelines/shared",
+        right="git subtree add --prefix pipelines/shared https://example.com/pipelines.git main",
+    ),
+    "lfs-pointer": Explanation(
+        "a file that Git LFS keeps elsewhere",
+        "In place of the file there are three lines that say where Git LFS has it. Large data may be there; documents, "
+        "Python sources, notebooks and packages belong into the commit itself.",
+        wrong="*.yaml filter=lfs diff=lfs merge=lfs -text   # in .gitattributes",
+        right="*.parquet filter=lfs diff=lfs merge=lfs -text",
+    ),
     "too-many-mistakes": Explanation(
         "more mistakes in one file than anybody reads",
         "Of a file with more than 500 mistakes the first 500 are told, errors before warnings. So many have one "

@@ -145,6 +145,7 @@ class KfpServer:
     ca_file: str | None = None
     user_header: str = "kubeflow-userid"
     user: str | None = None
+    user_env: str | None = None
     namespace: str | None = None
 
 

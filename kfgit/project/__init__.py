@@ -6,31 +6,29 @@ size. What cannot be read is a diagnostic; nothing here runs code of the reposit
 
 from __future__ import annotations
 
-from kfgit.project.files import (
+from kfgit.project.files import Folder, Survey, content, find_root, has_folder, read, stamp, survey
+from kfgit.project.git import commit, git_state
+from kfgit.project.rewriting import rewrite
+from kfgit.project.shipped import code_folders, examples_folder, schema_files
+from kfgit.project.tree import (
     DEFAULT_SOURCES,
     MAX_FILES,
     PROJECT_FILE,
     Content,
+    Origin,
     Stamp,
-    Survey,
     Tree,
-    content,
-    find_root,
-    has_folder,
     is_outside,
-    read,
-    stamp,
-    survey,
+    is_pointer,
 )
-from kfgit.project.git import commit, git_state
-from kfgit.project.rewriting import rewrite
-from kfgit.project.shipped import code_folders, examples_folder, schema_files
 
 __all__ = [
     "DEFAULT_SOURCES",
     "MAX_FILES",
     "PROJECT_FILE",
     "Content",
+    "Folder",
+    "Origin",
     "Stamp",
     "Survey",
     "Tree",
@@ -42,6 +40,7 @@ __all__ = [
     "git_state",
     "has_folder",
     "is_outside",
+    "is_pointer",
     "read",
     "rewrite",
     "schema_files",

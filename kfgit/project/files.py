@@ -5,55 +5,44 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kfgit.diagnostics import Diagnostic
-from kfgit.source import MAX_BYTES, SourceFile, whole_file
-
-PROJECT_FILE = "kfgit.yaml"
-DEFAULT_SOURCES = ("components", "pipelines", "environments")
-MAX_FILES = 20_000
-MAX_SOURCES = 100
-MAX_TOTAL = 64 * 1024 * 1024
-_SUFFIXES = (".yaml", ".yml", ".yaml.j2")
-_SKIPPED = {"__pycache__", "node_modules"}
-
-
-class Stamp(NamedTuple):
-    """What tells that a file did not change without reading it, as in git's index. Times are in nanoseconds."""
-
-    size: int
-    modified: int
-    changed: int
-    inode: int
-
-
-class Content(NamedTuple):
-    """A file's bytes, one more than allowed at most, and its stamp from before they were read."""
-
-    bytes: bytes
-    stamp: Stamp
+from kfgit.project import git
+from kfgit.project.tree import PROJECT_FILE, SKIPPED, SUFFIXES, Content, Faults, Stamp, Tree, gathered, listed
+from kfgit.source import MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
-    """The YAML of a project, as it lies on disk."""
+class Folder:
+    """A project as it lies on disk; see `tree.Origin`."""
 
     root: Path
-    files: tuple[SourceFile, ...]
-    diagnostics: tuple[Diagnostic, ...] = ()
-    # What is wrong with the folders; and the files once more, with their stamps.
-    outline: tuple[Diagnostic, ...] = ()
-    contents: Mapping[str, Content] = field(default_factory=dict)
-    sources: tuple[str, ...] | None = None
 
-    def part(self, paths: Collection[str]) -> Tree:
-        """Some of the files."""
-        files = tuple(file for file in self.files if file.path in paths)
-        contents = {file.path: self.contents[file.path] for file in files}
-        return replace(self, files=files, contents=contents)
+    @property
+    def commit(self) -> str | None:
+        """The commit that is checked out."""
+        return git.commit(self.root)
+
+    def git(self) -> Mapping[str, Any]:
+        """`sha`, `branch` and `tag` of the checkout."""
+        return git.git_state(self.root)
+
+    def read(self, sources: Collection[str] | None = None, only: Collection[str] | None = None) -> Tree:
+        """The YAML of the folder."""
+        reader = _Reader(self.root.resolve())
+        paths = list(reader.paths(sources)) if only is None else [(path, None) for path in only]
+        return gathered(self, reader.contents(paths), sources, reader.faults)
+
+    def content(self, path: str) -> Content | Diagnostic:
+        """A file of the folder."""
+        return content(self.root, path)
+
+    def has_folder(self, source: str) -> bool:
+        """Whether a folder is there."""
+        return has_folder(self.root, source)
 
 
 class Survey(NamedTuple):
@@ -74,35 +63,14 @@ def find_root(start: Path) -> Path | None:
 
 def read(root: Path, sources: Collection[str] | None = None, only: Collection[str] | None = None) -> Tree:
     """All YAML below the project's sources, in the order of paths; of that `only` some, if they are named."""
-    reader = _Reader(root.resolve())
-    listed = list(reader.paths(sources)) if only is None else [(path, None) for path in only]
-    outline = tuple(reader.diagnostics)
-    found: dict[str, Content] = {}
-    total = 0
-    for path, entry in listed:
-        regular = entry is not None and entry.is_file(follow_symlinks=False)
-        content = (reader.plainly(path) if regular else None) or reader.content(path)
-        if content is not None:
-            found[path] = content
-            total += len(content.bytes)
-        if total > MAX_TOTAL:
-            reader.too_many(f"more than {MAX_TOTAL // 1048576} MiB of YAML")
-            break
-    return Tree(
-        root,
-        tuple(SourceFile(path, content.bytes) for path, content in found.items()),
-        tuple(reader.diagnostics),
-        outline,
-        found,
-        tuple(sources) if sources is not None else None,
-    )
+    return Folder(root).read(sources, only)
 
 
 def survey(root: Path, sources: Collection[str] | None = None) -> Survey:
     """The same files as `read` finds, not opened."""
     reader = _Reader(root.resolve())
     stamps = {path: reader.stamp(path, entry) for path, entry in reader.paths(sources)}
-    return Survey(stamps, tuple(reader.diagnostics))
+    return Survey(stamps, tuple(reader.faults))
 
 
 def stamp(root: Path, path: str) -> Stamp | None:
@@ -114,13 +82,7 @@ def content(root: Path, path: str) -> Content | Diagnostic:
     """Any file inside the repository, or why it cannot be read."""
     reader = _Reader(root.resolve())
     found = reader.content(path)
-    return found if found is not None else reader.diagnostics[0]
-
-
-def is_outside(source: str) -> bool:
-    """Whether a source leads out of the repository by what it says alone."""
-    way = Path(os.path.normpath(source))
-    return way.is_absolute() or way.parts[:1] == ("..",)
+    return found if found is not None else reader.faults[0]
 
 
 def has_folder(root: Path, source: str) -> bool:
@@ -131,34 +93,21 @@ def has_folder(root: Path, source: str) -> bool:
 class _Reader:
     def __init__(self, root: Path) -> None:
         self._root = root
-        self.diagnostics: list[Diagnostic] = []
+        self.faults = Faults()
 
     def paths(self, sources: Collection[str] | None) -> Iterator[tuple[str, os.DirEntry[str] | None]]:
-        """`kfgit.yaml` and the YAML files of the sources, each once, in order; none of too many."""
-        yield PROJECT_FILE, None
-        found: dict[str, os.DirEntry[str]] = {}
-        for number, source in enumerate(dict.fromkeys(DEFAULT_SOURCES if sources is None else sources)):
-            if number == MAX_SOURCES:
-                self.too_many(f"more than {MAX_SOURCES} sources")
-                return
-            if is_outside(source):
-                continue  # told where it is written
-            folder = os.path.normpath(source)
-            if not self._inside(self._root / folder):
-                self._fault(
-                    "path-outside",
-                    f"the source `{source}` is outside the repository",
-                    PROJECT_FILE,
-                    "name folders of the repository",
-                )
-                continue
-            for path, entry in sorted(self._walk(folder), key=lambda found: found[0]):
-                if path != PROJECT_FILE:
-                    found.setdefault(path, entry)
-            if len(found) > MAX_FILES:
-                self.too_many(f"more than {MAX_FILES:,} YAML files")
-                return
-        yield from found.items()
+        """`kfgit.yaml` and the YAML files of the sources."""
+        return listed(sources, lambda folder: self._inside(self._root / folder), self._walk, self.faults)
+
+    def contents(
+        self, paths: Collection[tuple[str, os.DirEntry[str] | None]]
+    ) -> Iterator[tuple[str, Content]]:
+        """What files hold; those that cannot be read are told."""
+        for path, entry in paths:
+            regular = entry is not None and entry.is_file(follow_symlinks=False)
+            found = (self._plainly(path) if regular else None) or self.content(path)
+            if found is not None:
+                yield path, found
 
     def _walk(self, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         """The YAML files below a folder."""
@@ -179,16 +128,11 @@ class _Reader:
                 if name.startswith("."):
                     continue
                 if not _is_folder(entry):
-                    if name.endswith(_SUFFIXES):
+                    if name.endswith(SUFFIXES):
                         yield f"{relative}{name}", entry
                 elif entry.is_symlink():
-                    self._fault(
-                        "symlink",
-                        f"the folder `{name}` is a symbolic link and is not followed",
-                        f"{relative}{name}",
-                        "move the folder here",
-                    )
-                elif name not in _SKIPPED:
+                    self.faults.linked_folder(f"{relative}{name}")
+                elif name not in SKIPPED:
                     waiting.append((entry.path, f"{relative}{name}/"))
 
     def stamp(self, path: str, entry: os.DirEntry[str] | None) -> Stamp | None:
@@ -201,7 +145,7 @@ class _Reader:
         except (OSError, ValueError):
             return None
 
-    def plainly(self, path: str) -> Content | None:
+    def _plainly(self, path: str) -> Content | None:
         """A file that was just seen to be a regular one; None where it is none any more."""
         try:
             opened = os.open(
@@ -224,15 +168,12 @@ class _Reader:
         whole = self._root / path
         try:
             if not self._inside(whole):
-                self._fault(
-                    "path-outside",
-                    "the file is a symbolic link out of the repository",
-                    path,
-                    "copy the file into the repository",
-                )
+                self.faults.linked_out(path)
                 return None
             if not stat.S_ISREG(whole.stat().st_mode):
-                self._fault("unreadable-file", "this is no regular file", path, "remove it from the sources")
+                self.faults.fault(
+                    "unreadable-file", "this is no regular file", path, "remove it from the sources"
+                )
                 return None
             # What lies there may be another thing by now: whoever opens a pipe without this waits for its writer.
             opened = os.open(whole.resolve(), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -241,9 +182,8 @@ class _Reader:
                 return Content(stream.read(MAX_BYTES + 1), stamp)
         except (OSError, ValueError) as fault:
             reason = getattr(fault, "strerror", None) or "bad path"
-            self._fault(
-                "unreadable-file", f"the file cannot be read: {reason.lower()}", path, "check its permissions"
-            )
+            message = f"the file cannot be read: {reason.lower()}"
+            self.faults.fault("unreadable-file", message, path, "check its permissions")
             return None
 
     def _inside(self, path: Path) -> bool:
@@ -251,13 +191,6 @@ class _Reader:
             return path.resolve().is_relative_to(self._root)
         except (OSError, RuntimeError, ValueError):
             return False
-
-    def too_many(self, what: str) -> None:
-        """Tells that the project has more than is read."""
-        self._fault("too-many-files", what, PROJECT_FILE, "narrow `spec.sources`")
-
-    def _fault(self, code: str, message: str, path: str, help_: str) -> None:
-        self.diagnostics.append(Diagnostic(code, message, whole_file(path), help_))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

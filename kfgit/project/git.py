@@ -76,43 +76,16 @@ def _common(git: Path) -> Path:
 def _tag(root: Path, git: Path) -> str | None:
     if not _has_tags(_common(git)):
         return None
-    import subprocess  # noqa: PLC0415 - few ask for tags
+    from kfgit.backend import MachineFault  # noqa: PLC0415 - few ask for tags
+    from kfgit.project import plumbing  # noqa: PLC0415 - as above
 
-    asked = [
-        "git",
-        *_HARMLESS,
-        "for-each-ref",
-        "--points-at=HEAD",
-        "--count=1",
-        "--format=%(refname:lstrip=2)",
-        "refs/tags",
-    ]
+    asked = ("--points-at=HEAD", "--count=1", "--format=%(refname:lstrip=2)", "refs/tags")
     try:
-        told = subprocess.run(
-            asked,
-            cwd=root,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=5,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return plumbing.ask(root, "for-each-ref", *asked).line() or None
+    except (MachineFault, OSError):
         return None
-    return told.stdout.decode("utf-8", "replace").strip() or None
 
 
-# A repository's own configuration names programs. None is needed to list tags, and none shall run; nor is a commit
-# fetched that is missing, as it is in partial clones.
-_HARMLESS = ["--no-optional-locks", "--no-pager"] + [
-    part
-    for setting in (
-        "core.fsmonitor=false",
-        "core.hooksPath=/dev/null",
-        "core.sshCommand=false",
-        "protocol.allow=never",
-    )
-    for part in ("-c", setting)
-]
 _MAX_PACKED = 16 * 1024 * 1024
 
 

@@ -23,6 +23,7 @@ from kfgit.backends.local import holding
 from kfgit.backends.local.backend import LocalBackend
 from kfgit.backends.local.executor import Executor, usual_runs
 from kfgit.backends.local.store import experiments, runs, schedules
+from kfgit.events import Holder
 from kfgit.ir import DEFAULT_EXPERIMENT
 from kfgit.model import Retention
 from kfgit.scheduler import Scheduler
@@ -55,7 +56,7 @@ class Settings:
 class Voice:
     """Who hears what: that it is ready, what goes wrong, how many runs its end cancels; `line` hears the whole log."""
 
-    ready: Callable[[holding.Holder], None]
+    ready: Callable[[Holder], None]
     trouble: Callable[[str], None]
     ending: Callable[[int], None]
     line: Callable[[str], None] | None = None
@@ -83,7 +84,7 @@ class _Serving:
         settings: Settings,
         voice: Voice,
         listener: socket.socket,
-        holder: holding.Holder,
+        holder: Holder,
         held: holding.Hold,
     ) -> None:
         self._backend, self._settings, self._voice = backend, settings, voice

@@ -13,9 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from kfgit import canonical
-from kfgit.backend import Backend, Locked, MachineFault, NotFound, Refused
+from kfgit.backend import Ambiguous, Backend, Locked, MachineFault, NotFound, Refused
 from kfgit.backends.local.backend import LocalBackend
-from kfgit.backends.local.history import Ambiguous
 from kfgit.backends.local.store import pipelines, schedules
 from kfgit.events import ChangeFinished, RunFinished
 from kfgit.ir import Package, Resource
@@ -243,7 +242,7 @@ def test_a_run_that_cannot_run_is_refused_with_every_problem(tmp_path: Path) -> 
         backend.start(samples.request(package, parameters={"x": 1, "zz": 2}))
     with pytest.raises(Refused, match="cannot run"):
         backend.start(samples.request(Package("demo", {"root": {}})))
-    assert backend.runs.all() == ()
+    assert backend.runs.newest(3) == ()
 
 
 def test_inputs_are_kept(tmp_path: Path) -> None:
@@ -306,7 +305,7 @@ def test_a_running_run_is_not_deleted(tmp_path: Path) -> None:
         backend.runs.delete(record.id)
     events.close()
     backend.runs.delete(record.id)
-    assert backend.runs.all() == ()
+    assert backend.runs.newest(3) == ()
 
 
 def test_artifacts_are_listed_and_found(tmp_path: Path) -> None:
@@ -360,7 +359,7 @@ def test_unknown_logs_say_what_there_is(tmp_path: Path) -> None:
 
 def test_it_is_a_backend(tmp_path: Path) -> None:
     backend: Backend = samples.backend(tmp_path)
-    assert backend.runs.all() == ()
+    assert backend.runs.newest(3) == ()
 
 
 def test_git_never_sees_the_state(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Kubernetes' own servers, built from their Go modules: once for a machine, by whoever needs them first.
 
-The two modules beside this file have no code of ours, only which versions; `go.sum` pins every byte of what is built. What
-was built lies outside the checkout, under a name made of the modules' content, so that no other checkout builds it again.
+The two modules beside this file have no code of ours, only versions; `go.sum` pins every byte of what is built. What
+was built lies outside the checkout, under a name made of the modules' content: no other checkout builds it again.
 """
 
 from __future__ import annotations

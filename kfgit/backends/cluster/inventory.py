@@ -1,7 +1,7 @@
 """What kfgit owns on a target and what it is about to do there, as values.
 
-Written ahead: before the first write of an apply the inventory names everything old and everything new; what is in it and
-still there is ours. `records` keeps it on the cluster.
+Written ahead: before the first write of an apply the inventory names everything old and everything new; what is in it
+and still there is ours. `records` keeps it on the cluster.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Key = tuple[str, str]
 class Entry:
     """An owned object: `digest` and `spec` are what was applied last ("" for what was adopted and not yet applied).
 
-    `id` is the server's: KFP's UUID, or the uid of a Kubernetes object. `extra` is what only the server's side knows and
-    later plans need (a version's id, the start that a replaced schedule was given).
+    `id` is the server's: KFP's UUID, or the uid of a Kubernetes object. `extra` is what only the server's side knows
+    and later plans need (a version's id, the start that a replaced schedule was given).
     """
 
     kind: str

@@ -1,7 +1,7 @@
 """How objects on a server say whose they are, as far as KFP lets anything be written on them.
 
-Pipelines and versions have tags (at most 63 characters, no `.` in a key: backend/src/apiserver/model/pipeline_tags.go, KFP
-2.17). Experiments, schedules and runs have nothing but a description of at most 255 bytes (client_manager.go,
+Pipelines and versions have tags (at most 63 characters, no `.` in a key: backend/src/apiserver/model/pipeline_tags.go,
+KFP 2.17). Experiments, schedules and runs have nothing but a description of at most 255 bytes (client_manager.go,
 `DefaultStringSize`), so that a mark is its last line. Whatever cannot be marked is ours by its id in the inventory.
 """
 
@@ -37,7 +37,7 @@ class Mark:
 
 def set_id(project: str, environment: str, place: str) -> str:
     """Whose objects: 16 hex digits for a project's environment at one place (the uid of its namespace)."""
-    return hashlib.sha256("\0".join((project, environment, place)).encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{project}\0{environment}\0{place}".encode()).hexdigest()[:16]
 
 
 def operation(text: str) -> str:

@@ -26,7 +26,16 @@ from kfgit.backends.local.schedules import LocalSchedules
 from kfgit.backends.local.store import Database, ledger, runs, transitions
 from kfgit.backends.local.store.runs import StoredRun
 from kfgit.backends.local.worker import WorkerSettings
-from kfgit.events import FINAL, ApplyRecord, ChangeFinished, Event, RunFinished, RunRecord, outcome
+from kfgit.events import (
+    FINAL,
+    ApplyRecord,
+    ChangeFinished,
+    Event,
+    Holder,
+    RunFinished,
+    RunRecord,
+    outcome,
+)
 from kfgit.ir import Resource
 from kfgit.plan import Change, Live, Plan
 
@@ -82,12 +91,17 @@ class LocalBackend:
         return "local"
 
     @property
+    def requests(self) -> int:
+        """None: a file is asked."""
+        return 0
+
+    @property
     def parallelism(self) -> int:
         """One change after the other: SQLite has one writer."""
         return 1
 
-    def observe(self, desired: Sequence[Resource] = ()) -> Live:  # noqa: ARG002 - all objects are in one file
-        """What is live, owned or not."""
+    def observe(self, desired: Sequence[Resource] = (), *, refresh: bool = False) -> Live:  # noqa: ARG002
+        """What is live, owned or not: all of it is in one file, whatever is asked for."""
         return changes.observe(self._scope())
 
     def perform(self, change: Change) -> str:
@@ -165,9 +179,18 @@ class LocalBackend:
         with self.database.read() as db:
             return runs.pending(db, limit)
 
-    def holder(self) -> holding.Holder | None:
+    def holder(self) -> Holder | None:
         """The server that holds the environment."""
         return holding.holder(self.settings.state)
+
+    def applying(self) -> str | None:
+        """Who applies right now; None where nobody does."""
+        return locks.applying(self.settings.state / "apply.lock")
+
+    def fires(self) -> bool:
+        """Whether a server fires the schedules of the environment."""
+        found = self.holder()
+        return found is not None and found.scheduler
 
     def served(self) -> bool:
         """Whether a server executes the runs of the environment."""

@@ -169,8 +169,8 @@ def _current(db: sqlite3.Connection, desired: Resource, mark: ledger.Mark | None
     foreign = objects.named(db, table, desired.name)
     if foreign is not None:
         raise Refused(
-            f"{desired.kind} `{desired.name}` is there already, and this project did not make it; rename one of the two, "
-            f"or take it over: kfgit adopt {desired.kind.lower()}/{desired.name}"
+            f"{desired.kind} `{desired.name}` is there already, and this project did not make it; "
+            f"rename one of the two, or take it over: kfgit adopt {desired.kind.lower()}/{desired.name}"
         )
     return None
 

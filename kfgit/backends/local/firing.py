@@ -20,7 +20,7 @@ from kfgit.backends.local import scheduled
 from kfgit.backends.local.scheduled import Prepared, Programs, Source
 from kfgit.backends.local.store import Database, runs, schedules, ticks as records
 from kfgit.backends.local.store.schedules import Schedule
-from kfgit.backends.local.store.ticks import TickRecord
+from kfgit.events import TickRecord
 from kfgit.ticks import Decision, Rule, Standing
 
 BATCH = 64

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from kfgit.backend import NotFound, Refused
-from kfgit.backends.local import removing
+from kfgit.backend import Ambiguous, MachineFault, NotFound, Refused
+from kfgit.backends.local import removing, retention as keeping
 from kfgit.backends.local.attempts import now
 from kfgit.backends.local.folders import Folders, attempt_log, attempts
 from kfgit.backends.local.following import bury
 from kfgit.backends.local.store import Database, artifacts, removal, runs, tasks, transitions
-from kfgit.backends.local.store.artifacts import StoredArtifact
-from kfgit.events import Artifact, RunRecord
+from kfgit.events import Artifact, RunRecord, StoredArtifact
+from kfgit.model import Retention
 
 _SHOWN = 20
 _ANY = runs.Filter()
-
-
-class Ambiguous(NotFound):
-    """Several things begin so; `known` are some of them."""
-
-    def __init__(self, what: str, name: str, known: Sequence[str]) -> None:
-        super().__init__(what, name, known)
-        self.args = (f"several {what}s begin with `{name}`: {', '.join(known)}",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +89,10 @@ class LocalRuns:
             raise NotFound("run", id_or_prefix)
         return self.folders.run(folder)
 
+    def place(self, id_or_prefix: str) -> str | None:
+        """The folder with a run's files."""
+        return str(self.folder(id_or_prefix))
+
     def log_path(self, run_id: str, path: str, attempt: int | None = None) -> Path:
         """The file with what a task printed in its last attempt or the one asked for; raises `NotFound`."""
         folder = self.folder(run_id)
@@ -151,6 +149,10 @@ class LocalRuns:
                 if runs.state(db, whole) is not None:
                     raise Refused(f"run `{whole}` is running; cancel it first")
 
+    def sweep(self, retention: Retention, at: datetime) -> Iterator[tuple[str, ...]]:
+        """Removes the ended runs that are not to be kept, and tells the ids of each batch once its runs are gone."""
+        return keeping.batches(self, retention, at)
+
     def discard(self, run_id: str) -> bool:
         """Removes a run whatever its state; who executes it ends it at once, and removes its files. False for none."""
         return bool(removing.remove(self.database, self.folders, (run_id,), frozenset()))
@@ -182,6 +184,18 @@ class LocalRuns:
         if len(exact) > 1:
             raise Ambiguous("artifact", id_or_prefix, ids)
         return exact[0]
+
+    def copy(self, artifact: StoredArtifact, target: Path) -> None:
+        """Copies a file or folder to `target`, where nothing is yet; raises `MachineFault` for what is gone."""
+        found = artifact.artifact
+        source = Path(found.custom_path or found.uri.removeprefix("file://"))
+        if not source.exists():
+            raise MachineFault(f"{found.uri} is not there any more, or was never a file")
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
 
 
 def _given_out(run: RunRecord) -> Iterator[str]:

@@ -15,28 +15,12 @@ from typing import Any
 
 from kfgit.backend import Locked
 from kfgit.backends.local import locks
+from kfgit.events import Holder
 
 _FILE = "server.lock"
 # Whoever asks for the holder has the lock for an instant.
 _TRIES = 20
 _PAUSE_SECONDS = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """A server that holds an environment. `url` is empty until it listens."""
-
-    who: str
-    pid: int
-    since: str
-    url: str = ""
-    engine: bool = True
-    scheduler: bool = True
-
-    def __str__(self) -> str:
-        """Who it is, for people."""
-        where = f" at {self.url}" if self.url else ""
-        return f"{self.who} (process {self.pid}) has held it{where} since {self.since}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,11 @@ def apply_lock(path: Path, owner: str) -> Iterator[None]:
         lock.release()
 
 
+def applying(path: Path) -> str | None:
+    """Who holds the lock of a whole environment, since when; None where nobody does."""
+    return None if is_free(path) else _holder(path)
+
+
 def _take(path: Path, flags: int, how: int = fcntl.LOCK_EX) -> Lock | None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)

@@ -8,22 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
-from kfgit.backends.local.backend import LocalBackend
+from kfgit.backends.local.folders import Folders
 from kfgit.backends.local.locks import is_free
 from kfgit.backends.local.removing import remove
-from kfgit.backends.local.store import removal
+from kfgit.backends.local.store import Database, removal
 from kfgit.model import Retention
 
 _BATCH = 100
 
 
-def sweep(backend: LocalBackend, retention: Retention, now: datetime) -> int:
+class Stored(Protocol):
+    """What has runs: an environment."""
+
+    @property
+    def database(self) -> Database:
+        """Their records."""
+
+    @property
+    def folders(self) -> Folders:
+        """Their files."""
+
+
+def sweep(backend: Stored, retention: Retention, now: datetime) -> int:
     """Removes the ended runs that are not to be kept, and returns how many; others stay whatever their age."""
     return sum(len(batch) for batch in batches(backend, retention, now))
 
 
-def batches(backend: LocalBackend, retention: Retention, now: datetime) -> Iterator[tuple[str, ...]]:
+def batches(backend: Stored, retention: Retention, now: datetime) -> Iterator[tuple[str, ...]]:
     """As `sweep`, and tells the ids of each batch once its runs are gone."""
     if retention == Retention():
         return

@@ -3,65 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import uuid4
 
 from kfgit import ticks
-from kfgit.backend import NotFound, Refused
+from kfgit.backend import Ambiguous, NotFound, Refused, SameName, ScheduleStatus
 from kfgit.backends.local import scheduled
 from kfgit.backends.local.attempts import now
-from kfgit.backends.local.history import Ambiguous
 from kfgit.backends.local.scheduled import Named, Programs
 from kfgit.backends.local.store import Database, ledger, runs, schedules, ticks as records
 from kfgit.backends.local.store.schedules import Schedule
-from kfgit.backends.local.store.ticks import TickRecord
-from kfgit.events import State
-
-
-class SameName(Ambiguous):
-    """Several schedules have the same name; `known` are their ids."""
-
-    def __init__(self, name: str, ids: Sequence[str]) -> None:
-        super().__init__("schedule", name, ids)
-        self.args = (f"several schedules are called `{name}`; give the id of one: {', '.join(ids)}",)
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleStatus:
-    """A schedule, its newest ticks and the last that fired; `state` is how that one's run came out."""
-
-    schedule: Schedule
-    owned: bool
-    history: tuple[TickRecord, ...]
-    fired: TickRecord | None
-    state: State | None
-
-    @property
-    def held(self) -> TickRecord | None:
-        """The newest tick, where it was skipped or waits."""
-        newest = self.history[0] if self.history else None
-        return newest if newest and newest.state != "fired" else None
-
-    def upcoming(self, at: datetime, count: int) -> tuple[datetime, ...]:
-        """When it fires next; raises `CronError` where it cannot be read."""
-        rule, standing = self._at(at)
-        return ticks.upcoming(rule, standing, at, count)
-
-    def owed(self, at: datetime) -> tuple[datetime, ...]:
-        """The newest ticks that should have fired; raises `CronError` where it cannot be read."""
-        rule, standing = self._at(at)
-        return ticks.owed(rule, standing, at)
-
-    def owed_since(self, at: datetime) -> datetime | None:
-        """The first tick that should have fired; raises `CronError` where it cannot be read."""
-        rule, standing = self._at(at)
-        return ticks.owed_since(rule, standing, at)
-
-    def _at(self, at: datetime) -> tuple[ticks.Rule, ticks.Standing]:
-        rule = scheduled.rule_of(self.schedule)
-        return rule, ticks.settled(rule, scheduled.standing_of(self.schedule, rule), at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +67,27 @@ class LocalSchedules:
 
 def _told(db: sqlite3.Connection, schedule: Schedule, owned: frozenset[str], limit: int) -> ScheduleStatus:
     fired = records.last_fired(db, schedule.id)
-    state = runs.state(db, fired.run) if fired and fired.run else None
+    rule, standing = _standing(schedule)
     return ScheduleStatus(
-        schedule, schedule.id in owned, records.newest(db, schedule.id, limit), fired, state
+        schedule.id,
+        schedule.name,
+        schedule.spec,
+        enabled=schedule.enabled,
+        owned=schedule.id in owned,
+        rule=rule,
+        standing=standing,
+        history=records.newest(db, schedule.id, limit),
+        fired=fired,
+        state=runs.state(db, fired.run) if fired and fired.run else None,
     )
+
+
+def _standing(schedule: Schedule) -> tuple[ticks.Rule | None, ticks.Standing]:
+    try:
+        rule = scheduled.rule_of(schedule)
+    except (ValueError, TypeError, ArithmeticError):
+        return None, ticks.Standing(schedule.since, schedule.last_tick)
+    return rule, scheduled.standing_of(schedule, rule)
 
 
 def _find(db: sqlite3.Connection, name: str) -> Schedule:

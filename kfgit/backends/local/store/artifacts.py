@@ -14,18 +14,7 @@ from typing import Any
 
 from kfgit.backends.local.protocol import Outputs
 from kfgit.backends.local.store import codec
-from kfgit.events import Artifact
-
-
-@dataclass(frozen=True, slots=True)
-class StoredArtifact:
-    """An artifact with the run, the task and the output that made it."""
-
-    artifact: Artifact
-    run_id: str
-    task: str
-    output: str
-    created_at: datetime
+from kfgit.events import Artifact, StoredArtifact
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from kfgit.backends.local.store import codec
+from kfgit.events import TickRecord
 
 KEPT = 100
-
-
-@dataclass(frozen=True, slots=True)
-class TickRecord:
-    """A tick and what became of it: the run it started, or why there is none, or none yet."""
-
-    at: datetime
-    state: Literal["fired", "skipped", "waiting"]
-    decided_at: datetime
-    run: str | None = None
-    reason: str | None = None
 
 
 def add(db: sqlite3.Connection, schedule_id: str, *records: TickRecord) -> None:

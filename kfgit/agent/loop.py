@@ -1,0 +1,278 @@
+"""One turn of the agent, and the loop around it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+from kfgit import apply as applying, driver
+from kfgit.agent.choosing import Choice, choose
+from kfgit.agent.fights import Fights
+from kfgit.agent.numbers import Numbers
+from kfgit.agent.patience import Patience
+from kfgit.agent.source import Invalid, Wanted, understand
+from kfgit.agent.telling import Level, Told, Voice
+from kfgit.backend import Backend, Locked, MachineFault, NotFound, Refused
+from kfgit.driver import Repository
+from kfgit.events import ChangeFinished, outcome
+from kfgit.model import Environment
+from kfgit.plan import Plan, action, subject
+from kfgit.project.commits import Commit
+from kfgit.project.mirror import Head
+
+# Whoever says nothing for so long beyond its interval hangs: all that it waits for has its own, shorter limit.
+SILENCE_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an agent keeps in order, how often it looks (seconds), and as whom. Without `heal` it only reports drift."""
+
+    environment: str
+    interval: float
+    who: str
+    heal: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What an agent does to the world. `clock` is monotonic, `now` in seconds since 1970, `chance` uniform in [0, 1)."""
+
+    fetch: Callable[[], Head]
+    opened: Callable[[Head], AbstractContextManager[Commit]]
+    reach: Callable[[Repository, Environment], AbstractContextManager[Backend]]
+    tell: Callable[[Told], None]
+    clock: Callable[[], float]
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+    chance: Callable[[], float]
+    ending: Callable[[], bool]
+
+
+class Agent:
+    """Keeps one environment as the newest commit of its branch says."""
+
+    def __init__(self, settings: Settings, ports: Ports, numbers: Numbers) -> None:
+        self._settings, self._ports, self._numbers = settings, ports, numbers
+        self._voice = Voice(ports.tell)
+        self._git, self._target = Patience(ports.chance), Patience(ports.chance)
+        self._fights = Fights()
+        self._head: Head | None = None
+        self._source: Wanted | Invalid | None = None
+        # When the newest commit was first seen, and which one the target is equal to.
+        self._seen_at = self._beat = ports.clock()
+        self._equal: str | None = None
+        self.ready = False
+        numbers.watch_lag(self.lag)
+
+    def alive(self) -> bool:
+        """Whether the loop goes on."""
+        return self._ports.clock() - self._beat < self._settings.interval + SILENCE_SECONDS
+
+    def lag(self) -> float:
+        """For how many seconds the newest commit has been known and is not applied."""
+        behind = self._head is not None and self._head.commit != self._equal
+        return self._ports.clock() - self._seen_at if behind else 0.0
+
+    def run(self) -> None:
+        """Turns until it is asked to end."""
+        while not self._ports.ending():
+            self.turn()
+            self._ports.sleep(self.pause())
+
+    def pause(self) -> float:
+        """Seconds until the next turn: one that waits after a fault still looks for a new commit."""
+        now = self._ports.clock()
+        waits = (self._git.left(now), self._target.left(now))
+        return min([self._settings.interval * self._git.spread(), *(each for each in waits if each > 0)])
+
+    def turn(self) -> str:
+        """Looks once at both sides, does what is to be done, and says how that ended (one of `numbers.TURNS`)."""
+        self._beat = self._ports.clock()
+        self._fetch()
+        if self._head is None:
+            result = "fault"
+        elif self._target.left(self._ports.clock()) > 0:
+            return "fault"  # told and counted before
+        else:
+            result = self._safely(self._head)
+        self._numbers.turned(result)
+        self._beat = self._ports.clock()
+        return result
+
+    def _fetch(self) -> None:
+        """The newest commit, if git can be asked; else the one that is known goes on being kept."""
+        if self._git.left(self._ports.clock()) > 0:
+            return
+        try:
+            head = self._ports.fetch()
+        except (MachineFault, NotFound, Refused) as fault:
+            self._numbers.fetched(done=False)
+            if not self._ports.ending():
+                self._wait(self._git, "fetch-failed", str(fault))
+            return
+        self._numbers.fetched(done=True)
+        self._git.reset()
+        if head != self._head:
+            self._head, self._source, self._seen_at = head, None, self._ports.clock()
+            self._target.reset()
+            self._fights.forget()
+            self._say("info", "commit", f"the newest commit of {head.branch} is {head.commit[:10]}")
+
+    def _safely(self, head: Head) -> str:
+        try:
+            return self._turn(head)
+        except Locked as fault:
+            self._wait(self._target, "locked", str(fault), "info")
+            return "locked"
+        except Refused as fault:
+            self._target.reset()
+            self._voice.once("refused", self._told("warning", "refused", str(fault)))
+            return "refused"
+        except (MachineFault, NotFound, OSError) as fault:
+            self._wait(self._target, "fault", str(fault))
+            return "fault"
+        except Exception as fault:  # noqa: BLE001 - one commit that kfgit stumbles over must not end the agent
+            self._wait(self._target, "mistake", _own_mistake(fault))
+            return "fault"
+
+    def _turn(self, head: Head) -> str:
+        source = self._understood(head)
+        if isinstance(source, Invalid):
+            return "invalid"
+        with self._ports.reach(source.repository, source.environment) as backend:
+            choice = self._choice(source, backend)
+            if not choice.plan.pending:
+                return self._idle(choice)
+            with backend.lock(self._settings.who):
+                # What the lock's last holder did is seen only now.
+                choice = self._choice(source, backend)
+                return self._apply(choice, backend) if choice.plan.pending else self._idle(choice)
+
+    def _understood(self, head: Head) -> Wanted | Invalid:
+        """What the commit wants. Of one that is invalid it is told once, and nothing is tried before the next."""
+        if self._source is None:
+            with self._ports.opened(head) as commit:
+                self._source = understand(commit, self._settings.environment)
+            if isinstance(self._source, Invalid):
+                self._say("error", "invalid", self._source.why, mistakes=self._source.as_json())
+        return self._source
+
+    def _choice(self, source: Wanted, backend: Backend) -> Choice:
+        """Plans, and chooses what of it is done. Raises `Refused` for what a person must confirm."""
+        began = self._ports.clock()
+        plan = driver.plan(source.repository, source.checkout, source.desired, backend)
+        self._numbers.planned(self._ports.clock() - began, plan.requests)
+        choice = choose(plan, self._fights, self._ports.clock(), heal=self._settings.heal)
+        self.ready = True
+        self._numbers.stands(
+            {"pending": len(plan.pending), "drifted": len(choice.drift), "fights": len(choice.fights)}
+        )
+        with self._voice.standing():
+            for key, told in choice.told(heal=self._settings.heal):
+                self._voice.once(key, self._with_place(told))
+            self._guarded(plan)
+        return choice
+
+    def _guarded(self, plan: Plan) -> None:
+        try:
+            applying.guard(plan)
+        except Refused as fault:
+            command = f"kfgit apply -e {self._settings.environment} --confirm {plan.digest}"
+            raise Refused(f"{fault}; the agent waits for a new commit, or for `{command}`") from fault
+
+    def _idle(self, choice: Choice) -> str:
+        self._target.reset()
+        if choice.left:
+            return "held"
+        self._equals(choice.plan)
+        return "unchanged"
+
+    def _apply(self, choice: Choice, backend: Backend) -> str:
+        plan = choice.plan
+        counts = {name: count for name, count in plan.summary.items() if count and name != "unchanged"}
+        what = ", ".join(f"{count} to {name}" for name, count in counts.items())
+        self._say("info", "applying", what, digest=plan.digest, changes=counts)
+        began, results = self._ports.clock(), list[ChangeFinished]()
+        for event in applying.carry_out(plan, backend, self._settings.who, self._ports.ending):
+            self._beat = self._ports.clock()
+            if isinstance(event, ChangeFinished):
+                results.append(event)
+                self._say(*_change(event))
+        seconds = self._ports.clock() - began
+        self._numbers.applied(seconds, results)
+        self._count_healed(plan, results)
+        return self._ended(choice, results, seconds, served=backend.served())
+
+    def _count_healed(self, plan: Plan, results: Sequence[ChangeFinished]) -> None:
+        done = {(each.kind, each.name) for each in results if each.state == "done"}
+        for change in plan.pending:
+            if subject(change) in done:
+                self._fights.healed(change, self._ports.clock())
+
+    def _ended(
+        self, choice: Choice, results: Sequence[ChangeFinished], seconds: float, *, served: bool
+    ) -> str:
+        """What a carried out plan comes to."""
+        counts = outcome(results)
+        done = {"results": dict(counts), "seconds": round(seconds, 3), "digest": choice.plan.digest}
+        undone = counts["failed"] + counts["skipped"]
+        self._numbers.stands(
+            {"pending": undone + len(choice.left), "drifted": len(choice.left), "fights": len(choice.fights)}
+        )
+        if not undone:
+            self._target.reset()
+            self._say("info", "applied", f"{counts['done']} done in {seconds:.1f} s", **done)
+            if not served and any(each.kind == "Run" for each in results):
+                waiting = f"its runs wait until somebody serves it: kfgit up -e {self._settings.environment}"
+                self._say("warning", "runs-waiting", waiting)
+            if not choice.left:
+                self._equals(choice.plan)
+            return "applied"
+        text = f"{counts['done']} done, {counts['failed']} failed, {counts['skipped']} skipped"
+        if self._ports.ending():
+            self._say("warning", "partly-applied", f"{text}: asked to end", **done)
+            return "ended"
+        self._wait(self._target, "partly-applied", text, **done)
+        return "partly"
+
+    def _equals(self, plan: Plan) -> None:
+        """The target is as the newest commit says."""
+        assert self._head is not None
+        if self._equal != self._head.commit:
+            self._say("info", "synced", f"the target is as {self._head.commit[:10]} says", objects=plan.wanted)
+        self._equal = self._head.commit
+        self._numbers.equals(self._head.commit, self._ports.now())
+
+    def _wait(self, patience: Patience, event: str, text: str, level: Level = "error", **fields: object) -> None:
+        seconds = patience.fault(self._ports.clock())
+        self._say(level, event, f"{text}; tries again in {seconds:.0f} s", retryIn=round(seconds, 1), **fields)
+
+    def _say(self, level: Level, event: str, message: str, **fields: object) -> None:
+        self._ports.tell(self._told(level, event, message, **fields))
+
+    def _told(self, level: Level, event: str, message: str, **fields: object) -> Told:
+        return self._with_place(Told(level, event, message, fields))
+
+    def _with_place(self, told: Told) -> Told:
+        head = self._head
+        place = {
+            "environment": self._settings.environment,
+            "branch": head.branch if head else None,
+            "commit": head.commit if head else None,
+        }
+        return replace(told, fields={**place, **told.fields})
+
+
+def _change(event: ChangeFinished) -> tuple[Level, str, str]:
+    text = f"{event.action} {event.kind.lower()}/{event.name}: {event.state}"
+    failed = event.state == "failed"
+    return ("error" if failed else "info", "change", text + (f": {event.error}" if event.error else ""))
+
+
+def _own_mistake(fault: Exception) -> str:
+    frame = traceback.extract_tb(fault.__traceback__)[-1]
+    place = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
+    return f"this is a mistake in kfgit itself, please report it: {type(fault).__name__}: {fault} ({place})"

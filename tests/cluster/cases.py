@@ -1,0 +1,198 @@
+"""One case of the fault matrix: apply while one request goes wrong, apply again in peace, and look at what is there."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from kfgit.backends.local import firing
+from kfgit.backends.local.store import Database
+from tests.cluster import faults, foreign, looking
+from tests.cluster.forks import Forks, Told
+from tests.cluster.looking import Seen, Strangers
+from tests.cluster.proxy import Decide, Record
+from tests.cluster.requests import Request
+from tests.cluster.scenarios import Scenario
+from tests.cluster.stand import Stand, State
+
+# What docs/commands.md promises, and the two signals.
+_ENDS = {0, 4, 6, 8, 130, -9, -15}
+_AGAIN = {"too_many", "delayed"}
+# Sent again where a request changes nothing.
+_AGAIN_FOR_READS = {"cut_before", "cut_after", "late", "doubled", "broken", "broken_after", "away", *_AGAIN}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The request of that name, and what becomes of it."""
+
+    scenario: str
+    request: str
+    reads: bool
+    fault: str
+
+    def __str__(self) -> str:
+        return f"{self.scenario}: {self.fault} at {self.request}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a case. `wrong` is empty where everything holds; `hit` says whether its request came at all."""
+
+    case: Case
+    hit: bool
+    code: int
+    wrong: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A scenario at a stand: where it begins, what its requests are, and what must come of it."""
+
+    name: str
+    scenario: Scenario
+    folder: Path
+    state: State
+    strangers: Strangers
+    records: tuple[Record, ...]
+    final: Seen
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What goes wrong."""
+        return (
+            *self.scenario.command,
+            *(word for each in self.scenario.confirm for word in ("--confirm", each)),
+        )
+
+    def cases(self, which: Sequence[str] = tuple(faults.MATRIX)) -> Iterator[Case]:
+        """Every request with every fault."""
+        for record in self.records:
+            for fault in which:
+                yield Case(self.name, record.request.name, record.request.reads, fault)
+
+
+class Broken(Exception):
+    """A scenario does not even work in peace."""
+
+
+class Theatre:
+    """Plays cases at one stand. `bare` is the stand with what strangers made, and nothing of kfgit's."""
+
+    def __init__(self, stand: Stand, forks: Forks) -> None:
+        self.stand, self.forks = stand, forks
+        self.strangers = foreign.settle_in(stand)
+        self.bare = stand.take()
+
+    def prepare(self, name: str, scenario: Scenario) -> Prepared:
+        """Applies what is before, and what is after; raises `Broken` where that fails in peace."""
+        commits = [files for files in (scenario.before, scenario.after) if files is not None]
+        folders = self.stand.repository(*commits)
+        self.stand.put(self.bare)
+        if scenario.before is not None:
+            self._peace(name, self.forks.run(folders[0], ("apply", "-e", "prod", "--yes"))[0])
+        if scenario.ticks:
+            self._tick()
+        state, since = self.stand.take(), _now()
+        self.stand.proxy.begin()
+        prepared = Prepared(name, scenario, folders[-1], state, self.strangers, (), {})
+        (told,) = self.forks.run(prepared.folder, prepared.command)
+        records = tuple(self.stand.proxy.settle())
+        self._peace(name, told)
+        final = looking.look(self.stand, self.strangers, since)
+        for again in self._rest(prepared):
+            self._peace(f"{name}, again", again)
+        return Prepared(name, scenario, folders[-1], state, self.strangers, records, final)
+
+    def play(self, prepared: Prepared, case: Case) -> Outcome:
+        """One case."""
+        decide = faults.once(case.request, faults.MATRIX[case.fault])
+        told, records, wrong = self.disturbed(prepared, decide)
+        hit = any(record.treatment for record in records)
+        if hit and told.code != 0 and case.fault in (_AGAIN_FOR_READS if case.reads else _AGAIN):
+            wrong = (f"exit {told.code}, where asking again is all it takes: {told.err}", *wrong)
+        return Outcome(case, hit, told.code, tuple(wrong))
+
+    def disturbed(self, prepared: Prepared, *decisions: Decide) -> tuple[Told, list[Record], Sequence[str]]:
+        """Applies once for each decision, then in peace; what the first said and asked, and what is wrong."""
+        self.stand.put(prepared.state)
+        since = _now()
+        first: tuple[Told, list[Record]] | None = None
+        wrong: list[str] = []
+        for decide in decisions:
+            told, records = self._once(prepared, decide)
+            first = first or (told, records)
+            wrong += _ended(told)
+        assert first is not None
+        wrong += self._recovered(prepared, since)
+        return *first, wrong
+
+    def _once(self, prepared: Prepared, decide: Decide) -> tuple[Told, list[Record]]:
+        proxy = self.stand.proxy
+        proxy.begin(decide)
+        proxy.meet(self.forks.start(prepared.folder, prepared.command))
+        (told,) = self.forks.end()
+        records = proxy.settle()
+        return told, records
+
+    def _recovered(self, prepared: Prepared, since: datetime) -> Iterator[str]:
+        yield from (f"the proxy: {fault}" for fault in self.stand.proxy.faults)
+        self.stand.proxy.begin()
+        words = ("apply again", "the plan after it")
+        for word, told in zip(
+            words, self.forks.run(prepared.folder, prepared.command, *_rest(prepared)), strict=False
+        ):
+            yield from _ended(told)
+            if told.code:
+                yield f"{word} ends with {told.code}: {told.out[-1500:]}{told.err[-1500:]}"
+        self.stand.proxy.settle()
+        yield from self.stand.watched()
+        yield from looking.touched(self.stand, prepared.strangers)
+        yield from looking.differences(prepared.final, looking.look(self.stand, prepared.strangers, since))
+
+    def _rest(self, prepared: Prepared) -> list[Told]:
+        return self.forks.run(prepared.folder, *_rest(prepared))
+
+    def _peace(self, name: str, told: Told) -> None:
+        self.stand.proxy.settle()
+        if told.code:
+            raise Broken(f"{name} ends with {told.code} in peace:\n{told.out[-3000:]}\n{told.err[-3000:]}")
+
+    def _tick(self) -> None:
+        """Ours are two days old, and a server that was away fires what they owe."""
+        self.stand.age(timedelta(days=2))
+        with closing(Database(self.stand.server.state / "state.db")) as database:
+            firing.fire(database, "local", _now())
+
+
+def _rest(prepared: Prepared) -> tuple[tuple[str, ...], ...]:
+    """What must find nothing to do."""
+    if prepared.scenario.command[0] == "destroy":
+        return (prepared.command,)
+    return (("plan", "-e", "prod", "--exit-code"),)
+
+
+def _ended(told: Told) -> Iterator[str]:
+    if told.code not in _ENDS:
+        yield f"exit {told.code}: {told.out[-1500:]}{told.err[-1500:]}"
+    if "Traceback" in told.err or "mistake in kfgit" in told.err:
+        yield told.err[-3000:]
+
+
+def storm(seed: str, share: float) -> Decide:
+    """Each request has that chance to go wrong, in any way."""
+    chance = random.Random(seed)
+    names = sorted(faults.MATRIX)
+
+    def decide(_request: Request) -> faults.Fault | None:
+        return faults.MATRIX[chance.choice(names)] if chance.random() < share else None
+
+    return decide
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,52 @@
+"""A real Kubernetes API server for all tests here. Without Go there is none, and the tests are skipped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.apart import Unavailable
+from tests.cluster import binaries
+from tests.cluster.cluster import Cluster, User, joined
+
+
+@pytest.fixture(scope="session")
+def programs() -> Path:
+    """The folder with etcd and Kubernetes' servers."""
+    try:
+        return binaries.folder()
+    except Unavailable as reason:
+        if os.environ.get("KFGIT_REQUIRE_CLUSTER"):
+            raise
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def cluster(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The API server of this session."""
+    base = tmp_path_factory.getbasetemp()
+    # A worker of xdist has a folder below that of the session.
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with joined(shared / "cluster", programs) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def admin(cluster: Cluster) -> User:
+    """Who may do everything."""
+    return cluster.admin
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> str:
+    """A namespace for one test alone."""
+    return cluster.namespace()
+
+
+@pytest.fixture
+def kubeconfig(cluster: Cluster, namespace: str, tmp_path: Path) -> Path:
+    """The administrator's kubeconfig, whose context is in the test's namespace."""
+    return cluster.admin.kubeconfig(tmp_path / "kubeconfig", namespace)

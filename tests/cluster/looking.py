@@ -1,0 +1,158 @@
+"""What is on both servers, asked of them directly, in a form that two cases may be compared by.
+
+Ids are told as the names of what they belong to, and times of the case itself as `now`. Nothing here is kfgit's code,
+so that no mistake of it hides itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.cluster.stand import Stand
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
+# The last word of a mark tells one making of an object from the next.
+_OPERATION = re.compile(r"(\[kfgit [0-9a-f]{16} [0-9a-f]{12}) [0-9a-f]{8}\]")
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+# What changes with each apply, whatever it does.
+_PASSING = {"created_at", "updated_at", "history", "number", "resourceVersion", "last_run_created_at"}
+# Two cases begin seconds apart, and what happens in the first second of one may carry the second before.
+_SLACK = timedelta(seconds=2)
+
+Seen = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Strangers:
+    """What somebody else made, whole: it must stay as it is, to the last field."""
+
+    ids: frozenset[str]
+    whole: Seen
+
+
+def strangers(stand: Stand, *ids: str) -> Strangers:
+    """Remembers how these objects are now."""
+    known = frozenset(ids)
+    return Strangers(known, _strangers(stand, known))
+
+
+def touched(stand: Stand, before: Strangers) -> list[str]:
+    """What is not as it was of what somebody else made."""
+    return list(differences(before.whole, _strangers(stand, before.ids), "foreign"))
+
+
+def look(stand: Stand, before: Strangers, since: datetime) -> Seen:
+    """All that is ours, and the lists of it that tell what there is twice."""
+    names = dict[str, str]()
+    found: dict[str, Any] = {"pipelines": [], "experiments": [], "schedules": [], "runs": []}
+    for kind, key, word in (
+        ("pipelines", "pipelines", "pipeline"),
+        ("experiments", "experiments", "experiment"),
+        ("recurringruns", "recurringRuns", "recurring_run"),
+        ("runs", "runs", "run"),
+    ):
+        for each in stand.kfp.every(kind, key):
+            id_ = each[f"{word}_id"]
+            # What a client chose is the same in every case.
+            if word != "run":
+                names[id_] = f"<{word} {each.get('name') or each['display_name']}>"
+            if id_ not in before.ids:
+                found["schedules" if word == "recurring_run" else kind].append(each)
+    for each in found["pipelines"]:
+        versions = stand.kfp.every(f"pipelines/{each['pipeline_id']}/versions", "pipeline_versions")
+        names.update({v["pipeline_version_id"]: f"<version {each['name']} {v['name']}>" for v in versions})
+        each["versions"] = versions
+    found |= _kubernetes(stand, names)
+    seen: Seen = _plain(found, names, since - _SLACK)
+    return seen
+
+
+def _strangers(stand: Stand, ids: frozenset[str]) -> Seen:
+    whole: dict[str, Any] = {}
+    for kind, key, word in (
+        ("pipelines", "pipelines", "pipeline"),
+        ("experiments", "experiments", "experiment"),
+        ("recurringruns", "recurringRuns", "recurring_run"),
+        ("runs", "runs", "run"),
+    ):
+        for each in stand.kfp.every(kind, key):
+            if each[f"{word}_id"] in ids:
+                # Whoever starts a run in an experiment writes that down there.
+                whole[each[f"{word}_id"]] = {k: v for k, v in each.items() if k != "last_run_created_at"}
+    for each in stand.kube.get(f"/api/v1/namespaces/{stand.name}/configmaps")["items"]:
+        if each["metadata"]["uid"] in ids:
+            whole[each["metadata"]["uid"]] = each
+    return whole
+
+
+def _kubernetes(stand: Stand, names: dict[str, str]) -> dict[str, Any]:
+    maps = stand.kube.get(f"/api/v1/namespaces/{stand.name}/configmaps")["items"]
+    leases = stand.kube.get(f"/apis/coordination.k8s.io/v1/namespaces/{stand.name}/leases")["items"]
+    classes = stand.kube.get("/apis/scheduling.k8s.io/v1/priorityclasses")["items"]
+    own = [each for each in classes if each["metadata"]["name"].endswith(stand.name)]
+    names.update({each["metadata"]["uid"]: f"<class {each['metadata']['name']}>" for each in own})
+    return {
+        "records": [_record(each) for each in maps if each["metadata"]["name"].startswith("kfgit-")],
+        "leases": [bool(each["spec"].get("holderIdentity")) for each in leases],
+        "classes": [
+            {
+                **{
+                    key: each.get(key)
+                    for key in ("value", "globalDefault", "description", "preemptionPolicy")
+                },
+                **{key: each["metadata"].get(key) for key in ("name", "labels", "annotations")},
+                "managers": sorted({field["manager"] for field in each["metadata"]["managedFields"]}),
+            }
+            for each in own
+        ],
+    }
+
+
+def _record(configmap: Mapping[str, Any]) -> dict[str, Any]:
+    values = {
+        key: json.loads(gzip.decompress(base64.b64decode(value)))
+        for key, value in configmap.get("binaryData", {}).items()
+    }
+    return {"name": configmap["metadata"]["name"], "labels": configmap["metadata"].get("labels"), **values}
+
+
+def _plain(found: Any, names: Mapping[str, str], since: datetime) -> Any:
+    match found:
+        case dict():
+            return {k: _plain(v, names, since) for k, v in sorted(found.items()) if k not in _PASSING}
+        case list():
+            told = [_plain(each, names, since) for each in found]
+            return sorted(told, key=lambda each: json.dumps(each, sort_keys=True))
+        case str():
+            text = _ID.sub(lambda match: names.get(match[0], match[0]), found)
+            return _TIME.sub(lambda match: _moment(match[0], since), _OPERATION.sub(r"\1 …]", text))
+        case _:
+            return found
+
+
+def _moment(text: str, since: datetime) -> str:
+    at = datetime.fromisoformat(text).astimezone(UTC)
+    return "now" if since <= at <= datetime.now(UTC) + _SLACK else text
+
+
+def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
+    """What differs, for people."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted({*before, *after}):
+            if key not in before or key not in after:
+                what = "is missing" if key in before else "is new"
+                yield f"{path}.{key} {what}: {json.dumps(before.get(key, after.get(key)))[:300]}"
+            else:
+                yield from differences(before[key], after[key], f"{path}.{key}")
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for number, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from differences(one, other, f"{path}[{number}]")
+    elif before != after:
+        yield f"{path} is {json.dumps(after)[:600]}, not {json.dumps(before)[:600]}"
