@@ -13,16 +13,33 @@ from itertools import groupby
 
 from kfgit.backend import Backend, MachineFault, Refused
 from kfgit.events import ChangeFinished, ChangeStarted, Event
-from kfgit.plan import Change, Create, Delete, Plan, Replace, Update, action, excess, level, subject
+from kfgit.plan import Change, Create, Delete, Plan, Replace, Update, action, excess, level, precious, subject
 
 Key = tuple[str, str]
 
 
 def guard(plan: Plan, confirmed: Sequence[str] = ()) -> None:
-    """Refuses to delete much, or everything, without the plan's digest."""
+    """Refuses to delete what must be confirmed first: much, everything, and on a cluster each thing that holds data.
+
+    `confirmed` are the plan's digest, and `kind/name` of single objects.
+    """
     what = excess(plan)
+    if what is None and plan.is_local:
+        return
+    if not plan.is_local and not plan.wanted and any(isinstance(change, Delete) for change in plan.changes):
+        raise Refused(
+            f"no document wants anything in `{plan.environment}`, and that may be a mistake: nothing is deleted; "
+            f"if it is meant: kfgit destroy -e {plan.environment}"
+        )
     if what is not None and plan.digest not in confirmed:
         raise Refused(f"this plan deletes {what}; if that is meant, repeat it with --confirm {plan.digest}")
+    told = {name.lower() for name in confirmed}
+    missing = [name for name in precious(plan) if name.lower() not in told] if not plan.is_local else []
+    if missing:
+        flags = " ".join(f"--confirm {name}" for name in missing)
+        raise Refused(
+            f"this plan deletes what holds data or serves traffic; if that is meant, repeat it with {flags}"
+        )
 
 
 def _never() -> bool:

@@ -65,6 +65,14 @@ class RunRequest:
     scheduled_at: datetime | None = None
 
 
+class Gone(NotFound):
+    """It was there once; the text says what became of it."""
+
+    def __init__(self, what: str, name: str, why: str) -> None:
+        super().__init__(what, name)
+        self.args = (f"the {what} of `{name}` is gone: {why}",)
+
+
 class Ambiguous(NotFound):
     """Several things begin so; `known` are some of them."""
 
@@ -126,6 +134,9 @@ class Runs(Protocol):
 
     Whoever asks for one raises `NotFound`, or `Ambiguous` where several ids begin so.
     """
+
+    def all(self) -> tuple[RunRecord, ...]:
+        """Every run, newest first, without tasks."""
 
     def newest(self, limit: int) -> tuple[RunRecord, ...]:
         """The newest runs, without tasks."""

@@ -14,15 +14,20 @@ from kfgit.ir import DEFAULT_EXPERIMENT, Package, Resource
 from kfgit.model import ClusterTarget, Pipeline, Run, Schedule
 
 
-def resources(checked: CheckedProject, packages: Mapping[str, Package]) -> tuple[Resource, ...]:
-    """All resources of an environment whose check found no mistakes."""
+def resources(
+    checked: CheckedProject, packages: Mapping[str, Package], commit: str | None = None
+) -> tuple[Resource, ...]:
+    """All resources of an environment whose check found no mistakes.
+
+    A run `onApply` starts once for each `commit`; where there is none, once for each state of everything wanted.
+    """
     found = [
         *_priority_classes(checked),
         *_experiments(checked),
         *_pipelines(checked, packages),
         *_schedules(checked, packages),
     ]
-    state = canonical.digest([[r.kind, r.name, r.digest] for r in found])
+    state = commit or canonical.digest([[r.kind, r.name, r.digest] for r in found])
     return (*found, *_runs(checked, packages, state))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kfgit import graph, overlay, policies, resolve, schema, verdicts
@@ -42,13 +42,14 @@ from kfgit.reading import (
 if TYPE_CHECKING:
     from kfgit.backend import Backend
     from kfgit.ir import Package, Resource
-    from kfgit.plan import Plan
+    from kfgit.plan import Live, Plan
 
 __all__ = [
     "LOCAL",
     "Checkout",
     "Repository",
     "check",
+    "compare",
     "compile_all",
     "load",
     "load_from",
@@ -66,11 +67,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """One environment of a repository, checked."""
+    """One environment of a repository, checked. `commit` is what a cluster would get."""
 
     environment: str
     view: View
     project: CheckedProject
+    commit: str | None = None
 
 
 @bounded_help()
@@ -98,8 +100,10 @@ def check(repository: Repository, environment: str) -> Checked[Checkout]:
     faults = verdicts.first_of_all(
         viewed.diagnostics, tuple(told), (*model.diagnostics, *checked.diagnostics)
     )
+    commit = repository.commit if model.value.environment.cluster is not None else None
     return Checked(
-        Checkout(environment, viewed.value, checked.value), ordered(verdicts.without_cascades(faults))
+        Checkout(environment, viewed.value, checked.value, commit),
+        ordered(verdicts.without_cascades(faults)),
     )
 
 
@@ -176,7 +180,7 @@ def resources(checkout: Checkout) -> Checked[tuple[Resource, ...]]:
     """What the environment wants to be live, in the order in which it must come to be."""
     from kfgit import desired  # noqa: PLC0415 - only plan and apply want it
 
-    return Checked(desired.resources(checkout.project, compile_all(checkout)))
+    return Checked(desired.resources(checkout.project, compile_all(checkout), checkout.commit))
 
 
 def plan(
@@ -192,11 +196,18 @@ def plan(
 
     `remarks` are about the source; with `refresh` the target looks at more than it must.
     """
+    found = compare(
+        repository, checkout, desired, backend.observe(desired, refresh=refresh), backend.identity
+    )
+    return replace(found, remarks=(*remarks, *found.remarks))
+
+
+def compare(
+    repository: Repository, checkout: Checkout, desired: Sequence[Resource], live: Live, target: str
+) -> Plan:
+    """What makes the target of that identity equal to what is wanted, from what was seen there."""
     from kfgit import plan as plans  # noqa: PLC0415 - as above
 
     environment = checkout.project.project.environment
     rules = plans.Rules(environment.prune, environment.protect)
-    live = backend.observe(desired, refresh=refresh)
-    return plans.plan(
-        environment.name, backend.identity, desired, live, rules, commit=repository.commit, remarks=remarks
-    )
+    return plans.plan(environment.name, target, desired, live, rules, commit=repository.commit)

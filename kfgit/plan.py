@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from kfgit import canonical
 from kfgit.ir import DEFAULT_EXPERIMENT, Resource
+from kfgit.resolve.secrets import is_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +165,26 @@ class Plan:
     def digest(self) -> str:
         """Equal for equal plans: what would be done, to what, from which state."""
         return canonical.digest(
-            [self.environment, self.target, [_fingerprint(change) for change in self.pending]]
+            [
+                self.environment,
+                self.target,
+                [[action(each), *subject(each), *fingerprint(each)] for each in self.pending],
+            ]
         )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the target is this machine."""
+        return self.target == LOCAL_TARGET
 
     @property
     def summary(self) -> Mapping[str, int]:
         """How many changes of each sort."""
         return {name: sum(action(change) == name for change in self.changes) for name in ACTIONS}
 
+
+# The identity of every local target: what is planned for one may be applied to the same environment elsewhere.
+LOCAL_TARGET = "local"
 
 ACTIONS = ("create", "update", "replace", "delete", "adopt", "unchanged")
 
@@ -209,7 +222,8 @@ def subject(change: Change) -> tuple[str, str]:
             return kind, name
 
 
-def _fingerprint(change: Change) -> list[str | None]:
+def fingerprint(change: Change) -> tuple[str | None, str | None]:
+    """The digests of an object as it is and as it shall be; None for what is not there."""
     before = after = None
     match change:
         case Create(desired=desired):
@@ -224,7 +238,7 @@ def _fingerprint(change: Change) -> list[str | None]:
             before = live.digest
         case Unchanged():
             pass
-    return [action(change), *subject(change), before, after]
+    return before, after
 
 
 def plan(
@@ -235,7 +249,6 @@ def plan(
     rules: Rules,
     *,
     commit: str | None = None,
-    remarks: Sequence[str] = (),
 ) -> Plan:
     """The changes that make `live` equal to `desired`: first what is created or changed, then what goes."""
     # Names of schedules are not unique on a server: our own object of a name counts before a stranger's.
@@ -262,7 +275,7 @@ def plan(
         owned,
         len(wanted),
         foreign,
-        (*remarks, *live.remarks),
+        live.remarks,
     )
 
 
@@ -291,6 +304,19 @@ def excess(plan: Plan) -> str | None:
     if deletes > max(FREE_DELETES, FREE_SHARE * plan.owned):
         return f"{deletes} of {plan.owned} objects"
     return None
+
+
+# Kinds that hold data or serve traffic: what goes with one of them does not come back with the next apply.
+PRECIOUS = frozenset({
+    "ClusterQueue", "CustomResourceDefinition", "Deployment", "Experiment", "InferenceService", "Ingress", "LocalQueue",
+    "Namespace", "PersistentVolume", "PersistentVolumeClaim", "Pipeline", "Secret", "Service", "StatefulSet",
+})  # fmt: skip
+
+
+def precious(plan: Plan) -> tuple[str, ...]:
+    """What a plan deletes that must be confirmed one by one, as `kind/name`."""
+    deleted = [change.live for change in plan.changes if isinstance(change, Delete)]
+    return tuple(f"{live.kind.lower()}/{live.name}" for live in deleted if live.kind in PRECIOUS)
 
 
 def _place(change: Change) -> tuple[bool, int, str]:
@@ -336,6 +362,11 @@ def _cause(resource: Resource, live: LiveObject, diff: Sequence[Difference]) -> 
     return "drift" if live.applied == resource.digest or all(d.drift for d in diff) else "source"
 
 
+def cause_of(found: Difference, change: Cause | None) -> Cause | None:
+    """Why a field changes, in a change with that cause."""
+    return "drift" if found.drift else change
+
+
 def _package_difference(resource: Resource, live: LiveObject) -> Iterator[Difference]:
     """What is different inside the pipeline, where the target can show its own."""
     before = live.detail.get("package")
@@ -363,11 +394,51 @@ def difference(before: Any, after: Any, path: str = "") -> Iterator[Difference]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted({*before, *after}):
             yield from difference(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
+    elif _differing_variables(before, after):
+        one, other = ({each["name"]: each["value"] for each in side} for side in (before, after))
+        yield from difference(one, other, path)
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from difference(one, other, f"{path}[{index}]")
     elif before != after:
-        yield Difference(path, before, after)
+        name = path.rpartition(".")[2]
+        yield Difference(path, _shown(name, before), _shown(name, after))
+
+
+HIDDEN = "(hidden)"
+
+
+def _differing_variables(before: Any, after: Any) -> bool:
+    """Whether these are variables of a container, and others than only in their order: names say more than numbers."""
+    both = [{str(each["name"]): each for each in side} for side in (before, after) if _are_variables(side)]
+    return len(both) == 2 and both[0] != both[1]
+
+
+def _are_variables(value: Any) -> bool:
+    """Variables with one value for each name (pipeline_spec.proto, PipelineContainerSpec.EnvVar)."""
+    if not isinstance(value, list) or not all(
+        isinstance(e, Mapping) and set(e) == {"name", "value"} for e in value
+    ):
+        return False
+    return len({str(each["name"]) for each in value}) == len(value)
+
+
+def _shown(name: str, value: Any) -> Any:
+    """A value as plans may show and keep it: what is a secret by its name or its form stays untold."""
+    match value:
+        case str():
+            return HIDDEN if is_secret(name, value) else value
+        case Mapping():
+            # A variable's name stands beside its value.
+            inner = str(value["name"]) if set(value) == {"name", "value"} else None
+            return {
+                key: _shown(inner if inner and key == "value" else str(key), item)
+                for key, item in value.items()
+            }
+        case list():
+            return [_shown(name, item) for item in value]
+        case _:
+            return value
 
 
 def destroy(environment: str, target: str, live: Live, rules: Rules) -> Plan:

@@ -81,6 +81,11 @@ class Repository:
         return self.tree.origin.git()
 
     @property
+    def is_folder(self) -> bool:
+        """Whether the files are those of the folder and not of a commit."""
+        return isinstance(self.tree.origin, project.Folder)
+
+    @property
     def commit(self) -> str | None:
         """The commit that is read or checked out; None outside git and before the first one."""
         return self.tree.origin.commit

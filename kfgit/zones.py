@@ -170,6 +170,8 @@ def _dates_shifted(
         for year in (2023, 2024)  # one without a leap day, one with
     }
     found = frozenset[tuple[int, int]]().union(*later.values())
+    if not found:
+        raise CronError("it never fires")
     new_months, new_days = frozenset(month for month, _ in found), frozenset(day for _, day in found)
     for year, dates in later.items():
         if {(each.month, each.day) for each in _dates(year, new_months, new_days)} != dates:

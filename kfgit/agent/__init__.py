@@ -7,8 +7,9 @@ Time, sleep, git and the way to the target are handed in. It neither prints nor 
 
 from __future__ import annotations
 
+from kfgit.agent.following import Following
 from kfgit.agent.loop import Agent, Ports, Settings
 from kfgit.agent.numbers import Numbers
 from kfgit.agent.telling import Level, Told
 
-__all__ = ["Agent", "Level", "Numbers", "Ports", "Settings", "Told"]
+__all__ = ["Agent", "Following", "Level", "Numbers", "Ports", "Settings", "Told"]

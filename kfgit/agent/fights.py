@@ -1,7 +1,7 @@
 """Two that each put a field right, again and again: somebody has to stop, and it is us.
 
-A field that was healed `MOST` times within `WINDOW` seconds is left as it is from then on, until there is a new commit, or
-until it is as wanted by itself. Pure.
+A field that was healed `MOST` times within `WINDOW` seconds is left as it is from then on, until there is a new
+commit, or until it is as wanted by itself. Pure.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 from kfgit import driver
-from kfgit.backend import MachineFault
 from kfgit.project import commits
 from kfgit.project.commits import Commit
 from kfgit.project.mirror import Head, Mirror
@@ -17,7 +17,7 @@ class Following:
 
     def __init__(self, mirror: Mirror, environment: str, path: str = ".", branch: str | None = None) -> None:
         self._mirror, self._environment, self._branch = mirror, environment, branch
-        self._root: Path = mirror.folder / path
+        self._path = "" if path == "." else path
         # The environment's own branch, and the commit that said so.
         self._own: str | None = None
         self._said_by: str | None = None
@@ -32,14 +32,12 @@ class Following:
             self._own, self._said_by = self._branch_in(head) or self._own, head.commit
         return head if self._own in {None, head.branch} else self._mirror.fetch(str(self._own))
 
-    def opened(self, head: Head) -> AbstractContextManager[Commit]:
+    @contextmanager
+    def opened(self, head: Head) -> Iterator[Commit]:
         """A commit that was fetched, to be read."""
-        try:
-            # Where targets keep what is theirs, as in a checkout.
-            self._root.mkdir(parents=True, exist_ok=True)
-        except OSError as fault:
-            raise MachineFault(f"cannot write to {self._root}: {(fault.strerror or '').lower()}") from fault
-        return commits.opened(self._root, head.commit, head.branch)
+        with commits.opened(self._mirror.folder, head.commit, head.branch) as commit:
+            # A bare copy has no folders that git could tell the project's own from.
+            yield replace(commit, prefix=self._path)
 
     def _branch_in(self, head: Head) -> str | None:
         with self.opened(head) as commit:

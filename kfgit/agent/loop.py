@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kfgit import apply as applying, driver
 from kfgit.agent.choosing import Choice, choose
@@ -18,7 +19,7 @@ from kfgit.backend import Backend, Locked, MachineFault, NotFound, Refused
 from kfgit.driver import Repository
 from kfgit.events import ChangeFinished, outcome
 from kfgit.model import Environment
-from kfgit.plan import Plan, action, subject
+from kfgit.plan import Plan, subject
 from kfgit.project.commits import Commit
 from kfgit.project.mirror import Head
 
@@ -38,7 +39,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What an agent does to the world. `clock` is monotonic, `now` in seconds since 1970, `chance` uniform in [0, 1)."""
+    """What an agent does to the world. `clock` is monotonic, `now` counts from 1970, `chance` is uniform in [0, 1)."""
 
     fetch: Callable[[], Head]
     opened: Callable[[Head], AbstractContextManager[Commit]]
@@ -46,7 +47,7 @@ class Ports:
     tell: Callable[[Told], None]
     clock: Callable[[], float]
     now: Callable[[], float]
-    sleep: Callable[[float], None]
+    sleep: Callable[[float], object]
     chance: Callable[[], float]
     ending: Callable[[], bool]
 
@@ -149,7 +150,10 @@ class Agent:
             with backend.lock(self._settings.who):
                 # What the lock's last holder did is seen only now.
                 choice = self._choice(source, backend)
-                return self._apply(choice, backend) if choice.plan.pending else self._idle(choice)
+                if not choice.plan.pending:
+                    return self._idle(choice)
+                self._undoubted(source, backend)
+                return self._apply(choice, backend)
 
     def _understood(self, head: Head) -> Wanted | Invalid:
         """What the commit wants. Of one that is invalid it is told once, and nothing is tried before the next."""
@@ -171,7 +175,7 @@ class Agent:
             {"pending": len(plan.pending), "drifted": len(choice.drift), "fights": len(choice.fights)}
         )
         with self._voice.standing():
-            for key, told in choice.told(heal=self._settings.heal):
+            for key, told in choice.told():
                 self._voice.once(key, self._with_place(told))
             self._guarded(plan)
         return choice
@@ -182,6 +186,14 @@ class Agent:
         except Refused as fault:
             command = f"kfgit apply -e {self._settings.environment} --confirm {plan.digest}"
             raise Refused(f"{fault}; the agent waits for a new commit, or for `{command}`") from fault
+
+    def _undoubted(self, source: Wanted, backend: Backend) -> None:
+        found = source.doubts(backend)
+        if found:
+            flags = " ".join(doubt.flag for doubt in found)
+            command = f"kfgit apply -e {self._settings.environment} {flags}"
+            told = "; ".join(doubt.text for doubt in found)
+            raise Refused(f"{told}; the agent waits for a new commit, or for `{command}`")
 
     def _idle(self, choice: Choice) -> str:
         self._target.reset()
@@ -196,14 +208,16 @@ class Agent:
         what = ", ".join(f"{count} to {name}" for name, count in counts.items())
         self._say("info", "applying", what, digest=plan.digest, changes=counts)
         began, results = self._ports.clock(), list[ChangeFinished]()
-        for event in applying.carry_out(plan, backend, self._settings.who, self._ports.ending):
-            self._beat = self._ports.clock()
-            if isinstance(event, ChangeFinished):
-                results.append(event)
-                self._say(*_change(event))
-        seconds = self._ports.clock() - began
-        self._numbers.applied(seconds, results)
-        self._count_healed(plan, results)
+        try:
+            for event in applying.carry_out(plan, backend, self._settings.who, self._ports.ending):
+                self._beat = self._ports.clock()
+                if isinstance(event, ChangeFinished):
+                    results.append(event)
+                    self._ports.tell(self._with_place(_change(event)))
+        finally:
+            seconds = self._ports.clock() - began
+            self._numbers.applied(seconds, results)
+            self._count_healed(plan, results)
         return self._ended(choice, results, seconds, served=backend.served())
 
     def _count_healed(self, plan: Plan, results: Sequence[ChangeFinished]) -> None:
@@ -235,25 +249,29 @@ class Agent:
         if self._ports.ending():
             self._say("warning", "partly-applied", f"{text}: asked to end", **done)
             return "ended"
-        self._wait(self._target, "partly-applied", text, **done)
+        self._wait(self._target, "partly-applied", text, "error", **done)
         return "partly"
 
     def _equals(self, plan: Plan) -> None:
         """The target is as the newest commit says."""
         assert self._head is not None
         if self._equal != self._head.commit:
-            self._say("info", "synced", f"the target is as {self._head.commit[:10]} says", objects=plan.wanted)
+            self._say(
+                "info", "synced", f"the target is as {self._head.commit[:10]} says", objects=plan.wanted
+            )
         self._equal = self._head.commit
         self._numbers.equals(self._head.commit, self._ports.now())
 
-    def _wait(self, patience: Patience, event: str, text: str, level: Level = "error", **fields: object) -> None:
+    def _wait(self, patience: Patience, event: str, text: str, level: Level = "error", **fields: Any) -> None:
         seconds = patience.fault(self._ports.clock())
-        self._say(level, event, f"{text}; tries again in {seconds:.0f} s", retryIn=round(seconds, 1), **fields)
+        self._say(
+            level, event, f"{text}; tries again in {seconds:.0f} s", retryIn=round(seconds, 1), **fields
+        )
 
-    def _say(self, level: Level, event: str, message: str, **fields: object) -> None:
+    def _say(self, level: Level, event: str, message: str, **fields: Any) -> None:
         self._ports.tell(self._told(level, event, message, **fields))
 
-    def _told(self, level: Level, event: str, message: str, **fields: object) -> Told:
+    def _told(self, level: Level, event: str, message: str, **fields: Any) -> Told:
         return self._with_place(Told(level, event, message, fields))
 
     def _with_place(self, told: Told) -> Told:
@@ -266,10 +284,11 @@ class Agent:
         return replace(told, fields={**place, **told.fields})
 
 
-def _change(event: ChangeFinished) -> tuple[Level, str, str]:
+def _change(event: ChangeFinished) -> Told:
     text = f"{event.action} {event.kind.lower()}/{event.name}: {event.state}"
-    failed = event.state == "failed"
-    return ("error" if failed else "info", "change", text + (f": {event.error}" if event.error else ""))
+    fields = {name: getattr(event, name) for name in ("action", "kind", "name", "id", "state", "error")}
+    level: Level = "error" if event.state == "failed" else "info"
+    return Told(level, "change", text + (f": {event.error}" if event.error else ""), fields)
 
 
 def _own_mistake(fault: Exception) -> str:

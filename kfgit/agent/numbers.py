@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    GCCollector,
     Gauge,
+    GCCollector,
     Histogram,
     Info,
     PlatformCollector,
@@ -40,7 +40,10 @@ class Numbers:
         for result in TURNS:
             self._turns.labels(result)
         self._changes = Counter(
-            "kfgit_agent_changes", "Changes that were carried out, or were not.", ("action", "state"), registry=registry
+            "kfgit_agent_changes",
+            "Changes that were carried out, or were not.",
+            ("action", "state"),
+            registry=registry,
         )
         self._fetches = Counter("kfgit_agent_fetches", "Fetches from git.", ("result",), registry=registry)
         for result in ("done", "failed"):
@@ -52,27 +55,45 @@ class Numbers:
             "kfgit_agent_lock_waits", "Turns that found the environment locked by others.", registry=registry
         )
         self._plan_seconds = Histogram(
-            "kfgit_agent_plan_duration_seconds", "How long planning took.", registry=registry, buckets=_SECONDS
+            "kfgit_agent_plan_duration_seconds",
+            "How long planning took.",
+            registry=registry,
+            buckets=_SECONDS,
         )
         self._apply_seconds = Histogram(
-            "kfgit_agent_apply_duration_seconds", "How long applying took.", registry=registry, buckets=_SECONDS
+            "kfgit_agent_apply_duration_seconds",
+            "How long applying took.",
+            registry=registry,
+            buckets=_SECONDS,
         )
         self._pending = Gauge(
-            "kfgit_agent_pending_changes", "Changes that the last plan had and nobody has carried out.", registry=registry
+            "kfgit_agent_pending_changes",
+            "Changes that the last plan had and nobody has carried out.",
+            registry=registry,
         )
         self._drifted = Gauge(
-            "kfgit_agent_drifted_objects", "Objects that differ from what was applied, and are not healed yet.", registry=registry
+            "kfgit_agent_drifted_objects",
+            "Objects that differ from what was applied, and are not healed yet.",
+            registry=registry,
         )
         self._fights = Gauge(
-            "kfgit_agent_fights", "Objects that are not healed any more, since somebody changes them back.", registry=registry
+            "kfgit_agent_fights",
+            "Objects that are not healed any more, since somebody changes them back.",
+            registry=registry,
         )
         self._lag = Gauge(
-            "kfgit_agent_lag_seconds", "How long the newest commit has been known and is not applied.", registry=registry
+            "kfgit_agent_lag_seconds",
+            "How long the newest commit has been known and is not applied.",
+            registry=registry,
         )
         self._success = Gauge(
-            "kfgit_agent_last_success_timestamp_seconds", "When the target was last as the newest commit says.", registry=registry
+            "kfgit_agent_last_success_timestamp_seconds",
+            "When the target was last as the newest commit says.",
+            registry=registry,
         )
-        self._applied = Info("kfgit_agent_applied", "The commit that the target was last equal to.", registry=registry)
+        self._applied = Info(
+            "kfgit_agent_applied", "The commit that the target was last equal to.", registry=registry
+        )
 
     def turned(self, result: str) -> None:
         """A turn has ended, with one of `TURNS`."""
@@ -101,9 +122,9 @@ class Numbers:
         self._drifted.set(counts.get("drifted", 0))
         self._fights.set(counts.get("fights", 0))
 
-    def lags(self, seconds: float) -> None:
-        """How far the target is behind."""
-        self._lag.set(seconds)
+    def watch_lag(self, lag: Callable[[], float]) -> None:
+        """Asks how far the target is behind, in seconds, whenever somebody wants to know."""
+        self._lag.set_function(lag)
 
     def equals(self, commit: str, at: float) -> None:
         """The target is as a commit says, at a time in seconds since 1970."""

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kfgit import driver
+from kfgit.backend import Backend
 from kfgit.diagnostics import Diagnostic, has_errors
 from kfgit.driver import LOCAL, Checkout, Repository
 from kfgit.ir import Resource
 from kfgit.model import Environment
+from kfgit.project import doubts
 from kfgit.project.commits import Commit
+from kfgit.project.doubts import Doubt
+
+_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,15 @@ class Wanted:
         """The environment as the commit describes it."""
         return self.checkout.project.project.environment
 
+    def doubts(self, backend: Backend) -> tuple[Doubt, ...]:
+        """Why a cluster may not be meant to get the commit: another branch than its own, or what is no later one."""
+        environment = self.environment
+        if environment.cluster is None:
+            return ()
+        last = backend.last_apply()
+        told = doubts.of_checkout(self.commit, self.repository.tree.sources, environment.branch)
+        return (*told, *doubts.of_history(self.commit, last.commit if last is not None else None))
+
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
@@ -36,13 +51,22 @@ class Invalid:
     why: str
     diagnostics: Sequence[Diagnostic] = ()
 
+    def as_json(self) -> list[dict[str, Any]]:
+        """The first of its mistakes; `kfgit validate` shows them all."""
+        return [
+            {"code": d.code, "file": d.span.file, "line": d.span.line, "message": d.message, "help": d.help}
+            for d in self.diagnostics[:_SHOWN]
+        ]
+
 
 def understand(commit: Commit, environment: str) -> Wanted | Invalid:
     """What a commit wants, or what is wrong with it. Raises `MachineFault` where it cannot be read."""
     repository = driver.load_from(commit)
     if environment not in {*repository.environments, LOCAL} and ("*", environment) not in repository.broken:
         known = ", ".join(repository.environments)
-        return Invalid(commit, f"there is no environment `{environment}`; there are {known}", repository.diagnostics)
+        return Invalid(
+            commit, f"there is no environment `{environment}`; there are {known}", repository.diagnostics
+        )
     checked = driver.check(repository, environment)
     found = (*repository.diagnostics, *checked.diagnostics, *driver.violations(checked.value))
     errors = tuple(each for each in found if has_errors([each]))

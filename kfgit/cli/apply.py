@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kfgit import apply as applying, driver
-from kfgit.cli import exits, options
-from kfgit.cli.follow import Followed, follow
+from kfgit.backend import MachineFault, Refused
+from kfgit.cli import exits, options, saved, source
+from kfgit.cli.ending import finishing
+from kfgit.cli.follow import Followed, follow, terminable
 from kfgit.cli.plan import notes_of, tell
+from kfgit.cli.progress import Progress
+from kfgit.cli.saved import Saved
 from kfgit.cli.session import Session
 from kfgit.driver import Checkout
 from kfgit.events import FINAL, ChangeFinished
-from kfgit.plan import Delete, Plan
+from kfgit.ir import Resource
+from kfgit.plan import LOCAL_TARGET, Delete, Plan
 from kfgit.render import as_json, plans as show
 from kfgit.render.style import clean
 
 if TYPE_CHECKING:
     from kfgit.backend import Backend
 
-_MAKE_ONE = "make one with `kfgit plan --out"
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What became of a plan: its changes, and the exit code so far."""
+
+    results: tuple[ChangeFinished, ...] = ()
+    code: int = exits.DONE
 
 
 @click.command("apply")
 @options.environment
+@source.revision
 @click.option(
     "--plan", "plan_file", type=click.Path(path_type=Path), help="Apply exactly this plan, or stop as stale."
 )
@@ -40,45 +51,71 @@ _MAKE_ONE = "make one with `kfgit plan --out"
 )
 @click.option("--no-prune", is_flag=True, help="Delete nothing.")
 @click.option(
-    "--confirm", multiple=True, metavar="DIGEST|KIND/NAME", help="Confirm a plan that deletes much."
+    "--confirm",
+    multiple=True,
+    metavar="DIGEST|KIND/NAME",
+    help="Confirm a plan that deletes much, or an object whose loss is for good.",
+)
+@click.option("--allow-dirty", is_flag=True, help="Apply the commit though the folder differs from it.")
+@click.option("--allow-branch", is_flag=True, help="Apply a commit of another branch than the environment's.")
+@click.option(
+    "--allow-older", is_flag=True, help="Apply a commit that does not descend from the last applied one."
 )
 @options.output("human", "json")
 @options.session
 def command(session: Session, /, env: str | None, plan_file: Path | None, output: str, **flags: Any) -> int:
     """Make the target equal to the repository.
 
-    A local target runs what it starts to the end, since nobody else would, unless `kfgit up` serves it.
+    A cluster gets a commit, a local target what is in the folder. A local target runs what it starts to the end, since
+    nobody else would, unless `kfgit up` serves it.
 
     \b
     Examples:
       kfgit apply --wait
+      kfgit apply -e prod --yes
       kfgit plan --out plan.json && kfgit apply --plan plan.json
     """
-    saved = _saved(session, plan_file) if plan_file is not None else None
-    repository = session.repository()
-    name = session.environment(repository, _wanted(env, saved))
-    checkout = session.checkout(repository, name)
-    session.lawful(repository, checkout)
-    desired = driver.resources(checkout).value
-    with session.backend(repository, checkout) as backend:
-        with backend.lock(who()):
-            plan = driver.plan(repository, checkout, desired, backend)
-            if saved is not None and saved["digest"] != plan.digest:
-                message = f"the plan in {plan_file} is stale: the source or the target has changed since"
-                session.door.failed(
-                    exits.STALE, message, f"look again: kfgit plan -e {name} --out {plan_file}"
-                )
-                return exits.STALE
-            if flags["no_prune"]:
-                plan = replace(plan, changes=tuple(c for c in plan.changes if not isinstance(c, Delete)))
-            if output == "human":
-                tell(session, plan, notes_of(plan, desired), output)
-            applying.guard(plan, flags["confirm"])
-            results = perform(session, plan, backend)
-        followed = _follow(session, checkout, backend, results, wait=flags["wait"])
+    kept = saved.read(session.folder, plan_file) if plan_file is not None else None
+    allowed = [flag for flag in source.WAYS if flags[flag.removeprefix("--").replace("-", "_")]]
+    with (
+        terminable(),
+        source.opened(session, _wanted(env, kept), _rev(flags["rev"], kept), flags["branch"]) as read,
+    ):
+        repository = read.repository
+        checkout = session.checkout(repository, read.environment)
+        session.lawful(repository, checkout)
+        desired = driver.resources(checkout).value
+        environment = checkout.project.project.environment
+        doubts = read.doubts(environment)
+        source.refuse(doubts, allowed)
+        with session.backend(repository, checkout) as backend:
+            with backend.lock(who()):
+                more = read.more_doubts(environment, backend)
+                source.refuse(more, allowed)
+                remarks = [doubt.text for doubt in (*doubts, *more)]
+                plan = driver.plan(repository, checkout, desired, backend, remarks=remarks)
+                if kept is not None and (why := saved.stale(kept, plan)) is not None:
+                    again = f"look again: kfgit plan -e {read.environment} --out {plan_file}"
+                    session.door.failed(exits.STALE, why, again)
+                    return exits.STALE
+                if flags["no_prune"]:
+                    plan = replace(plan, changes=tuple(c for c in plan.changes if not isinstance(c, Delete)))
+                if output == "human":
+                    tell(
+                        session,
+                        plan,
+                        notes_of(plan, desired, checkout),
+                        output,
+                        pinned=read.commit is not None,
+                    )
+                applying.guard(plan, flags["confirm"])
+                if not flags["yes"] and kept is None:
+                    agree(session, plan, output)
+                done = perform(session, plan, backend)
+            followed = _follow(session, checkout, backend, (desired, done), wait=flags["wait"])
     if output == "json":
-        session.json(as_json.apply(plan, results, [each.run for each in followed]))
-    return _code(results, followed)
+        session.json(as_json.apply(plan, done.results, [each.run for each in followed]))
+    return done.code or _code(followed)
 
 
 def who() -> str:
@@ -89,47 +126,81 @@ def who() -> str:
         return f"user {os.getuid()}"
 
 
-def _saved(session: Session, path: Path) -> Mapping[str, str]:
-    try:
-        found = json.loads((session.folder / path).read_text(encoding="utf-8"))
-        saved = {key: str(found[key]) for key in ("kind", "digest", "environment")}
-    except (FileNotFoundError, IsADirectoryError) as fault:
-        raise click.UsageError(f"there is no file {path}") from fault
-    except (ValueError, KeyError, TypeError, RecursionError) as fault:
-        raise click.UsageError(f"{path} is no plan; {_MAKE_ONE} {path}`") from fault
-    if saved["kind"] != "Plan":
-        raise click.UsageError(f"{path} is no plan; {_MAKE_ONE} {path}`")
-    return saved
-
-
-def _wanted(env: str | None, saved: Mapping[str, str] | None) -> str | None:
+def _wanted(env: str | None, kept: Saved | None) -> str | None:
     """A plan brings its environment along; another one beside it is a slip."""
-    if saved is None:
+    if kept is None:
         return env
-    if env is not None and env != saved["environment"]:
-        raise click.UsageError(f"the plan is for `{saved['environment']}`, not for `{env}`")
-    return saved["environment"]
+    if env is not None and env != kept.environment:
+        raise click.UsageError(f"the plan is for `{kept.environment}`, not for `{env}`")
+    return kept.environment
 
 
-def perform(session: Session, plan: Plan, backend: Backend) -> list[ChangeFinished]:
+def _rev(rev: str | None, kept: Saved | None) -> str | None:
+    """A plan of a commit brings that along, too."""
+    if kept is None or kept.commit is None:
+        return rev
+    if rev is not None:
+        raise click.UsageError(f"the plan is for commit {kept.commit}; leave --rev out")
+    return kept.commit
+
+
+def agree(session: Session, plan: Plan, output: str) -> None:
+    """Asks before a cluster is changed; raises `Refused` where the answer is no, or nobody can be asked."""
+    if plan.is_local or not plan.pending:
+        return
+    if not session.asks:
+        raise Refused(
+            f"nobody can be asked here whether `{plan.environment}` shall change: "
+            "say --yes, or apply a plan that was looked at with --plan FILE"
+        )
+    if output != "human":
+        session.warn(show.human(plan, {}, session.err))
+    if session.answer(f"Apply this to {clean(plan.environment)}? [y/N] ").lower() not in {"y", "yes"}:
+        raise Refused("nothing was changed")
+
+
+def perform(session: Session, plan: Plan, backend: Backend) -> Performed:
     """Carries the plan out, tells how that ended, and writes the history."""
     if not plan.pending:
-        return []
+        return Performed()
     results: list[ChangeFinished] = []
-    for event in applying.carry_out(plan, backend, who()):
-        if isinstance(event, ChangeFinished):
-            results.append(event)
-            session.say(show.result(event, session.err))
+    progress = Progress(session, len(plan.pending))
+    lost: MachineFault | None = None
+    try:
+        with finishing(
+            lambda: session.warn("kfgit: what was begun is finished; Ctrl-C again stops at once")
+        ) as ending:
+            for event in applying.carry_out(plan, backend, who(), ending):
+                if isinstance(event, ChangeFinished):
+                    results.append(event)
+                progress.tell(event)
+            ended = ending()
+    except MachineFault as fault:
+        if not results:
+            raise
+        lost, ended = fault, False
+    finally:
+        progress.wipe()
     if session.door.output != "json":
         session.print(show.outcome(results))
-    return results
+    if lost is not None:
+        session.warn(f"kfgit: how this ended could not be written down: {clean(str(lost))}; apply again")
+    return Performed(tuple(results), _ended(results, ended=ended, lost=lost is not None))
+
+
+def _ended(results: Sequence[ChangeFinished], *, ended: bool, lost: bool) -> int:
+    if ended and any(r.state == "skipped" for r in results):
+        return exits.INTERRUPTED
+    if any(r.state == "failed" for r in results):
+        return exits.PARTLY
+    return exits.MACHINE if lost else exits.DONE
 
 
 def _follow(
     session: Session,
     checkout: Checkout,
     backend: Backend,
-    results: Sequence[ChangeFinished],
+    applied: tuple[Sequence[Resource], Performed],
     *,
     wait: bool,
 ) -> list[Followed]:
@@ -137,11 +208,16 @@ def _follow(
 
     Where a server executes runs, all are others'.
     """
+    desired, done = applied
+    if done.code == exits.INTERRUPTED or not (
+        backend.identity == LOCAL_TARGET or any(r.kind == "Run" for r in desired)
+    ):
+        return []
     prefix = checkout.project.project.environment.prefix
     documents = {prefix + name: run for name, run in checkout.project.project.runs.items()}
-    made = {r.id for r in results if r.kind == "Run" and r.state == "done"}
+    made = {r.id for r in done.results if r.kind == "Run" and r.state == "done"}
     followed, served = [], backend.served()
-    for live in backend.observe().objects:
+    for live in backend.observe(desired).objects:
         state = live.detail.get("state")
         if live.kind != "Run" or state is None:
             continue
@@ -155,8 +231,6 @@ def _follow(
     return followed
 
 
-def _code(results: Sequence[ChangeFinished], followed: Sequence[Followed]) -> int:
-    if any(r.state == "failed" for r in results):
-        return exits.PARTLY
+def _code(followed: Sequence[Followed]) -> int:
     codes = {each.code for each in followed}
     return next((code for code in (exits.INTERRUPTED, exits.FAILED) if code in codes), exits.DONE)

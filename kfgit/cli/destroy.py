@@ -5,11 +5,18 @@ from __future__ import annotations
 import click
 
 from kfgit import driver, plan as plans
+from kfgit.backend import Refused
 from kfgit.cli import exits, options
 from kfgit.cli.apply import perform, who
+from kfgit.cli.follow import terminable
 from kfgit.cli.session import Session
-from kfgit.plan import Rules
+from kfgit.cli.standing import concerning
+from kfgit.diagnostics import has_errors
+from kfgit.driver import Checkout, Repository
+from kfgit.model import Environment
+from kfgit.plan import Plan, Rules
 from kfgit.render import as_json, plans as show
+from kfgit.render.style import clean
 
 
 @click.command("destroy")
@@ -17,7 +24,7 @@ from kfgit.render import as_json, plans as show
 @click.option("--yes", is_flag=True, help="Do not ask (local targets never do).")
 @options.output("human", "json")
 @options.session
-def command(session: Session, /, env: str, output: str, **_flags: bool) -> int:
+def command(session: Session, /, env: str, output: str, **flags: bool) -> int:
     """Remove what kfgit owns in an environment; runs and what they produced stay.
 
     What the environment protects stays too.
@@ -28,14 +35,40 @@ def command(session: Session, /, env: str, output: str, **_flags: bool) -> int:
     """
     repository = session.repository()
     name = session.environment(repository, env)
-    checkout = driver.check(repository, name).value
-    environment = checkout.project.project.environment
-    with session.backend(repository, checkout) as backend, backend.lock(who()):
+    checkout, environment = _known(session, repository, name)
+    with terminable(), session.backend(repository, checkout) as backend, backend.lock(who()):
         rules = Rules(environment.prune, environment.protect)
         plan = plans.destroy(name, backend.identity, backend.observe(), rules)
         if output == "human":
             session.print(show.human(plan, {}, session.out))
-        results = perform(session, plan, backend)
+        if not flags["yes"]:
+            _agree(session, plan, output)
+        done = perform(session, plan, backend)
     if output == "json":
-        session.json(as_json.apply(plan, results, ()))
-    return exits.PARTLY if any(r.state == "failed" for r in results) else exits.DONE
+        session.json(as_json.apply(plan, done.results, ()))
+    return done.code
+
+
+def _known(session: Session, repository: Repository, name: str) -> tuple[Checkout, Environment]:
+    """The environment, mistakes elsewhere or not; ends the command where what it protects cannot be known."""
+    checked = driver.check(repository, name)
+    home = [d for d in checked.value.view.documents if (d.kind, d.name) == ("Environment", name)]
+    faults = (*repository.diagnostics, *checked.diagnostics)
+    unread = not {("*", name), ("Environment", name)}.isdisjoint(repository.broken)
+    if unread or has_errors(concerning(home, faults)):
+        raise exits.Stop(session.invalid(repository, faults if unread else concerning(home, faults)))
+    return checked.value, checked.value.project.project.environment
+
+
+def _agree(session: Session, plan: Plan, output: str) -> None:
+    """Has the environment's name typed before a cluster loses anything."""
+    if plan.is_local or not plan.pending:
+        return
+    if not session.asks:
+        raise Refused(
+            f"nobody can be asked here whether all this shall go from `{plan.environment}`: say --yes"
+        )
+    if output != "human":
+        session.warn(show.human(plan, {}, session.err))
+    if session.answer(f"Type {clean(plan.environment)} to remove this: ") != plan.environment:
+        raise Refused("nothing was removed")

@@ -35,7 +35,7 @@ def follow(session: Session, backend: Backend, run_id: str, timeout: float | Non
     How it ended is the result, on stdout; what happens on the way goes to stderr.
     """
     view = _View(session)
-    with _terminable(), _limited(backend, run_id, timeout) as late:
+    with terminable(), _limited(backend, run_id, timeout) as late:
         for event in backend.watch(run_id):
             view.tell(event)
     run = backend.runs.get(run_id)
@@ -73,7 +73,7 @@ def code(run: RunRecord) -> int:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """SIGTERM and a lost terminal end a run as Ctrl-C does, which the runner itself listens to."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -145,7 +145,7 @@ def output(*formats: str) -> Callable[[F], F]:
         asked = context.get_parameter_source("output") is not click.core.ParameterSource.DEFAULT
         if isinstance(context.obj, Session) and asked:
             context.obj.door.output = value
-        return formats[0] if value == "human" else value
+        return formats[0] if value == "human" and "human" not in formats else value
 
     return click.option(
         "-o",

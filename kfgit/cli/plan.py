@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 
 import click
 
-from kfgit import cron, driver, plan as plans, ticks
-from kfgit.cli import exits, options
+from kfgit import cron, demand, desired, driver, plan as plans, ticks
+from kfgit.cli import exits, options, saved, source
 from kfgit.cli.session import Session
+from kfgit.driver import Checkout
 from kfgit.ir import Resource
 from kfgit.plan import Plan
 from kfgit.render import as_json, plans as show
@@ -25,6 +25,10 @@ Notes = Mapping[tuple[str, str], Sequence[str]]
 
 @click.command("plan")
 @options.environment
+@source.revision
+@click.option(
+    "--refresh", is_flag=True, help="Look at more of the target than apply needs, at the cost of requests."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the plan as JSON, for `apply --plan`.")
 @click.option("--exit-code", is_flag=True, help="Exit with 2 when changes are pending.")
 @options.output("human", "json", "markdown")
@@ -35,54 +39,77 @@ def command(session: Session, /, env: str | None, out: Path | None, output: str,
     \b
     Examples:
       kfgit plan
-      kfgit plan -e prod -o markdown
+      kfgit plan -e prod --rev origin/main -o markdown
       kfgit plan --out plan.json && kfgit apply --plan plan.json
     """
-    repository = session.repository()
-    checkout = session.checkout(repository, session.environment(repository, env))
-    session.lawful(repository, checkout)
-    desired = driver.resources(checkout).value
-    with session.backend(repository, checkout) as backend:
-        found = driver.plan(repository, checkout, desired, backend)
+    with source.opened(session, env, flags["rev"], flags["branch"]) as read:
+        repository = read.repository
+        checkout = session.checkout(repository, read.environment)
+        session.lawful(repository, checkout)
+        wanted = driver.resources(checkout).value
+        environment = checkout.project.project.environment
+        doubts = read.doubts(environment)
+        with session.backend(repository, checkout) as backend:
+            doubts += read.more_doubts(environment, backend)
+            remarks = [doubt.text for doubt in doubts]
+            found = driver.plan(
+                repository, checkout, wanted, backend, remarks=remarks, refresh=flags["refresh"]
+            )
+    pinned = read.commit is not None
     if out is not None:
-        text = json.dumps(as_json.plan(found), indent=2, ensure_ascii=False)
-        (session.folder / out).write_text(text + "\n", encoding="utf-8")
-    tell(session, found, notes_of(found, desired), output)
+        saved.write(session.folder / out, found, pinned=pinned)
+    tell(session, found, notes_of(found, wanted, checkout), output, pinned=pinned)
     return exits.PENDING if flags["exit_code"] and found.pending else exits.DONE
 
 
-def tell(session: Session, found: Plan, notes: Notes, output: str) -> None:
+def tell(session: Session, found: Plan, notes: Notes, output: str, *, pinned: bool) -> None:
     """Prints a plan."""
     match output:
         case "json":
-            session.json(_with_notes(found, notes))
+            session.json(_with_notes(found, notes, pinned=pinned))
         case "markdown":
             session.print(show.markdown(found, notes))
         case _:
             session.print(show.human(found, notes, session.out))
 
 
-def _with_notes(found: Plan, notes: Notes) -> dict[str, Any]:
-    document = as_json.plan(found)
+def _with_notes(found: Plan, notes: Notes, *, pinned: bool) -> dict[str, Any]:
+    document = as_json.plan(found, pinned=pinned)
     for change in document["changes"]:
         change["notes"] += notes.get((change["kind"], change["name"]), ())
     return document
 
 
-def notes_of(plan: Plan, desired: Sequence[Resource]) -> Notes:
-    """When schedules fire next, and why runs start."""
+def notes_of(plan: Plan, wanted: Sequence[Resource], checkout: Checkout) -> Notes:
+    """When schedules fire next, why runs start, and what either asks for."""
     found: dict[tuple[str, str], Sequence[str]] = {}
     now = datetime.now(UTC)
+    asked = _demands(checkout)
+    cluster = checkout.project.project.environment.cluster
+    controller = cluster.kfp.timezone if cluster is not None else None
     new = {plans.subject(change) for change in plan.changes if isinstance(change, plans.Create)}
-    for resource in desired:
+    for resource in wanted:
         if resource.kind == "Schedule":
-            found["Schedule", resource.name] = _fires(resource, now, new=("Schedule", resource.name) in new)
+            fires = _fires(resource, now, controller, new=("Schedule", resource.name) in new)
+            found["Schedule", resource.name] = (*fires, *asked.get(resource.spec["pipeline"], ()))
         elif resource.kind == "Run":
-            found["Run", resource.name] = (f"runs {resource.spec['pipeline']} ({resource.spec['trigger']})",)
+            pipeline, trigger = resource.spec["pipeline"], resource.spec["trigger"]
+            found["Run", resource.name] = (f"runs {pipeline} ({trigger})", *asked.get(pipeline, ()))
     return found
 
 
-def _fires(resource: Resource, now: datetime, *, new: bool) -> Sequence[str]:
+def _demands(checkout: Checkout) -> Mapping[str, Sequence[str]]:
+    """What a run of each pipeline asks for, by the pipeline's name on the target."""
+    checked = checkout.project
+    told = {name: demand.sentence(demand.asks(checked, name)) for name in checked.pipelines}
+    return {
+        desired.server_name(checked, name, checked.project.pipelines[name].external_name): (text,)
+        for name, text in told.items()
+        if text is not None
+    }
+
+
+def _fires(resource: Resource, now: datetime, controller: str | None, *, new: bool) -> Sequence[str]:
     if not resource.spec["enabled"]:
         return ("disabled: it does not fire",)
     zone, rule, standing = (
@@ -93,6 +120,8 @@ def _fires(resource: Resource, now: datetime, *, new: bool) -> Sequence[str]:
     times = ticks.upcoming(rule, standing, now, _NEXT)
     told = ", ".join(moment(at.astimezone(zone)) for at in times)
     later = f"fires next: {told}" if told else "never fires again"
+    if times and controller not in {None, resource.spec["timezone"]}:
+        later = f"{later}; the first is {moment(times[0].astimezone(cron.zone_of(str(controller))))} for the controller"
     since = ticks.owed_since(rule, standing, now) if new else None
     if since is None:
         return (later,)

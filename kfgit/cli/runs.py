@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from kfgit.backend import Gone
 from kfgit.cli import exits, options
 from kfgit.cli.follow import CLEAR, Followed, check_served, follow, see_through
 from kfgit.cli.names import Group
@@ -109,7 +111,10 @@ def logs(
     with session.target(env) as backend:
         found = backend.runs.get(run)
         ran = [t.path for t in found.tasks if t.component is not None and t.attempts]
-        texts = {path: backend.runs.log(found.id, path, attempt) for path in ([task] if task else ran)}
+        if task is not None:
+            texts = {task: backend.runs.log(found.id, task, attempt)}
+        else:
+            texts = dict(_readable(session, backend, found.id, ran, attempt))
     if output == "json":
         told = [{"path": path, "log": text} for path, text in texts.items()]
         session.json(items("Log", told))
@@ -120,6 +125,17 @@ def logs(
             session.print(session.out.bold(f"── {clean(path)}"))
             session.print(_safe(session, text))
     return exits.DONE
+
+
+def _readable(
+    session: Session, backend: Backend, run_id: str, paths: Sequence[str], attempt: int | None
+) -> Iterator[tuple[str, str]]:
+    """The logs that there still are; of the others it is said what became of them."""
+    for path in paths:
+        try:
+            yield path, backend.runs.log(run_id, path, attempt)
+        except Gone as gone:
+            session.say(f"kfgit: {clean(str(gone))}")
 
 
 def _safe(session: Session, text: str) -> str:

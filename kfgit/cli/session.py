@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kfgit.backends.local.backend import LocalBackend
     from kfgit.diagnostics import Diagnostic
     from kfgit.driver import Checkout, Repository
+    from kfgit.ir import Package
     from kfgit.model import Environment
 
 # Below `.kfgit/`, beside the environments.
@@ -44,6 +45,7 @@ class Session:
     verbose: bool = False
     live: bool = False
     screen: bool = False
+    asks: bool = False
 
     def print(self, text: str) -> None:
         """A result, on stdout."""
@@ -61,6 +63,11 @@ class Session:
     def warn(self, text: str) -> None:
         """What must be heard, on stderr."""
         self.door.tell(text)
+
+    def answer(self, question: str) -> str:
+        """What somebody at the terminal says to a question; nothing where they leave."""
+        self.door.draw(question)
+        return sys.stdin.readline().strip()
 
     def near(self, path: str) -> str:
         """A path as one would type it here; a URI as it is."""
@@ -103,8 +110,9 @@ class Session:
             return name
         if ("*", name) in repository.broken or (wanted is None and repository.diagnostics):
             raise exits.Stop(self.invalid(repository, repository.diagnostics))
+        where = "" if repository.is_folder else f" in commit {repository.commit}"
         raise click.UsageError(
-            f"there is no environment `{name}`; {did_you_mean(name, known, what='environments')}"
+            f"there is no environment `{name}`{where}; {did_you_mean(name, known, what='environments')}"
         )
 
     def checkout(self, repository: Repository, environment: str) -> Checkout:
@@ -152,7 +160,12 @@ class Session:
 
     def sources(self, repository: Repository, diagnostics: Sequence[Diagnostic]) -> Mapping[str, bytes]:
         """The text of every file that diagnostics point at."""
-        return self.texts(repository.root, diagnostics, repository.files)
+        wanted = dict.fromkeys(d.span.file for d in diagnostics)
+        read = {path: repository.content(path) for path in wanted if path not in repository.files}
+        return {
+            **repository.files,
+            **{path: found for path, found in read.items() if isinstance(found, bytes)},
+        }
 
     def texts(
         self, root: Path, diagnostics: Sequence[Diagnostic], known: Mapping[str, bytes]
@@ -191,7 +204,8 @@ class Session:
             return
         from kfgit.backends.cluster.backend import ClusterBackend, ClusterSettings
 
-        settings = ClusterSettings(repository.name, environment.name, environment.cluster)
+        packages = _packages(repository, environment.name)
+        settings = ClusterSettings(repository.name, environment.name, environment.cluster, packages)
         with closing(ClusterBackend.open(settings)) as cluster:
             yield cluster
 
@@ -224,6 +238,24 @@ class Session:
             yield backend
         finally:
             backend.close()
+
+
+def _packages(repository: Repository, environment: str) -> Callable[[str], Package | None]:
+    """What the repository has for a pipeline of that name on the server: checked once somebody asks."""
+    from kfgit import compiler, desired, driver
+
+    known: list[Checkout] = []
+
+    def package(name: str) -> Package | None:
+        known.extend(() if known else (driver.check(repository, environment).value,))
+        project = known[0].project
+        for pipeline in project.pipelines.values():
+            found = pipeline.pipeline
+            if name in {found.name, desired.server_name(project, found.name, found.external_name)}:
+                return compiler.compile_pipeline(pipeline)
+        return None
+
+    return package
 
 
 def cache_folder() -> Path:
@@ -260,6 +292,7 @@ def make_session(door: Door, directory: Path | None, colour: str, *, quiet: bool
         verbose,
         live=_is_terminal(sys.stderr) and not dumb,
         screen=_is_terminal(sys.stdout),
+        asks=_is_terminal(sys.stdin) and _is_terminal(sys.stderr),
     )
 
 

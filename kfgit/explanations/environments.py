@@ -74,6 +74,35 @@ ENTRIES = {
         wrong="metadata: {name: train}",
         right="metadata: {name: train, labels: {team: growth}}",
     ),
+    "bad-endpoint": Explanation(
+        "an endpoint that is not a server's URL",
+        "`endpoint` has a scheme (`https`, or `http`), a host, and perhaps a port and a path. A token or a "
+        "password never stands in it: `auth` says where that is.",
+        wrong="endpoint: https://ci:secret@kfp.example.com",
+        right="endpoint: https://kfp.example.com/pipeline\nauth: {type: bearer, tokenFromEnv: KFP_TOKEN}",
+    ),
+    "auth-without-endpoint": Explanation(
+        "credentials that would never reach KFP",
+        "Without an `endpoint` KFP is asked through the Kubernetes API server, which takes the token or the "
+        "certificate of the kubeconfig's user and passes nothing of that on. A server with several users "
+        "needs an `endpoint`, or trusts the header of `user`.",
+        wrong="kfp: {auth: {type: bearer, tokenFromEnv: KFP_TOKEN}}",
+        right="kfp: {endpoint: https://kfp.example.com, auth: {type: bearer, tokenFromEnv: KFP_TOKEN}}",
+    ),
+    "insecure-endpoint": Explanation(
+        "credentials that anybody on the way can read",
+        "Over plain http a token or a cookie goes through the network as it is. It is told of hosts that are neither "
+        "this machine nor a Service inside the cluster (`NAME.NAMESPACE.svc`).",
+        wrong="endpoint: http://kfp.example.com",
+        right="endpoint: https://kfp.example.com",
+    ),
+    "without-effect": Explanation(
+        "a key that another type of target has",
+        "`context` and `kfp` say how to reach a cluster, `executor` what runs containers on this machine. On a "
+        "target of the other type nothing looks at them.",
+        wrong="target: {type: local, context: prod}",
+        right="target: {type: cluster, context: prod}",
+    ),
     "not-enforced": Explanation(
         "a rule that nothing looks at yet",
         "The language has it, this version does not act on it. It is told so that nobody relies on it.",

@@ -20,6 +20,15 @@ ENTRIES = {
         wrong="start: yesterday",
         right='start: "2026-01-31T08:00:00Z"',
     ),
+    "no-such-clock": Explanation(
+        "a cron that KFP's clock cannot keep",
+        "KFP's controller reads every cron by one clock, which the environment names in `target.kfp.timezone` (UTC "
+        "where it does not). A schedule in another time zone is converted where that is exact: where the two clocks "
+        "are always equally far apart, and days do not move over the end of a month. Berlin and UTC are one hour "
+        "apart in winter and two in summer. What comes at the same minute of each hour, or by `every`, knows no clock.",
+        wrong='cron: "0 2 * * *"\ntimezone: Europe/Berlin  # and KFP by UTC',
+        right='cron: "0 2 * * *"\ntimezone: UTC',
+    ),
     "unknown-timezone": Explanation(
         "a time zone that does not exist",
         "`timezone` is a name of the IANA database.",

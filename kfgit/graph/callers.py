@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kfgit.diagnostics import Diagnostic, did_you_mean, nearest
+from kfgit.graph.clocks import check_clock
 from kfgit.graph.tasks import TaskChecker
 from kfgit.model import ArtifactType, GivenInput, Input, Pipeline, Project, Run, Schedule
 from kfgit.resolve import literal_faults, show_type
@@ -16,6 +17,8 @@ def check_objects(project: Project) -> list[Diagnostic]:
     for caller in callers:
         if checker.known("Pipeline", caller.pipeline, project.pipelines):
             _caller(checker, project.pipelines[caller.pipeline.text], caller)
+    for schedule in project.schedules.values():
+        check_clock(checker, schedule, project.environment)
     for mapped in project.environment.profiles.values():
         checker.concrete_profile(mapped)
     for profile in project.profiles.values():

@@ -31,6 +31,7 @@ from kfgit.model.names import (
 )
 from kfgit.model.objects import (
     ClusterTarget,
+    Cost,
     Environment,
     Experiment,
     Given,
@@ -105,6 +106,7 @@ __all__ = [
     "Condition",
     "ConfigMapKey",
     "Container",
+    "Cost",
     "EmptyDir",
     "EnvValue",
     "Environment",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 from kfgit.model.components import Component
@@ -63,6 +64,7 @@ class Schedule:
     pipeline_root: str | None = None
     external_name: str | None = None
     cron_span: Span | None = None
+    timezone_span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,14 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What a task costs in an hour; `currency` is its code of ISO 4217."""
+
+    per_hour: Decimal
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """A ResourceProfile with its ancestors folded in.
 
@@ -107,6 +117,7 @@ class Profile:
     cluster_only: tuple[Name, ...] = ()
     own: frozenset[str] = frozenset()
     priority_value: int | None = None
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +152,7 @@ class KfpServer:
     timezone: str = "UTC"
     service: str = "ml-pipeline"
     service_namespace: str = "kubeflow"
-    service_port: str = "8888"
+    service_port: int = 8888
     ca_file: str | None = None
     user_header: str = "kubeflow-userid"
     user: str | None = None

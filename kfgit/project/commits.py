@@ -35,7 +35,8 @@ _BRANCH = re.compile(r"(?![-/])[^\x00-\x20\x7f~^:?*\[\\]{1,250}\Z")
 class Commit:
     """A commit; see `tree.Origin`. `branch` is the one that it was asked for by, or that is checked out at it.
 
-    `head` is the commit that is checked out, None where no files are; `shallow` says that the clone ends somewhere before the first commit.
+    `head` is the commit that is checked out, None where no files are. `shallow` says that the clone ends somewhere
+    before the first commit.
     """
 
     root: Path
@@ -90,7 +91,7 @@ def opened(root: Path, rev: str | None = None, branch: str | None = None) -> Ite
     """A commit of the repository around a project: `rev`, else the one that is checked out.
 
     `branch` says what a detached checkout cannot. Raises `NotFound` for a commit that is not there, and `Refused`
-    outside git.
+    outside git and for a branch that is another one.
     """
     told = plumbing.ask(
         root, "rev-parse", "--is-shallow-repository", "--is-inside-work-tree", "--show-prefix"
@@ -106,12 +107,17 @@ def opened(root: Path, rev: str | None = None, branch: str | None = None) -> Ite
                 f"the repository around {root} has no commit yet: `git add` and `git commit` come first"
             )
         raise NotFound("commit", rev)
+    found = _branch(root, rev)
+    if rev is None and branch is not None and found not in {None, branch}:
+        raise Refused(
+            f"the branch `{found}` is checked out, not `{branch}`; --branch is for a detached checkout"
+        )
     objects = Objects(root)
     try:
         yield Commit(
             root,
             id_,
-            branch or _branch(root, rev),
+            branch or found,
             head if has_folder == "true" else None,
             shallow == "true",
             prefix.removesuffix("/"),

@@ -37,15 +37,16 @@ class Doubt:
     text: str
 
 
-def doubts(
-    commit: Commit, sources: Collection[str] | None, branch: str | None, last: str | None
-) -> tuple[Doubt, ...]:
-    """All that speaks against applying a commit.
-
-    `branch` is the environment's, None where any will do; `last` the commit that was applied last, if one was.
-    """
-    found = (_dirty(commit, sources), _elsewhere(commit, branch), _older(commit, last))
+def of_checkout(commit: Commit, sources: Collection[str] | None, branch: str | None) -> tuple[Doubt, ...]:
+    """What the working tree and the branches say. `branch` is the environment's, None where any will do."""
+    found = (_dirty(commit, sources), _elsewhere(commit, branch))
     return tuple(doubt for doubt in found if doubt is not None)
+
+
+def of_history(commit: Commit, last: str | None) -> tuple[Doubt, ...]:
+    """What the commit says that was applied last, if one was."""
+    found = _older(commit, last)
+    return (found,) if found is not None else ()
 
 
 # --- the working tree
@@ -58,13 +59,10 @@ def _dirty(commit: Commit, sources: Collection[str] | None) -> Doubt | None:
     changed = list(_changes(commit, DEFAULT_SOURCES if sources is None else sources))
     if not changed:
         return None
-    names = ", ".join(changed[:_SHOWN]) + (
-        f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
-    )
-    what = f"what is not in it does not count: {names}"
-    return Doubt(
-        "--allow-dirty", f"the folder differs from commit {commit.short}, which is what is applied; {what}"
-    )
+    more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+    names = f"{', '.join(changed[:_SHOWN])}{more}"
+    text = f"commit {commit.short} is what counts, and not what differs from it in the folder: {names}"
+    return Doubt("--allow-dirty", text)
 
 
 def _changes(commit: Commit, sources: Collection[str]) -> Iterator[str]:
@@ -74,14 +72,15 @@ def _changes(commit: Commit, sources: Collection[str]) -> Iterator[str]:
     if told.code != 0 and told.whole:
         raise plumbing.broken(f"git cannot tell what changed in {commit.root}: {told.error}")
     top = f"{commit.prefix}/" if commit.prefix else ""
-    below = tuple(f"{source.strip('/')}/" for source in sources if not is_outside(source) and source != ".")
+    folders = {os.path.normpath(source) for source in sources if not is_outside(source)}
+    below = tuple("" if folder == "." else f"{folder}/" for folder in sorted(folders))
     touched = 0
     for line in told.out.split(b"\0"):
         state, path = line[:2].decode("ascii", "replace"), os.fsdecode(line[3:])
         own = path.removeprefix(top)
         if not path.startswith(top) or own.startswith(".kfgit/") or not own:
             continue
-        if state == "??" and "." not in sources and not own.startswith(below):
+        if state == "??" and not own.startswith(below):
             continue
         touched += state == " M"
         if state != " M" or touched > _MAX_TOUCHED or not _is_what_lfs_points_at(commit, own):

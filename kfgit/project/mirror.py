@@ -70,7 +70,7 @@ class Remote:
 
 
 class Mirror:
-    """The copy, in `folder`/.git, without a single file checked out. `ending` ends what is under way; then a `MachineFault` says so."""
+    """The copy, in `folder`/.git, bare. `ending` ends what is under way; then a `MachineFault` says so."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class Mirror:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as fault:
             raise MachineFault(f"cannot write to {self.folder}: {(fault.strerror or '').lower()}") from fault
-        self._git("init", "--quiet", "--template=", "--", str(self.folder))
+        self._git("init", "--bare", "--quiet", "--template=", "--", str(self._git_folder))
 
     def _checked(self, branch: str, ref: str) -> None:
         try:

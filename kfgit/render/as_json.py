@@ -63,27 +63,29 @@ def task(record: TaskRecord) -> dict[str, Any]:
     }
 
 
-def plan(found: Plan, **more: Any) -> dict[str, Any]:
-    """The `Plan` object of CLI.md."""
+def plan(found: Plan, *, pinned: bool) -> dict[str, Any]:
+    """The `Plan` object of CLI.md. `pinned`: the commit was read and not the folder."""
     return envelope(
         "Plan",
         environment=found.environment,
         target=found.target,
         commit=found.commit,
+        pinned=pinned,
         digest=found.digest,
+        remarks=list(found.remarks),
         changes=[change(each) for each in found.changes],
         foreign=[{"kind": each.kind, "name": each.name, "id": each.id} for each in found.foreign],
         summary=dict(found.summary),
         requests=found.requests,
-        **more,
     )
 
 
 def change(found: Change) -> dict[str, Any]:
     """One change of a plan."""
     kind, name = plans.subject(found)
-    cause: str | None = None
+    cause: plans.Cause | None = None
     diff: Sequence[Difference] = ()
+    before, after = plans.fingerprint(found)
     match found:
         case Create():
             cause = found.cause
@@ -100,7 +102,11 @@ def change(found: Change) -> dict[str, Any]:
         "kind": kind,
         "name": name,
         "cause": cause,
-        "diff": [{"path": d.path, "before": d.before, "after": d.after} for d in diff],
+        "digests": {"before": before, "after": after},
+        "diff": [
+            {"path": d.path, "before": d.before, "after": d.after, "cause": plans.cause_of(d, cause)}
+            for d in diff
+        ],
         "notes": list(found.notes),
     }
 

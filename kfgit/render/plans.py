@@ -8,7 +8,7 @@ from typing import Any
 
 from kfgit import plan as plans
 from kfgit.events import ChangeFinished
-from kfgit.plan import Change, Create, Delete, Difference, Plan, Replace, Unchanged, Update
+from kfgit.plan import LOCAL_TARGET, Change, Create, Difference, Plan, Replace, Unchanged, Update
 from kfgit.render.style import Style, clean, one_line
 
 Notes = Mapping[tuple[str, str], Sequence[str]]
@@ -41,6 +41,7 @@ def human(plan: Plan, notes: Notes, style: Style, *, kept: bool = True) -> str:
     lines.append(sentence(plan))
     if plan.foreign and kept:
         lines.append(style.dim(strangers(plan)))
+    lines += [style.yellow(f"! {clean(remark)}") for remark in plan.remarks]
     return "\n".join(lines) + "\n"
 
 
@@ -55,14 +56,22 @@ def sentence(plan: Plan) -> str:
     """One line: `Plan for local: 3 to create, 1 to update; 4 unchanged`."""
     counts = plan.summary
     parts = [f"{counts[name]} to {name}" for name in plans.ACTIONS if name != "unchanged" and counts[name]]
-    target = f" ({clean(plan.target)})" if plan.target not in {plan.environment, "local"} else ""
-    where = clean(plan.environment) + target
+    target = f" ({clean(plan.target)})" if plan.target not in {plan.environment, LOCAL_TARGET} else ""
+    commit = f" at commit {plan.commit[:10]}" if plan.commit is not None and not plan.is_local else ""
+    where = f"{clean(plan.environment)}{target}{commit}"
     if not parts:
         count = counts["unchanged"]
         known = {0: "there is nothing", 1: "the one object is as it should be"}
-        return f"Nothing to do in {where}: {known.get(count, f'{count} objects are as they should be')}."
+        told = known.get(count, f"{count} objects are as they should be")
+        return f"Nothing to do in {where}: {told}{_requests(plan)}."
     rest = f"; {counts['unchanged']} unchanged" if counts["unchanged"] else ""
-    return f"Plan for {where}: {', '.join(parts)}{rest}."
+    return f"Plan for {where}: {', '.join(parts)}{rest}{_requests(plan)}."
+
+
+def _requests(plan: Plan) -> str:
+    """What it took to see the target; a local one takes none."""
+    count = plan.requests
+    return f" ({count} API {'request' if count == 1 else 'requests'})" if count else ""
 
 
 def _head(change: Change, style: Style) -> str:
@@ -70,10 +79,24 @@ def _head(change: Change, style: Style) -> str:
     kind, name = plans.subject(change)
     colours = {"create": style.green, "delete": style.red, "unchanged": style.dim}
     paint = colours.get(word, style.yellow)
-    drifted = isinstance(change, Create | Update | Replace) and change.cause == "drift"
-    cause = f" {style.dim('(drift)')}" if drifted else ""
+    told = _cause(change)
+    cause = f" {style.dim(f'({told})')}" if told else ""
     shown = "keep" if isinstance(change, Unchanged) else word
     return f"  {paint(_SIGNS[word])} {paint(f'{shown:<8}')} {kind.lower()}/{clean(name)}{cause}"
+
+
+def _cause(change: Change) -> str | None:
+    """Why something changes, where the source is not the reason."""
+    match change:
+        case Create(cause=cause) | Update(cause=cause) | Replace(cause=cause):
+            return None if cause == "source" else cause
+        case _:
+            return None
+
+
+def _field_cause(found: Difference, change: Change) -> str:
+    """Of a field, where it is not what the line of the change says."""
+    return " (drift)" if found.drift and _cause(change) != "drift" else ""
 
 
 def result(event: ChangeFinished, style: Style) -> str:
@@ -88,6 +111,7 @@ def _differences(change: Change, style: Style) -> list[str]:
     shown = _fields(change)
     lines = [
         f"      {clean(d.path)}: {style.red(_short(d.before))} → {style.green(_short(d.after))}"
+        f"{style.dim(_field_cause(d, change))}"
         for d in shown[:_SHOWN]
     ]
     if len(shown) > _SHOWN:
@@ -122,22 +146,26 @@ def _short(value: Any) -> str:
 def markdown(plan: Plan, notes: Notes) -> str:
     """The same for a pull request."""
     lines = [f"### {_escape(sentence(plan))}", ""]
-    if plan.pending:
+    shown = [change for change in plan.changes if not isinstance(change, Unchanged) or change.notes]
+    if shown:
         lines += ["| | object | what changes |", "|---|---|---|"]
-    for change in plan.pending:
+    for change in shown:
         kind, name = plans.subject(change)
         diff = _fields(change)
         fields = [
-            f"`{_code(d.path)}`: `{_code(_short(d.before))}` → `{_code(_short(d.after))}`"
+            f"`{_code(d.path)}`: `{_code(_short(d.before))}` → `{_code(_short(d.after))}`{_field_cause(d, change)}"
             for d in diff[:_SHOWN]
         ]
         more = [_escape(note) for note in (*change.notes, *notes.get((kind, name), ()))]
         if len(diff) > _SHOWN:
             more.append(f"and {len(diff) - _SHOWN} more fields")
-        sign = "delete" if isinstance(change, Delete) else plans.action(change)
+        cause = _cause(change)
+        word = "keep" if isinstance(change, Unchanged) else plans.action(change)
+        sign = f"{word} ({cause})" if cause else word
         lines.append(f"| {sign} | `{_code(kind.lower())}/{_code(name)}` | {'<br>'.join([*fields, *more])} |")
     if plan.foreign:
         lines += ["", _escape(strangers(plan))]
+    lines += [line for remark in plan.remarks for line in ("", f"> {_escape(remark)}")]
     return "\n".join(lines) + "\n"
 
 

@@ -14,13 +14,14 @@ from kfgit.model import Component, Experiment, Pipeline, Project, Run, Schedule
 from kfgit.overlay import Located, View
 from kfgit.resolve import environments, objects
 from kfgit.resolve.components import component
-from kfgit.resolve.environments import cluster_target, retention
+from kfgit.resolve.environments import retention
 from kfgit.resolve.files import Files
 from kfgit.resolve.literals import conforms, literal_fault, literal_faults
 from kfgit.resolve.pipelines import PipelineReader
 from kfgit.resolve.places import check_places
 from kfgit.resolve.profiles import read_profiles
 from kfgit.resolve.reader import Reader
+from kfgit.resolve.targets import cluster_target
 from kfgit.resolve.types import parse_type, show_type
 from kfgit.resolve.values import WHEN_HELP
 from kfgit.source import Span, whole_file
@@ -63,7 +64,7 @@ def resolve(
 
     `broken` are documents, `strays` and `doubled` keys, that other stages found faulty.
     """
-    reader = Reader()
+    reader = Reader(strays=strays, doubled=doubled)
     by_kind: dict[str, dict[str, Located]] = {}
     for document in view.documents:
         by_kind.setdefault(document.kind, {})[document.name] = document

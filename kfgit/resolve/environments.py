@@ -6,8 +6,9 @@ from fnmatch import fnmatchcase
 
 from kfgit.diagnostics import did_you_mean
 from kfgit.document import Mapping, Node, Scalar, at, plain
-from kfgit.model import ClusterTarget, Environment, KfpAuth, KfpServer, Name, Retention
+from kfgit.model import Environment, Name, Retention
 from kfgit.resolve.reader import Reader
+from kfgit.resolve.targets import check_target, cluster_target
 from kfgit.resolve.times import ZONE_HELP, is_zone
 from kfgit.source import Span
 
@@ -37,6 +38,7 @@ def environment(
     prefix = reader.string(spec.get("prefix"))
     prune = {**_PRUNE, **reader.texts(spec.get("prune"))}
     _not_enforced(reader, spec)
+    check_target(reader, target)
     _check_environment(reader, spec)
     return Environment(
         name,
@@ -55,41 +57,6 @@ def environment(
         retention=retention(spec),
         cluster=cluster_target(spec),
         branch=reader.string(at(spec, ("git", "branch"))),
-    )
-
-
-def cluster_target(spec: Mapping) -> ClusterTarget | None:
-    """The Kubeflow installation of an environment, from the `spec` of its document; None for a local target."""
-    reader = Reader()
-    target = reader.mapping(spec.get("target"))
-    if target is None or reader.string(target.get("type")) != "cluster":
-        return None
-    return ClusterTarget(
-        reader.string(target.get("context")),
-        reader.string(target.get("namespace")),
-        _kfp(reader, reader.mapping(target.get("kfp")) or Mapping({}, target.span)),
-        reader.string(target.get("serviceAccount")),
-        reader.string(target.get("pipelineRoot")),
-    )
-
-
-def _kfp(reader: Reader, kfp: Mapping) -> KfpServer:
-    usual = KfpServer()
-    return KfpServer(
-        reader.string(kfp.get("endpoint")),
-        _auth(reader, reader.mapping(kfp.get("auth")) or Mapping({}, kfp.span)),
-        reader.string(kfp.get("timezone")) or usual.timezone,
-    )
-
-
-def _auth(reader: Reader, auth: Mapping) -> KfpAuth:
-    usual = KfpAuth()
-    return KfpAuth(
-        type=reader.string(auth.get("type")) or usual.type,  # type: ignore[arg-type] # the schema's enum
-        token_env=reader.string(auth.get("tokenFromEnv")),
-        token_file=reader.string(auth.get("tokenFile")),
-        cookie_env=reader.string(auth.get("cookieFromEnv")),
-        audience=reader.string(auth.get("audience")) or usual.audience,
     )
 
 

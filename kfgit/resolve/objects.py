@@ -59,6 +59,7 @@ def schedule(reader: Reader, name: str, document: Mapping, span: Span) -> Schedu
         pipeline_root=reader.string(spec.get("pipelineRoot")),
         external_name=reader.string(spec.get("externalName")),
         cron_span=spec.entries["cron"].node.span if "cron" in spec.entries else None,
+        timezone_span=spec.entries["timezone"].node.span if "timezone" in spec.entries else None,
     )
     _check_times(reader, spec, found)
     return found

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping as MappingOf
+from decimal import Decimal
 
 from kfgit.diagnostics import Related, did_you_mean
 from kfgit.document import Mapping, Scalar, at
-from kfgit.model import Name, Placement, Profile, Resources
+from kfgit.model import Cost, Name, Placement, Profile, Resources
 from kfgit.resolve.reader import Reader
 from kfgit.resolve.resources import resources
 from kfgit.resolve.scheduling import check_affinity, check_fixed, check_tolerations
+
+# No hour costs more; and a number without an end costs nothing.
+_MOST = 1e12
 
 
 def read_profiles(reader: Reader, documents: MappingOf[str, Mapping]) -> dict[str, Profile]:
@@ -78,8 +82,9 @@ def _folded(reader: Reader, name: str, document: Mapping, base: Profile | None) 
     if placement.queue is None and "priority" in spec.entries:
         impossible = (*impossible, Name("priority", spec.entries["priority"].key_span))
     value = reader.integer(at(spec, ("priority", "value")))
+    cost = _cost(reader, spec) or (base.cost if base is not None else None)
     if base is None:
-        return Profile(name, document.span, own, placement, impossible, frozenset(own.spans), value)
+        return Profile(name, document.span, own, placement, impossible, frozenset(own.spans), value, cost)
     merged = Resources(
         {**base.resources.requests, **own.requests},
         {**base.resources.limits, **own.limits},
@@ -90,7 +95,15 @@ def _folded(reader: Reader, name: str, document: Mapping, base: Profile | None) 
     if value is None and placement.priority == base.placement.priority:
         value = base.priority_value
     impossible = (*inherited, *impossible)
-    return Profile(name, document.span, merged, placement, impossible, frozenset(own.spans), value)
+    return Profile(name, document.span, merged, placement, impossible, frozenset(own.spans), value, cost)
+
+
+def _cost(reader: Reader, spec: Mapping) -> Cost | None:
+    """What an hour costs; as it is written, and not as a binary fraction."""
+    price = reader.number(at(spec, ("cost", "perHour")))
+    if price is None or not 0 <= price < _MOST:
+        return None
+    return Cost(Decimal(str(price)), reader.string(at(spec, ("cost", "currency"))) or "USD")
 
 
 def _placement(reader: Reader, spec: Mapping, base: Placement) -> Placement:

@@ -5,20 +5,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
 
 from kfgit import canonical
-from kfgit.backend import Ambiguous, Backend, Locked, MachineFault, NotFound, Refused
+from kfgit.backend import Ambiguous, Locked, MachineFault, NotFound, Refused
 from kfgit.backends.local.backend import LocalBackend
-from kfgit.backends.local.store import pipelines, schedules
-from kfgit.events import ChangeFinished, RunFinished
+from kfgit.backends.local.store import pipelines
+from kfgit.events import ChangeFinished
 from kfgit.ir import Package, Resource
-from kfgit.plan import Adopt, Create, Delete, LiveObject, Plan, Replace, Unchanged, Update
+from kfgit.plan import Adopt, Create, Delete, LiveObject, Plan, Update
 from tests.backends import local_samples as samples
 
 ONE = samples.package({"a": ([], ())})
@@ -48,12 +46,6 @@ def schedule(**changed: Any) -> Resource:
     return resource("Schedule", "nightly", **(spec | changed))
 
 
-def run(key: str = "k1", package: Package = ONE) -> Resource:
-    return resource(
-        "Run", "once", package, pipeline="demo", experiment="exp", inputs={}, trigger="onChange", key=key
-    )
-
-
 def live(backend: LocalBackend, kind: str, name: str) -> LiveObject:
     (found,) = (each for each in backend.observe().objects if (each.kind, each.name) == (kind, name))
     return found
@@ -63,60 +55,12 @@ MAKERS: dict[str, Callable[[], Resource]] = {
     "Experiment": experiment,
     "Pipeline": pipeline,
     "Schedule": schedule,
-    "Run": run,
 }
 CHANGED: dict[str, Callable[[], Resource]] = {
     "Experiment": lambda: experiment("other"),
     "Pipeline": lambda: pipeline(TWO),
     "Schedule": lambda: schedule(cron="0 0 3 * * *"),
-    "Run": lambda: run("k2"),
 }
-
-
-@pytest.mark.parametrize("kind", MAKERS)
-def test_what_is_created_is_live_owned_and_as_desired(tmp_path: Path, kind: str) -> None:
-    backend, desired = samples.backend(tmp_path), MAKERS[kind]()
-    assert backend.observe().objects == ()
-    id_ = backend.perform(Create(desired))
-    before = backend.observe()
-    found = live(backend, kind, desired.name)
-    assert (found.id, found.owned, found.digest, found.applied) == (id_, True, desired.digest, desired.digest)
-    assert found.spec == desired.spec
-    assert backend.perform(Create(desired)) == id_
-    assert backend.observe() == before
-    assert backend.perform(Unchanged(kind, desired.name)) == id_
-
-
-@pytest.mark.parametrize("kind", MAKERS)
-@pytest.mark.parametrize("action", [Update, Replace])
-def test_what_is_changed_is_as_desired_and_twice_is_once(tmp_path: Path, kind: str, action: Any) -> None:
-    backend = samples.backend(tmp_path)
-    backend.perform(Create(MAKERS[kind]()))
-    desired, before = CHANGED[kind](), live(backend, kind, MAKERS[kind]().name)
-    change = action(desired, before, "source", ())
-    id_ = backend.perform(change)
-    after = backend.observe()
-    found = live(backend, kind, desired.name)
-    assert (found.id, found.spec, found.digest, found.applied) == (
-        id_,
-        desired.spec,
-        desired.digest,
-        desired.digest,
-    )
-    assert backend.perform(change) == id_
-    assert backend.observe() == after
-    assert (id_ == before.id) == (
-        kind in {"Experiment", "Pipeline"} or (kind, action) == ("Schedule", Update)
-    )
-
-
-@pytest.mark.parametrize("kind", MAKERS)
-def test_what_is_deleted_is_gone_and_twice_is_once(tmp_path: Path, kind: str) -> None:
-    backend, desired = samples.backend(tmp_path), MAKERS[kind]()
-    id_ = backend.perform(Create(desired))
-    change = Delete(live(backend, kind, desired.name))
-    assert backend.perform(change) == backend.perform(change) == id_
-    assert [each for each in backend.observe().objects if each.kind == kind] == []
 
 
 @pytest.mark.parametrize("kind", ["Experiment", "Pipeline", "Schedule"])
@@ -139,53 +83,6 @@ def test_a_foreign_object_is_touched_only_by_adopt(tmp_path: Path, kind: str) ->
     assert live(ours, kind, desired.name).spec == desired.spec
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.sampled_from(sorted(MAKERS)), st.booleans(), st.booleans()), max_size=8))
-def test_any_history_of_changes_ends_as_desired(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, bool, bool]]
-) -> None:
-    backend = samples.backend(tmp_path_factory.mktemp("env"))
-    wanted: dict[str, Resource] = {}
-    for kind, other, delete in steps:
-        objects = backend.observe().objects
-        known = {each.kind: each for each in objects if each.owned}
-        desired = (CHANGED if other else MAKERS)[kind]()
-        # A run makes its experiment where there is none; that one is nobody's.
-        foreign = [
-            each for each in objects if (each.kind, each.name) == (kind, desired.name) and not each.owned
-        ]
-        if foreign:
-            wanted[kind] = desired
-            backend.perform(Adopt(desired, foreign[0], ()))
-            backend.perform(Replace(desired, foreign[0], "adoption", ()))
-        elif kind not in known:
-            wanted[kind] = desired
-            backend.perform(Create(desired))
-        elif delete:
-            wanted.pop(kind)
-            backend.perform(Delete(known[kind]))
-        else:
-            wanted[kind] = desired
-            backend.perform(Replace(desired, known[kind], "source", ()))
-    owned = {each.kind: each for each in backend.observe().objects if each.owned}
-    assert {kind: each.digest for kind, each in owned.items()} == {
-        k: each.digest for k, each in wanted.items()
-    }
-    backend.close()
-
-
-def test_drift_shows_in_the_digest_and_not_in_what_was_applied(tmp_path: Path) -> None:
-    backend, desired = samples.backend(tmp_path), schedule()
-    id_ = backend.perform(Create(desired))
-    with backend.database.write() as db:
-        schedules.enable(db, id_, datetime(2026, 1, 1, tzinfo=UTC), enabled=False)
-    found = live(backend, "Schedule", "nightly")
-    assert (found.spec["enabled"], found.applied) == (False, desired.digest)
-    assert found.digest != desired.digest
-    backend.perform(Update(desired, found, "drift", ()))
-    assert live(backend, "Schedule", "nightly").digest == desired.digest
-
-
 def test_an_older_content_comes_back_as_its_old_version(tmp_path: Path) -> None:
     backend = samples.backend(tmp_path)
     backend.perform(Create(pipeline(ONE)))
@@ -198,30 +95,6 @@ def test_an_older_content_comes_back_as_its_old_version(tmp_path: Path) -> None:
     assert again == first
     with backend.database.read() as db:
         assert len(pipelines.versions(db, first.id)) == 2
-
-
-def test_a_trigger_key_starts_one_run_whatever_happens(tmp_path: Path) -> None:
-    backend = samples.backend(tmp_path)
-    ids = [
-        backend.perform(Create(run("k1"))),
-        backend.perform(Create(run("k2"))),
-        backend.perform(Create(run("k1"))),
-    ]
-    assert ids[0] == ids[2] != ids[1]
-    assert len(backend.runs.all()) == 2
-    assert list(backend.watch(ids[0]))[-1:] == [RunFinished(backend.runs.get(ids[0]))]
-    backend.runs.delete(ids[0])
-    backend.perform(Delete(live(backend, "Run", "once")))
-    assert backend.perform(Create(run("k1"))) == ids[0]
-    assert [each.id for each in backend.runs.all()] == [ids[1]]
-
-
-def test_another_environment_starts_its_own(tmp_path: Path) -> None:
-    one = samples.backend(tmp_path).perform(Create(run()))
-    two = samples.backend(tmp_path, state=tmp_path / ".kfgit" / "two", environment="two").perform(
-        Create(run())
-    )
-    assert one != two
 
 
 def test_a_run_makes_its_experiment_which_nobody_owns(tmp_path: Path) -> None:
@@ -251,12 +124,6 @@ def test_inputs_are_kept(tmp_path: Path) -> None:
     record = backend.start(samples.request(package, parameters={"x": 1}))
     assert record.inputs == {"x": 1}
     assert record.state == "PENDING"
-
-
-def test_starting_the_same_id_twice_is_one_run(tmp_path: Path) -> None:
-    backend = samples.backend(tmp_path)
-    assert backend.start(samples.request(ONE, "id")) == backend.start(samples.request(TWO, "id"))
-    assert len(backend.runs.all()) == 1
 
 
 def test_ids_are_found_by_a_prefix_that_is_not_ambiguous(tmp_path: Path) -> None:
@@ -355,11 +222,6 @@ def test_unknown_logs_say_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(NotFound) as attempts:
         backend.runs.log(record.id, "a", 7)
     assert attempts.value.known == ("0",)
-
-
-def test_it_is_a_backend(tmp_path: Path) -> None:
-    backend: Backend = samples.backend(tmp_path)
-    assert backend.runs.newest(3) == ()
 
 
 def test_git_never_sees_the_state(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from tests.cluster.stand import Stand, State
 
 # What docs/commands.md promises, and the two signals.
 _ENDS = {0, 4, 6, 8, 130, -9, -15}
-_AGAIN = {"too_many", "delayed"}
+_AGAIN = {"too_many", "delayed", "expired"}
 # Sent again where a request changes nothing.
 _AGAIN_FOR_READS = {"cut_before", "cut_after", "late", "doubled", "broken", "broken_after", "away", *_AGAIN}
 
@@ -93,20 +93,24 @@ class Theatre:
         commits = [files for files in (scenario.before, scenario.after) if files is not None]
         folders = self.stand.repository(*commits)
         self.stand.put(self.bare)
+        strangers = self.strangers
         if scenario.before is not None:
             self._peace(name, self.forks.run(folders[0], ("apply", "-e", "prod", "--yes"))[0])
+            # Names of schedules are not unique: who comes later may take one that we have.
+            namesakes = foreign.namesakes(self.stand, "nightly", "hourly")
+            strangers = looking.strangers(self.stand, *self.strangers.ids, *namesakes)
         if scenario.ticks:
             self._tick()
         state, since = self.stand.take(), _now()
         self.stand.proxy.begin()
-        prepared = Prepared(name, scenario, folders[-1], state, self.strangers, (), {})
+        prepared = Prepared(name, scenario, folders[-1], state, strangers, (), {})
         (told,) = self.forks.run(prepared.folder, prepared.command)
         records = tuple(self.stand.proxy.settle())
         self._peace(name, told)
-        final = looking.look(self.stand, self.strangers, since)
+        final = looking.look(self.stand, strangers, since)
         for again in self._rest(prepared):
             self._peace(f"{name}, again", again)
-        return Prepared(name, scenario, folders[-1], state, self.strangers, records, final)
+        return replace(prepared, records=records, final=final)
 
     def play(self, prepared: Prepared, case: Case) -> Outcome:
         """One case."""

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from kfgit.backends.cluster.kube_api import KubeApi
 from tests.apart import Unavailable
 from tests.cluster import binaries
+from tests.cluster.asking import asking
 from tests.cluster.cluster import Cluster, User, joined
 
 
@@ -50,3 +52,9 @@ def namespace(cluster: Cluster) -> str:
 def kubeconfig(cluster: Cluster, namespace: str, tmp_path: Path) -> Path:
     """The administrator's kubeconfig, whose context is in the test's namespace."""
     return cluster.admin.kubeconfig(tmp_path / "kubeconfig", namespace)
+
+
+@pytest.fixture
+def kube(cluster: Cluster, namespace: str, tmp_path: Path) -> KubeApi:
+    """kfgit's own way to the API server, as the administrator."""
+    return asking(cluster.admin, namespace, tmp_path)

@@ -90,6 +90,18 @@ async def asked_to_end(proxy: Proxy, request: Request) -> Answer:
     return await proxy.forward(request)
 
 
+async def expired(proxy: Proxy, request: Request) -> Answer:
+    """Tokens are renewed, and the one that came with the request is not good any more."""
+    proxy.renew()
+    return proxy.refusal(request) or await proxy.forward(request)
+
+
+async def meddled(proxy: Proxy, request: Request) -> Answer:
+    """Just before, somebody else has edited what is kfgit's."""
+    proxy.meddle()
+    return await proxy.forward(request)
+
+
 def once(name: str, treatment: Treatment) -> Callable[[Request], Treatment | None]:
     """The request of this name goes wrong."""
     return lambda request: treatment if request.name == name else None
@@ -107,6 +119,6 @@ MATRIX: Mapping[str, Fault] = {
     fault.__name__: fault
     for fault in (
         cut_before, cut_after, late, delayed, doubled, conflict, too_many, broken, broken_after, away,
-        killed_before, killed_after, asked_to_end,
+        killed_before, killed_after, asked_to_end, expired, meddled,
     )
 }  # fmt: skip

@@ -12,9 +12,10 @@ import asyncio
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
@@ -59,11 +60,16 @@ def nothing(_request: Request) -> Treatment | None:
     return None
 
 
+def _not_here() -> None:
+    raise NotImplementedError
+
+
 @dataclass(slots=True)
 class Ledger:
     """What the proxy saw since it was told to begin anew."""
 
     records: list[Record] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
     shapes: Counter[str] = field(default_factory=Counter)
 
     def number(
@@ -72,9 +78,7 @@ class Ledger:
         """A request with its place in the common order, and among those of its shape."""
         name = shape(owner, method, target)
         self.shapes[name] += 1
-        return Request(
-            len(self.records) + 1, owner, method, target, tuple(head), body, name, self.shapes[name]
-        )
+        return Request(next(self.numbers), owner, method, target, tuple(head), body, name, self.shapes[name])
 
 
 class Proxy:
@@ -85,8 +89,11 @@ class Proxy:
         self.ledger = Ledger()
         # The process that speaks to us; a fault may kill it.
         self.client = 0
-        # Tokens that are good for a server; none means that it asks for none.
+        # Tokens that are good for a server; without any it asks for none.
         self.tokens: dict[Owner, set[str]] = {}
+        # What faults may ask of whoever made the proxy: other tokens, and an edit of kfgit's objects by somebody else.
+        self.renew: Callable[[], None] = _not_here
+        self.meddle: Callable[[], None] = _not_here
         self.faults: list[str] = []
         self._servers = {owner: _Server(upstream) for owner, upstream in upstreams.items()}
         self._loop = uvloop.new_event_loop()
@@ -141,6 +148,13 @@ class Proxy:
                 break
         return await self._servers[request.owner].ask(request)
 
+    def refusal(self, request: Request) -> Answer | None:
+        """What a server says to a token that is not good any more."""
+        good = self.tokens.get(request.owner)
+        if good is None or request.token in good:
+            return None
+        return Answer.of(request.owner, 401, "Unauthorized")
+
     def behind(self, what: Coroutine[Any, Any, None]) -> None:
         """Does something on the proxy's thread that nobody waits for but `settle`."""
         _ = self._under_way(asyncio.ensure_future(what))
@@ -171,7 +185,7 @@ class Proxy:
     async def _settle(self) -> list[Record]:
         while self._busy:
             await asyncio.wait(set(self._busy))
-        return list(self.ledger.records)
+        return sorted(self.ledger.records, key=lambda record: record.request.number)
 
     async def _close(self) -> None:
         for listener in self._listeners:
@@ -211,7 +225,7 @@ class Proxy:
         record = Record(request, getattr(treatment, "__name__", None))
         self.ledger.records.append(record)
         try:
-            answer = self._refusal(request)
+            answer = self.refusal(request)
             if answer is None:
                 answer = await (treatment(self, request) if treatment else self.forward(request))
         except Exception as fault:  # noqa: BLE001 - a mistake of the test's own must not look like a cut
@@ -224,12 +238,6 @@ class Proxy:
         with suppress(OSError):
             writer.write(answer.raw())
             await writer.drain()
-
-    def _refusal(self, request: Request) -> Answer | None:
-        good = self.tokens.get(request.owner)
-        if good is None or request.token in good:
-            return None
-        return Answer.of(request.owner, 401, "Unauthorized")
 
 
 @dataclass(slots=True)

@@ -33,10 +33,10 @@ apiVersion: kfgit.dev/v1
 kind: Component
 metadata: {name: say}
 spec:
-  inputs: {text: {type: string, default: hello}, times: {type: int, default: 1}}
+  inputs: {text: {type: string, default: hello}, rate: {type: float, default: 1.0}}
   container:
     image: alpine:3.20
-    command: [echo, $(inputs.text), "$(inputs.times)"]
+    command: [echo, $(inputs.text), "$(inputs.rate)"]
 """
 GOLD = """\
 apiVersion: kfgit.dev/v1
@@ -58,7 +58,7 @@ spec:
   inputs: {{lr: {{type: float, default: 0.5}}}}
   tasks:
     first: {{component: say, inputs: {{text: "{text}"}}}}
-    second: {{component: say, inputs: {{text: "$(inputs.lr)"}}, after: [first]}}
+    second: {{component: say, inputs: {{rate: "$(inputs.lr)"}}, after: [first]}}
 """
 
 
@@ -110,7 +110,7 @@ BASE: Files = {
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`before` is applied in peace, `after` while something goes wrong; None before is a cluster without kfgit's things.
+    """`before` is applied in peace, `after` while something goes wrong. Without `before` nothing of kfgit's is there.
 
     `ticks` says that schedules have fired in between. `command` is what goes wrong.
     """

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -143,17 +144,29 @@ class Stand:
         self.kube = cluster.admin
         self.kubeconfig = folder / "kubeconfig"
         self.token = folder / "token"
-        self.renew("first")
+        self._tokens = count(1)
+        self.renew()
+        proxy.renew, proxy.meddle = self.renew, self._meddle
         self._write_kubeconfig()
         with closing(sqlite3.connect(server.state / "state.db", timeout=60)) as db:
             db.executescript(_WATCH)
 
-    def renew(self, token: str) -> None:
-        """From now on this token, in the file, is the one that both servers know."""
+    def renew(self) -> None:
+        """From now on both servers know another token, which is in the file, and no other."""
+        token = f"token-{next(self._tokens)}-of-{self.name}"
         scratch = self.token.with_suffix(".new")
-        scratch.write_text(f"{token}-of-{self.name}\n")
+        scratch.write_text(f"{token}\n")
         scratch.rename(self.token)
-        self.proxy.tokens = {"kube": {f"{token}-of-{self.name}"}, "kfp": {f"{token}-of-{self.name}"}}
+        self.proxy.tokens = {"kube": {token}, "kfp": {token}}
+
+    def _meddle(self) -> None:
+        """Somebody turns off all schedules of ours; it is on the proxy's thread, so with a connection of its own."""
+        kfp = Kfp(self.server.url)
+        with closing(sqlite3.connect(self.server.state / "state.db", timeout=60)) as db:
+            foreign = {id_ for (id_,) in db.execute("SELECT id FROM watched_foreign")}
+        for each in kfp.every("recurringruns", "recurringRuns"):
+            if each["recurring_run_id"] not in foreign:
+                kfp.ask("POST", f"recurringruns/{each['recurring_run_id']}:disable")
 
     def variables(self) -> dict[str, str]:
         """What kfgit finds in its environment."""

@@ -1,5 +1,5 @@
-"""The replacement of schedules as a law: killed anywhere, as often as one likes, also while the wish changes, it ends with
-one schedule, on if that is wanted; never two are on; no tick fires twice, and none that is owed is lost.
+"""The replacement of schedules as a law: killed anywhere, as often as one likes, also while the wish changes, it ends
+with one schedule, on if that is wanted; never two are on; no tick fires twice, and none that is owed is lost.
 
 The world is a model of KFP: its recurring runs, and its controller as `kfgit.ticks` has it, which the recorded ticks of
 the real one hold to the truth (tests/conformance/schedules).
@@ -128,9 +128,15 @@ def attempt(world: World, wish: Wish, steps: int, pause: int, resting: frozenset
 
 
 wishes = st.builds(
-    Wish, trigger=st.sampled_from(TRIGGERS), inputs=st.integers(0, 2), catchup=st.booleans(), enabled=st.booleans()
+    Wish,
+    trigger=st.sampled_from(TRIGGERS),
+    inputs=st.integers(0, 2),
+    catchup=st.booleans(),
+    enabled=st.booleans(),
 )
-attempts = st.tuples(wishes, st.integers(0, 7), st.sampled_from((0, 1, 7, 40, 333, 1700)), st.integers(0, 4000))
+attempts = st.tuples(
+    wishes, st.integers(0, 7), st.sampled_from((0, 1, 7, 40, 333, 1700)), st.integers(0, 4000)
+)
 
 
 @settings(max_examples=600)
@@ -156,12 +162,14 @@ def test_killed_anywhere_it_ends_with_one(
     catchup=st.booleans(),
     begun=st.integers(1, 9000),
     tries=st.lists(
-        st.tuples(st.integers(0, 2), st.integers(0, 7), st.sampled_from((0, 1, 40, 333, 1700)), st.integers(0, 4000)),
+        st.tuples(
+            st.integers(0, 2), st.integers(0, 7), st.sampled_from((0, 1, 40, 333, 1700)), st.integers(0, 4000)
+        ),
         max_size=6,
     ),
 )
 def test_the_count_of_ticks_goes_on(
-    trigger: ticks.Trigger, catchup: bool, begun: int, tries: list[tuple[int, int, int, int]]
+    *, trigger: ticks.Trigger, catchup: bool, begun: int, tries: list[tuple[int, int, int, int]]
 ) -> None:
     """Where only inputs change, as often as one likes, all fires as if nothing had been replaced."""
     world = World()

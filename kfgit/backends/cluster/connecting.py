@@ -100,7 +100,7 @@ def _wire(
 def _service(server: KfpServer) -> str:
     """The path of a Service behind the API server's proxy."""
     namespace, name = quote(server.service_namespace, safe=""), quote(server.service, safe="")
-    return f"/api/v1/namespaces/{namespace}/services/{name}:{quote(server.service_port, safe='')}/proxy"
+    return f"/api/v1/namespaces/{namespace}/services/{name}:{server.service_port}/proxy"
 
 
 def _ca_file(server: KfpServer) -> str | None:

@@ -34,7 +34,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One change of an apply that has begun. `operation` goes into the marks of what it makes (`marks.operation`).
+    """One change of an apply that has begun.
 
     `before` is the id of the object that is changed, replaced or deleted; `digest` what shall come of it.
     """
@@ -42,7 +42,6 @@ class Intent:
     action: str
     kind: str
     name: str
-    operation: str
     before: str | None = None
     digest: str | None = None
 

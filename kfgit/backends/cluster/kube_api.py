@@ -18,9 +18,9 @@ from kfgit.backend import MachineFault
 from kfgit.backends.cluster.kube_faults import (
     Expired,
     Gone,
-    KubeFault,
     NoSuchKind,
     Object,
+    ServerFault,
     Stale,
     judged,
 )
@@ -86,13 +86,16 @@ class KubeApi:
         name = manifest["metadata"]["name"]
         if kind.namespaced:
             manifest = {**manifest, "metadata": {**manifest["metadata"], "namespace": self.namespace}}
-        query = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
-        path, words = self._path(kind, name), _words(kind, name)
+        query = {
+            "fieldManager": MANAGER,
+            "fieldValidation": "Strict",
+            **({"dryRun": "All"} if dry_run else {}),
+        }
+        path = self._path(kind, name)
         body = json.dumps(manifest, separators=(",", ":"), ensure_ascii=False).encode()
-        if dry_run:
-            answer = self.wire.read("PATCH", path, {**query, "dryRun": "All"}, body=body, content_type=_APPLY)
-            return judged(answer, words)
-        return _repeated(lambda: self.wire.write("PATCH", path, query, body=body, content_type=_APPLY), words)
+        return _repeated(
+            lambda: self.wire.write("PATCH", path, query, body=body, content_type=_APPLY), _words(kind, name)
+        )
 
     def get(self, api_version: str, kind: str, name: str) -> Object | None:
         """The object, if there is one."""
@@ -236,13 +239,11 @@ def _words(kind: Kind, name: str) -> str:
 
 def _repeated(write: Callable[[], Answer], words: str) -> Object:
     """A write that may be made twice, made again where nobody knows whether it happened."""
-    for turn in range(1, _WRITE_TRIES + 1):
+    turn = 1
+    while True:
         try:
-            answer = write()
-        except Ambiguous:
+            return judged(write(), words)
+        except (Ambiguous, ServerFault):
             if turn == _WRITE_TRIES:
                 raise
-            continue
-        if answer.status < 500 or turn == _WRITE_TRIES:
-            return judged(answer, words)
-    raise KubeFault(0, "", f"{words} could not be written")
+            turn += 1

@@ -48,6 +48,10 @@ class Expired(KubeFault):
     """The server has forgotten how far a list had come."""
 
 
+class ServerFault(KubeFault):
+    """The server has a fault of its own."""
+
+
 class Invalid(KubeFault):
     """The server refuses what the manifest says."""
 
@@ -106,10 +110,17 @@ def _fault(answer: Answer, words: str) -> KubeFault:
             return Stale(409, reason, text)
         case 410:
             return Expired(410, reason, text)
+        case 422 if any(each.get("field") == "metadata.uid" for each in causes):
+            return Stale(422, reason, text)
         case 422 if any(_IMMUTABLE.search(str(each.get("message"))) for each in causes):
             return Immutable(422, reason, text)
         case 400 | 422:
             return Invalid(answer.status, reason, text)
+        # What it says to a field that no schema has (apimachinery, managedfields/internal/structuredmerge.go).
+        case 500 if "failed to create typed patch object" in message:
+            return Invalid(500, reason, text)
+        case status if status >= 500:
+            return ServerFault(status, reason, text)
         case status:
             return KubeFault(status, reason, text)
 

@@ -56,7 +56,8 @@ class User:
     def _shown(self) -> Mapping[str, str]:
         # Called so in version 30 (`authorization`) and in those after 36 (`BearerToken`).
         found = self._configuration.get_api_key_with_prefix("BearerToken", "authorization")
-        return {"Authorization": found} if found else {}
+        # A token from a file keeps the end of its line there.
+        return {"Authorization": found.strip()} if found else {}
 
 
 def from_kubeconfig(files: str, context: str | None) -> Access:

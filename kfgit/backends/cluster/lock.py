@@ -133,6 +133,11 @@ class Lock:
         finally:
             lease.end()
 
+    def holder(self) -> str | None:
+        """Who holds it right now, for people; None where nobody does."""
+        found, now = self.kube.observed(_API, "Lease", self.name)
+        return None if found is None or self._is_free(found, now) else _who(found)
+
     def _acquire(self, holder: Holder) -> Lease:
         asked = self.clock()
         fault: MachineFault | None = None
@@ -254,7 +259,7 @@ def _duration(found: Object) -> float:
 
 
 def _age(found: Object, now: datetime | None) -> float:
-    """Seconds since the last renewal, by the clock of whoever wrote when that was; less than that where it is doubtful."""
+    """Seconds since the last renewal, by the server's clock alone; where it did not write when, at least so many."""
     if now is None:
         return -SKEW
     written = [_time(each.get("time")) for each in found["metadata"].get("managedFields") or ()]

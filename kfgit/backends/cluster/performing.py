@@ -1,24 +1,21 @@
 """One change of a plan, carried out on the cluster; doing it twice ends in the same state.
 
-Whoever was killed before or after any request finds out by looking what of it was done: names of experiments, pipelines
-and versions are unique on the server, an object of ours carries our mark or its id is in the inventory, and the tag that
-says what a pipeline was made of is written last. What is not ours is never changed: a name that somebody else has is
-`Refused`, with the way out.
+Whoever was killed before or after any request finds out by looking what of it was done: names of experiments,
+pipelines and versions are unique on the server, an object of ours carries our mark or its id is in the inventory, and
+the tag that says what a pipeline was made of is written last. What is not ours is never changed: a name that somebody
+else has is `Refused`, with the way out.
 """
 
 from __future__ import annotations
 
 from typing import Any, assert_never
 
-from kfgit.backend import MachineFault, Refused
-from kfgit.backends.cluster import marks, starting, switching, translate
-from kfgit.backends.cluster.applying import Context
+from kfgit.backend import Refused
+from kfgit.backends.cluster import marks, placing, starting, switching, versioning
+from kfgit.backends.cluster.applying import VERSION, Context
 from kfgit.backends.cluster.inventory import Entry
-from kfgit.backends.cluster.kfp_api import KfpExperiment, KfpFault, KfpPipeline, KfpSchedule, KfpVersion
 from kfgit.ir import Resource
 from kfgit.plan import Adopt, Change, Create, Delete, LiveObject, Replace, Unchanged, Update
-
-_KFP = ("Experiment", "Pipeline", "Schedule", "Run")
 
 
 def perform(change: Change, context: Context) -> str:
@@ -39,55 +36,87 @@ def perform(change: Change, context: Context) -> str:
 
 
 def _put(context: Context, desired: Resource, live: LiveObject | None) -> str:
+    extra: dict[str, Any] = {}
     match desired.kind:
         case "Experiment":
-            id_, extra = _put_experiment(context, desired, live), {}
+            id_ = live.id if live is not None else _experiment(context, desired)
+            context.names.put("Experiment", desired.name, id_)
         case "Pipeline":
-            id_, extra = _put_pipeline(context, desired, live)
+            id_, extra = versioning.put_pipeline(context, desired, live)
         case "Schedule":
-            id_, extra = _put_schedule(context, desired, live)
+            id_, extra = _schedule(context, desired, live)
         case "Run":
-            id_, extra = starting.fire(context, desired), {}
+            id_ = starting.fire(context, desired)
         case _:
-            id_, extra = _put_object(context, desired, live)
+            id_, extra = placing.put_object(context, desired, live)
     if live is not None and live.id != id_:
         context.ledger.forget(desired.kind, live.id)
     context.ledger.put(Entry(desired.kind, desired.name, id_, desired.digest, desired.spec, extra))
     return id_
 
 
+def _experiment(context: Context, desired: Resource) -> str:
+    mark = context.mark("Experiment", desired.name, desired.digest)
+    description = marks.describe(desired.spec.get("description"), mark)
+    found = context.made(
+        "experiment",
+        desired.name,
+        lambda: context.kfp.create_experiment(desired.name, description),
+        lambda: context.kfp.experiment_named(desired.name),
+        lambda each: (
+            ((there := marks.mark_of(each.description)) is not None and there.set == context.owner)
+            or context.entry("Experiment", each.experiment_id) is not None
+        ),
+    )
+    return found.experiment_id
+
+
+def _schedule(context: Context, desired: Resource, live: LiveObject | None) -> tuple[str, dict[str, Any]]:
+    ids = switching.ids_of(context, desired.spec)
+    known = frozenset({live.id}) if live is not None else frozenset()
+    # One that its document had switched off owes nothing to another trigger; one that stopped later may.
+    resting = frozenset() if live is None or (live.before or {}).get("enabled") else known
+    # What an apply that was cut off sent may have landed since the plan was made.
+    fresh = live is None and ("Schedule", desired.name) not in context.unsettled
+    found = switching.converge(context, switching.Wish(desired, ids, known, resting), fresh=fresh)
+    return found.recurring_run_id, {VERSION: ids.pipeline_version_id}
+
+
 def _adopt(context: Context, live: LiveObject) -> str:
     """Takes an object over as it is: what its document says otherwise is the next apply's."""
-    found: object
-    match live.kind:
-        case "Experiment":
-            found = context.kfp.experiment(live.id)
-        case "Pipeline":
-            found = context.kfp.pipeline(live.id)
-        case "Schedule":
-            found = context.kfp.schedule(live.id)
-        case _:
-            found = _object(context, live)
-    if not found:
+    if not _is_there(context, live):
         raise Refused(f"{live.kind} `{live.name}` is not there any more")
     context.ledger.put(Entry(live.kind, live.name, live.id, "", live.spec))
     return live.id
 
 
+def _is_there(context: Context, live: LiveObject) -> bool:
+    match live.kind:
+        case "Experiment":
+            return context.kfp.experiment(live.id) is not None
+        case "Pipeline":
+            return context.kfp.pipeline(live.id) is not None
+        case "Schedule":
+            return context.kfp.schedule(live.id) is not None
+        case _:
+            return placing.find_object(context, live) is not None
+
+
 def _delete(context: Context, live: LiveObject) -> str:
     match live.kind:
         case "Experiment":
-            _check_unused(context, live, "experiment_id")
+            context.check_unused(live, lambda each: each.experiment_id)
             context.again(lambda: context.kfp.delete_experiment(live.id))
         case "Pipeline":
-            _delete_pipeline(context, live)
+            versioning.delete_pipeline(context, live)
         case "Schedule":
-            context.again(lambda: context.kfp.delete_schedule(live.id, orphan=context.orphans))
+            orphan = context.capabilities.orphan
+            context.again(lambda: context.kfp.delete_schedule(live.id, orphan=orphan))
         case "Run":
             # A run itself is history and stays: what goes is the wish for it, and its trigger keys stay used.
             pass
         case _:
-            _delete_object(context, live)
+            placing.delete_object(context, live)
     context.names.forget(live.kind, live.name)
     context.ledger.forget(live.kind, live.id)
     return live.id

@@ -52,6 +52,20 @@ def steps(package: Package, component: str = ROOT) -> tuple[Step, ...]:
     )
 
 
+def is_same(one: Package, other: Package) -> bool:
+    """Whether two packages have the same tasks, whatever they do and whether the cache may do it."""
+    return _form(one) == _form(other)
+
+
+def _form(package: Package) -> dict[str, list[tuple[object, ...]]]:
+    components = {ROOT: _mapping(package.spec, ROOT), **_mapping(package.spec, "components")}
+    return {
+        name: [(step.name, step.component, step.kind, step.loop, step.exits) for step in steps(package, name)]
+        for name, component in components.items()
+        if isinstance(component, Mapping) and "dag" in component
+    }
+
+
 def pod_metadata(package: Package, executor: str) -> tuple[int, int] | None:
     """How many annotations and labels a task's pods are given; None where nothing is said of them."""
     found: Any = package.platform

@@ -16,8 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager, disable_warnings
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import InsecureRequestWarning
 from urllib3.response import HTTPResponse
 from urllib3.util import make_headers, parse_url
 
@@ -86,6 +87,8 @@ def pool(
         "cert_file": tls.cert_file,
         "key_file": tls.key_file,
     }
+    if not tls.verify:  # the kubeconfig says so: no warning on every request
+        disable_warnings(InsecureRequestWarning)
     if tls.server_name:
         settings["server_hostname"] = tls.server_name
     made = ProxyManager(proxy, **_proxy_headers(proxy), **settings) if proxy else PoolManager(**settings)

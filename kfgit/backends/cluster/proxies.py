@@ -29,14 +29,17 @@ def _covers(entry: str, host: str, port: int) -> bool:
     """Whether an entry of NO_PROXY stands for a host: a name with all below it, an address, a range, or `*`."""
     if entry == "*":
         return True
-    try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False)
-    except ValueError:
-        pass
     name, colon, number = entry.lower().rpartition(":")
-    if colon and number.isdigit():
+    if colon and number.isdigit() and (":" not in name or name.endswith("]")):
         if int(number) != port:
             return False
         entry = name
-    suffix = entry.lower().removeprefix("*").strip(".").strip("[]")
-    return bool(suffix) and (host == suffix or host.endswith(f".{suffix}"))
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        suffix = entry.lower().removeprefix("*").strip(".")
+        return bool(suffix) and (host == suffix or host.endswith(f".{suffix}"))
+    try:
+        return address in ipaddress.ip_network(entry.strip("[]"), strict=False)
+    except ValueError:
+        return False

@@ -56,6 +56,14 @@ class Ledger:
                     return self._inventory
             raise self._fault("parts of it are missing")
 
+    def past(self) -> tuple[ApplyRecord, ...]:
+        """Past applies, newest first, also one that was cut off."""
+        inventory = self.read()
+        cut = inventory.journal
+        if cut is None or any(record.id == cut.number for record in inventory.history):
+            return inventory.history
+        return _cut_off(self.place, cut), *inventory.history
+
     def begin(self, plan: Plan, intents: Sequence[Intent], who: str) -> int:
         """Writes down what an apply is about to do, before it does anything, and returns its number.
 

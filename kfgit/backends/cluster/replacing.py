@@ -1,10 +1,10 @@
 """The safe replacement of schedules: which step comes next, decided by what is there and nothing else.
 
-KFP cannot change a recurring run (its API has no update), and one that is switched on fires what it owes since its last
-tick, else its start, else its making (backend/src/crd/controller/scheduledworkflow/util). So a new one takes over from an
-old one: the old one is switched off; the new one is made, switched off, and starts where the old one's count of ticks
-ended; it is read back; it is switched on; the old one is deleted. Nothing is remembered between two steps. Whoever was
-killed anywhere looks again and goes on, also when something else is wanted by then.
+KFP cannot change a recurring run (its API has no update), and one that is switched on fires what it owes since its
+last tick, else its start, else its making (backend/src/crd/controller/scheduledworkflow/util). So a new one takes over
+from an old one: the old one is switched off; the new one is made, switched off, and starts where the old one's count of
+ticks ended; it is read back; it is switched on; the old one is deleted. Nothing is remembered between two steps.
+Whoever was killed anywhere looks again and goes on, also when something else is wanted by then.
 
 What holds whatever happens: at most one is on; none is switched on that would fire what another has fired already; and
 nothing is deleted that knows more about the count of ticks than what stays.

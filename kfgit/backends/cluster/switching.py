@@ -74,7 +74,7 @@ def converge(context: Context, wish: Wish, *, fresh: bool) -> KfpSchedule:
     raise MachineFault(f"schedule `{wish.desired.name}` does not come to rest: does somebody else change it?")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Scene:
     """The schedules of ours under one name, as they were seen last, and what was learnt of them since."""
 
@@ -100,7 +100,7 @@ class _Scene:
                 fits=not other,
                 continues=not other & {"cron", "every"},
                 created=each.created_at or _NEVER,
-                start=start_of(each),
+                start=translate.start_of(each.raw),
                 stopped=None if each.enabled or id_ in self.wish.resting else each.updated_at,
                 last=self.last.get(id_),
                 counted=id_ in self.last,
@@ -127,10 +127,11 @@ class _Scene:
             case Enable(id=id_):
                 context.again(lambda: context.kfp.enable(id_))
                 self.there = [
-                    replace(each, enabled=True) if each.recurring_run_id == id_ else each for each in self.there
+                    replace(each, enabled=True) if each.recurring_run_id == id_ else each
+                    for each in self.there
                 ]
             case Delete(id=id_):
-                context.again(lambda: context.kfp.delete_schedule(id_, orphan=context.orphans))
+                context.again(lambda: context.kfp.delete_schedule(id_, orphan=context.capabilities.orphan))
                 self.there = [each for each in self.there if each.recurring_run_id != id_]
             case Done():
                 pass
@@ -169,7 +170,9 @@ class _Scene:
         kept = next((each for each in self.there if each.recurring_run_id == made.recurring_run_id), None)
         other = ["everything"] if kept is None else sorted(translate.unlike(message, kept.raw))
         if other:
-            context.again(lambda: context.kfp.delete_schedule(made.recurring_run_id, orphan=context.orphans))
+            context.again(
+                lambda: context.kfp.delete_schedule(made.recurring_run_id, orphan=context.capabilities.orphan)
+            )
             raise Refused(
                 f"KFP did not keep schedule `{self.wish.desired.name}` as it was sent: {', '.join(other)} came back "
                 "otherwise; what was there before stays"
@@ -177,18 +180,16 @@ class _Scene:
 
     def _start_is_ours(self, each: KfpSchedule) -> bool:
         """Whether its start only says where it went on for another one, which is no matter of the document's."""
-        mark, start, wanted = marks.mark_of(each.description), start_of(each), self.wish.desired.spec.get("start")
+        mark, start = marks.mark_of(each.description), translate.start_of(each.raw)
         if mark is None or mark.set != self.context.owner or start is None or each.created_at is None:
             return False
-        after = _NEVER if not wanted else datetime.fromisoformat(str(wanted)).replace(microsecond=0)
-        return after <= start <= each.created_at
+        return (_wanted_start(self.wish.desired.spec) or _NEVER) <= start <= each.created_at
 
 
-def start_of(found: KfpSchedule) -> datetime | None:
-    """Where a schedule's ticks are counted from, if it says so."""
-    trigger = found.raw.get("trigger") or {}
-    inner = trigger.get("cron_schedule") or trigger.get("periodic_schedule") or {}
-    return translate.time(inner, "start_time")
+def _wanted_start(spec: translate.Spec) -> datetime | None:
+    """The start that a document gives."""
+    written = spec.get("start")
+    return datetime.fromisoformat(str(written)).astimezone(UTC).replace(microsecond=0) if written else None
 
 
 def _ours(context: Context, wish: Wish) -> list[KfpSchedule]:
@@ -205,7 +206,7 @@ def _newest(context: Context, found: KfpSchedule) -> datetime | None:
     query = RunQuery(recurring_run_id=found.recurring_run_id, sort_by="scheduled_at desc")
     for pause in (*context.looks, None):
         newest = next(iter(context.kfp.runs(query, limit=1)), None)
-        last = newest and newest.scheduled_at
+        last = None if newest is None else newest.scheduled_at
         if pause is None or not _just_missed(context, found, last):
             return last
         context.sleep(pause)
@@ -226,7 +227,7 @@ def _just_missed(context: Context, found: KfpSchedule, last: datetime | None) ->
             "cron": cron and ticks.from_api(cron),
             "every": every,
             "timezone": context.zone,
-            "start": start_of(found),
+            "start": translate.start_of(found.raw),
             "catchup": not found.raw.get("no_catchup"),
         }
     )

@@ -102,6 +102,11 @@ def schedule_spec(
     return spec
 
 
+def start_of(message: Message) -> datetime | None:
+    """Where the ticks of a recurring run are counted from, if it says so."""
+    return time(_schedule_of(message), "start_time")
+
+
 # --- forward
 
 
@@ -190,7 +195,7 @@ _FIELDS = {
     "experiment": lambda message: text(message, "experiment_id"),
     "cron": _cron_of,
     "every": _every_of,
-    "start": lambda message: time(_schedule_of(message), "start_time"),
+    "start": start_of,
     "end": lambda message: time(_schedule_of(message), "end_time"),
     "catchup": lambda message: not message.get("no_catchup"),
     "maxConcurrency": lambda message: whole(message, "max_concurrency"),
@@ -261,7 +266,7 @@ def _told(found: KfpSchedule, names: Names, zone: str, wanted_zone: str) -> dict
 def _named(id_: str | None, names: Mapping[str, str], without: str | None) -> str | None:
     if not id_:
         return without
-    return names.get(id_, f"{id_} (gone)")
+    return names.get(id_, f"{id_} (not found)")
 
 
 def _cron_told(written: str, zone: str, wanted_zone: str) -> tuple[str | None, str]:

@@ -20,8 +20,9 @@ from urllib3.exceptions import HTTPError
 
 from kfgit import __version__
 from kfgit.backend import MachineFault
+from kfgit.backends.cluster.commands import redacted
 from kfgit.backends.cluster.credentials import Credentials, Nobody
-from kfgit.backends.cluster.denials import denial
+from kfgit.backends.cluster.denials import denial, is_denial, told
 from kfgit.backends.cluster.losses import Lost, lost
 from kfgit.backends.cluster.patience import Patience, Timing, pause
 from kfgit.backends.cluster.pooling import sending
@@ -87,7 +88,7 @@ class _Call:
         return f"{self.method} {urlsplit(self.url).path}"
 
 
-@dataclass(eq=False)
+@dataclass(slots=True, eq=False)
 class Wire:
     """The way to one server at `base`, an URL whose path stands before that of every request. Thread-safe.
 
@@ -247,8 +248,10 @@ class Wire:
         """The answer, unless it is about who asks."""
         match answer.status:
             case 401:
-                raise Unauthorized(f"{self.place} does not know who asks (401){self.credentials.remark()}")
-            case 403:
+                said = redacted(told(answer.body))
+                reason = f" (401: {said})" if said else " (401)"
+                raise Unauthorized(f"{self.place} does not know who asks{reason}{self.credentials.remark()}")
+            case 403 | 400 if answer.status == 403 or is_denial(answer.body):
                 raise Forbidden(f"{self.place}: {denial(answer.body, call.words)}")
             case status if 300 <= status < 400 and status != 304:
                 raise Unauthorized(f"{self.place} {_redirected(call, answer)}")
