@@ -216,10 +216,13 @@ class Backend(Protocol):
     def parallelism(self) -> int:
         """How many changes that do not depend on each other are carried out at once."""
 
-    def observe(self, desired: Sequence[Resource] = (), *, refresh: bool = False) -> Live:
+    def observe(
+        self, desired: Sequence[Resource] = (), *, refresh: bool = False, secrets: bool = False
+    ) -> Live:
         """What is live, owned or not; of what can have any number of kinds that which `desired` or the inventory names.
 
-        With `refresh` also what takes more requests to see, and no apply needs, such as the versions of every pipeline.
+        With `refresh` also what takes more requests to see, and no apply needs, such as the versions of every pipeline;
+        with `secrets` whether the Secrets are there that pipelines name, which takes the right to read them.
         Raises `MachineFault` where anything could not be seen: a failed or partial list never means "absent".
         """
 

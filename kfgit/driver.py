@@ -190,14 +190,17 @@ def plan(
     backend: Backend,
     *,
     remarks: Sequence[str] = (),
-    refresh: bool = False,
 ) -> Plan:
     """What makes the environment's target equal to what is wanted, from what is live now.
 
-    `remarks` are about the source; with `refresh` the target looks at more than it must.
+    `remarks` are about the source.
     """
     found = compare(
-        repository, checkout, desired, backend.observe(desired, refresh=refresh), backend.identity
+        repository,
+        checkout,
+        desired,
+        backend.observe(desired),
+        backend.identity,
     )
     return replace(found, remarks=(*remarks, *found.remarks))
 

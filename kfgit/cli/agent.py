@@ -72,7 +72,7 @@ _CODES = {
     metavar="TIME",
     help="How often to look, such as 30s or 5m.",
 )
-@click.option("--heal/--report-only", default=True, show_default=True, help="Undo drift, or only report it.")
+@click.option("--report-only", is_flag=True, help="Report drift, and leave it as it is.")
 @click.option("--once", is_flag=True, help="Look once and end; the exit code says how it went.")
 @click.option(
     "--host", metavar="H", default="127.0.0.1", show_default=True, help="The address of the probes."
@@ -108,7 +108,9 @@ def command(session: Session, /, env: str, output: str, **flags: Any) -> int:
         return session.reached(replace(repository, root=place.home), environment)
 
     numbers = Numbers(env)
-    settings = Settings(env, interval, f"kfgit agent on {socket.gethostname()}", heal=flags["heal"])
+    settings = Settings(
+        env, interval, f"kfgit agent on {socket.gethostname()}", heal=not flags["report_only"]
+    )
     ports = Ports(
         following.head, following.opened, reach, speaker.tell, time.monotonic, time.time,
         ended.wait, random.random, ended.is_set,

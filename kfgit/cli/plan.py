@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,12 @@ Notes = Mapping[tuple[str, str], Sequence[str]]
 @click.option(
     "--refresh", is_flag=True, help="Look at more of the target than apply needs, at the cost of requests."
 )
+@click.option(
+    "--check-secrets",
+    is_flag=True,
+    envvar="KFGIT_CHECK_SECRETS",
+    help="Look whether the Secrets are there that pipelines name; takes the right to list them.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the plan as JSON, for `apply --plan`.")
 @click.option("--exit-code", is_flag=True, help="Exit with 2 when changes are pending.")
 @options.output("human", "json", "markdown")
@@ -52,9 +59,9 @@ def command(session: Session, /, env: str | None, out: Path | None, output: str,
         with session.backend(repository, checkout) as backend:
             doubts += read.more_doubts(environment, backend)
             remarks = [doubt.text for doubt in doubts]
-            found = driver.plan(
-                repository, checkout, wanted, backend, remarks=remarks, refresh=flags["refresh"]
-            )
+            live = backend.observe(wanted, refresh=flags["refresh"], secrets=flags["check_secrets"])
+            found = driver.compare(repository, checkout, wanted, live, backend.identity)
+            found = replace(found, remarks=(*remarks, *found.remarks))
     pinned = read.commit is not None
     if out is not None:
         saved.write(session.folder / out, found, pinned=pinned)

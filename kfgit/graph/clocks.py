@@ -20,7 +20,7 @@ def check_clock(checker: TaskChecker, schedule: Schedule, environment: Environme
     try:
         zones.moved(read, schedule.timezone, there)
     except CronError as fault:
-        message = f"KFP's clock is {there}, and this cron of {schedule.timezone} has no equal in it: {fault}"
+        message = f"KFP goes by {there}, in which this cron of {schedule.timezone} cannot be written: {fault}"
         help_ = (
             f"if the controller runs by {schedule.timezone}, say so in the environment's `target.kfp.timezone`; "
             f"else write the cron in {there}, or use `every`"

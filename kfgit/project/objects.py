@@ -18,6 +18,10 @@ from kfgit.project.plumbing import broken
 # As many questions fit into a pipe together, so that none waits for an answer to be read.
 _AT_ONCE = 400
 _MAX_TREE = 32 * 1024 * 1024
+_LACKING = (
+    "an object of the commit is not in this clone, which is partial or damaged; fetch all of it "
+    "(`git fetch --refetch`), or clone it anew"
+)
 _HEAD = re.compile(rb"([0-9a-f]{40,64}) (commit|tree|blob|tag) (\d{1,18})\Z")
 
 
@@ -62,15 +66,15 @@ class Objects:
         told = self._process("--batch-check")
         for some in _parts(ids):
             told.ask(some)
-            yield from (told.head(id_).size for id_ in some)
+            yield from (told.head().size for _ in some)
 
     def contents(self, ids: Sequence[str]) -> Iterator[bytes]:
         """What objects hold, whatever their size."""
         told = self._process("--batch")
         for some in _parts(ids):
             told.ask(some)
-            for id_ in some:
-                yield told.body(told.head(id_).size)
+            for _ in some:
+                yield told.body(told.head().size)
 
     def tree(self, id_: str) -> Mapping[str, Entry]:
         """The names in a folder; `id_` may be any expression that names a tree."""
@@ -107,9 +111,9 @@ class _Process:
         try:
             self._git.stdin.write("".join(f"{id_}\n" for id_ in ids).encode())
         except OSError as fault:
-            raise broken("git ended before it answered; `git fsck` says what is wrong") from fault
+            raise broken(_LACKING) from fault
 
-    def head(self, id_: str) -> _Head:
+    def head(self) -> _Head:
         """What is told of an object before its content."""
         while (end := self._read.find(b"\n")) < 0:
             self._more()
@@ -117,10 +121,7 @@ class _Process:
         del self._read[: end + 1]
         found = _HEAD.match(line)
         if found is None:
-            raise broken(
-                f"the object {id_[:12]} is not in this clone, which is partial or damaged; "
-                "fetch all of it (`git fetch --refetch`), or clone it anew"
-            )
+            raise broken(_LACKING)
         return _Head(found.group(2).decode(), int(found.group(3)))
 
     def body(self, size: int) -> bytes:
@@ -134,7 +135,7 @@ class _Process:
     def _more(self) -> None:
         found = plumbing.receive(self._git, time.monotonic() + plumbing.SECONDS)
         if not found:
-            raise broken("git ended before it answered; `git fsck` says what is wrong")
+            raise broken(_LACKING)
         self._read += found
 
     def end(self) -> None:

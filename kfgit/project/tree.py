@@ -107,8 +107,9 @@ class Faults(list[Diagnostic]):
         self.append(Diagnostic(code, message, whole_file(path), help_))
 
     def too_many(self, what: str) -> None:
-        """The project has more than is read."""
-        self.fault("too-many-files", what, PROJECT_FILE, "narrow `spec.sources`")
+        """The project has more than is read; said once, for nothing is read after that."""
+        if all(fault.code != "too-many-files" for fault in self):
+            self.fault("too-many-files", what, PROJECT_FILE, "narrow `spec.sources`")
 
     def linked_folder(self, path: str) -> None:
         """A folder below a source is a link."""

@@ -12,6 +12,7 @@ import yaml
 
 from kfgit.backend import MachineFault
 from kfgit.backends.cluster.connecting import Connection, connect
+from kfgit.backends.cluster.kubeconfig import User
 from kfgit.backends.cluster.patience import Timing
 from kfgit.backends.cluster.proxies import proxy_for
 from kfgit.backends.cluster.wire import Unauthorized, Unsent
@@ -210,6 +211,42 @@ def test_a_context_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(MachineFault, match="has no context `stage`; it has `prod`"):
         to(ClusterTarget("stage"), environ)
     assert to(ClusterTarget("prod"), environ).kube.place == "https://localhost:1"
+
+
+@pytest.mark.parametrize("token", ["a\r\nX-Admin: yes", "tökn"])
+def test_a_token_that_is_none_is_not_shown(token: str, tmp_path: Path) -> None:
+    found = to(TARGET, written(tmp_path, "https://localhost:1", {"token": token}))
+    with pytest.raises(MachineFault, match="is not one line of ASCII"):
+        found.kube.read("GET", "/")
+
+
+def test_a_server_must_be_named(tmp_path: Path) -> None:
+    with pytest.raises(MachineFault, match="names no server for the cluster `c`"):
+        to(TARGET, written(tmp_path, ""))
+    found = to(TARGET, written(tmp_path, "localhost:1"))
+    with pytest.raises(Unsent, match="localhost:1 cannot be reached: its address is none"):
+        found.kube.read("GET", "/")
+
+
+def test_the_package_is_asked_only_now_and_then() -> None:
+    asked: list[str] = []
+
+    class Configuration:
+        def get_api_key_with_prefix(self, name: str) -> str | None:
+            asked.append(name)
+            return f"Bearer {len(asked)}\n" if name == "authorization" else None
+
+    now = 0.0
+    user = User(Configuration, Configuration(), "it", lambda: now)
+    first = user.headers()
+    assert first == user.headers() == {"Authorization": "Bearer 2"}
+    now = 10.0
+    assert user.headers() == {"Authorization": "Bearer 4"}
+    # Somebody was refused with the old one: the new one is tried first.
+    assert user.renew(first)
+    assert user.headers() == {"Authorization": "Bearer 4"}
+    assert user.renew(user.headers())
+    assert user.headers() == {"Authorization": "Bearer 6"}
 
 
 def test_two_files_are_one(tmp_path: Path) -> None:

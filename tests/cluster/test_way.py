@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from kfgit.model import ClusterTarget
 from tests.cluster.cluster import Cluster
 
 TARGET = ClusterTarget()
-RULES = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create"]}]
+RULES: list[Mapping[str, Any]] = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create"]}]
 
 
 def test_reads_and_writes_go_through(kubeconfig: Path, namespace: str) -> None:

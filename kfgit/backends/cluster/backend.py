@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from kfgit.backend import MachineFault, RunRequest
-from kfgit.backends.cluster import capabilities, marks, observing, performing, starting
+from kfgit.backends.cluster import capabilities, marks, observing, performing, references, starting
 from kfgit.backends.cluster.applying import Calls, Context, names_of
 from kfgit.backends.cluster.capabilities import Capabilities
 from kfgit.backends.cluster.connecting import Connection, connect
@@ -123,19 +123,21 @@ class ClusterBackend:
 
     # --- plan and apply
 
-    def observe(self, desired: Sequence[Resource] = (), *, refresh: bool = False) -> Live:
+    def observe(
+        self, desired: Sequence[Resource] = (), *, refresh: bool = False, secrets: bool = False
+    ) -> Live:
         """What is live, owned or not; with `refresh` also the versions of every pipeline. Raises `MachineFault`."""
         inventory = self.ledger.read()
         scene = Scene(self.kfp, self.can, inventory, self.owner, self._zone, refresh)
-        kfp, kube = (
-            observing.observe(scene, desired),
-            Observer(self.kube, self.owner, inventory).observe(desired),
-        )
+        kfp = observing.observe(scene, desired)
+        kube = Observer(self.kube, self.owner, inventory).observe(desired)
+        notes = (kube.notes, kfp.notes, references.missing(desired, self.kube, secrets=secrets))
+        keys = {key for told in notes for key in told}
         self._seen = Live(
             (*kube.objects, *kfp.objects),
             self.requests,
             kube.vanished | kfp.vanished,
-            {key: (*kube.notes.get(key, ()), *kfp.notes.get(key, ())) for key in {*kube.notes, *kfp.notes}},
+            {key: tuple(note for told in notes for note in told.get(key, ())) for key in keys},
             (*kube.remarks, *kfp.remarks),
         )
         return self._seen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from kfgit.backend import MachineFault
 from kfgit.backends.cluster.commands import redacted
 from kfgit.backends.cluster.credentials import Credentials
 from kfgit.backends.cluster.pooling import Tls
+
+_KNOWN_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +34,35 @@ class Access:
 
 
 class User:
-    """What the `kubernetes` package shows for a user; it runs plugins and reads tokens anew before they end."""
+    """What the `kubernetes` package shows for a user; it runs plugins and reads tokens anew before they end.
 
-    def __init__(self, load: Callable[[], Any], configuration: Any, name: str) -> None:
-        self._load, self._configuration, self._name = load, configuration, name
+    It does so for every request in the last five minutes of a token, so it is asked only now and then.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Any],
+        configuration: Any,
+        name: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._load, self._configuration, self._name, self._clock = load, configuration, name, clock
         self._lock = threading.Lock()
+        self._known: Mapping[str, str] = {}
+        self._until = float("-inf")
 
     def headers(self) -> Mapping[str, str]:
         """A token or a password; nothing for a user who has a certificate."""
-        with self._lock, _told(self._name):
+        with self._lock:
             return self._shown()
 
     def renew(self, refused: Mapping[str, str]) -> bool:
         """Reads everything again, unless another thread has done so since."""
-        with self._lock, _told(self._name):
+        with self._lock:
             if self._shown() == refused:
-                self._configuration = self._load()
+                with _told(self._name):
+                    self._configuration = self._load()
+                self._until = float("-inf")
             return bool(refused)
 
     def remark(self) -> str:
@@ -54,10 +70,18 @@ class User:
         return f": the credentials of {self._name} were refused"
 
     def _shown(self) -> Mapping[str, str]:
-        # Called so in version 30 (`authorization`) and in those after 36 (`BearerToken`).
-        found = self._configuration.get_api_key_with_prefix("BearerToken", "authorization")
-        # A token from a file keeps the end of its line there.
-        return {"Authorization": found.strip()} if found else {}
+        if self._clock() >= self._until:
+            # What it is called differs between versions of the package; asking refreshes it.
+            ask = self._configuration.get_api_key_with_prefix
+            with _told(self._name):
+                found = ask("BearerToken") or ask("authorization")
+            # A token from a file keeps the end of its line there.
+            text = (found or "").strip()
+            if not (text.isascii() and text.isprintable()):
+                raise MachineFault(f"the token of {self._name} is none: it is not one line of ASCII")
+            self._known = {"Authorization": text} if text else {}
+            self._until = self._clock() + _KNOWN_SECONDS
+        return self._known
 
 
 def from_kubeconfig(files: str, context: str | None) -> Access:
@@ -66,22 +90,26 @@ def from_kubeconfig(files: str, context: str | None) -> Access:
 
     name = f"the kubeconfig {files}"
 
-    def read() -> KubeConfigLoader:
+    def read() -> KubeConfigMerger:
         merged = KubeConfigMerger(files)
         if merged.config is None:
             raise MachineFault(f"there is no kubeconfig at {files}, and kfgit does not run in a pod")
+        return merged
+
+    def loader(merged: KubeConfigMerger) -> KubeConfigLoader:
         _check_context(merged.config.value, context, name)
         return KubeConfigLoader(merged.config, active_context=context, config_persister=merged.save_changes)
 
-    def load() -> Any:
-        return _set(read())
-
     with _told(name):
-        loader = read()
-        configuration = _set(loader)
-        current = loader.current_context
-    namespace = (current.get("context") or {}).get("namespace")
-    return _accessed(configuration, User(load, configuration, name), namespace)
+        merged = read()
+        chosen = loader(merged)
+        configuration = _set(chosen)
+        current = chosen.current_context.get("context") or {}
+        cluster = _cluster(merged.config.value, current.get("cluster"))
+    if not cluster.get("server"):
+        raise MachineFault(f"{name} names no server for the cluster `{current.get('cluster')}`")
+    user = User(lambda: _set(loader(read())), configuration, name)
+    return _accessed(configuration, user, current.get("namespace"), cluster.get("proxy-url"))
 
 
 def from_pod(environ: Mapping[str, str], folder: Path) -> Access:
@@ -102,13 +130,11 @@ def _set(loader: Any) -> Any:
     from kubernetes.client.configuration import Configuration
 
     configuration = Configuration()
-    # Only the kubeconfig's own: those of the environment are `proxies`' matter.
-    configuration.proxy = None
     loader.load_and_set(configuration)
     return configuration
 
 
-def _accessed(configuration: Any, user: User, namespace: str | None) -> Access:
+def _accessed(configuration: Any, user: User, namespace: str | None, proxy: str | None = None) -> Access:
     tls = Tls(
         configuration.ssl_ca_cert,
         configuration.cert_file,
@@ -116,7 +142,13 @@ def _accessed(configuration: Any, user: User, namespace: str | None) -> Access:
         configuration.tls_server_name,
         configuration.verify_ssl,
     )
-    return Access(configuration.host.rstrip("/"), tls, user, namespace, configuration.proxy)
+    return Access(configuration.host.rstrip("/"), tls, user, namespace, proxy)
+
+
+def _cluster(config: Mapping[str, Any], name: str | None) -> Mapping[str, Any]:
+    """A cluster of a kubeconfig; version 30 of the package does not look at all that stands there."""
+    found = (item.value.get("cluster") for item in config["clusters"] if item.value.get("name") == name)
+    return next(found, None) or {}
 
 
 def _check_context(config: Mapping[str, Any], context: str | None, name: str) -> None:
@@ -169,7 +201,8 @@ def _harmless(error: Exception) -> str:
         return f": {error.strerror}"
     if found := re.match(r"Invalid kube-config file\. Expected key (\S+) ", text):
         return f": it has no `{found.group(1)}` where one belongs"
-    return f": {text}" if text.startswith(("File does not exist: ", "Service ")) else ""
+    known = text.startswith(("File does not exist: ", "Service "))
+    return f": {text}" if known else f" ({type(error).__name__})"
 
 
 class _Complaints(logging.Handler):

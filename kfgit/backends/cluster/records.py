@@ -42,11 +42,17 @@ class Ledger:
     room: int = codec.ROOM
     _inventory: Inventory = field(default_factory=Inventory)
     _stored: frozenset[str] = frozenset()
+    _begun: bool = False
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def read(self) -> Inventory:
-        """The inventory as it is now, which later writes follow. Raises `MachineFault` for what is none of ours."""
+        """The inventory as it is now, which later writes follow; during an apply as that apply has it.
+
+        Raises `MachineFault` for what is none of ours.
+        """
         with self._lock:
+            if self._begun:
+                return self._inventory
             for _ in range(_READ_TRIES):
                 head = self.kube.get("v1", "ConfigMap", self.place.name)
                 if head is None:
@@ -81,6 +87,7 @@ class Ledger:
             number = 1 + max((record.id for record in history), default=0)
             journal = Journal(number, plan.digest, plan.commit, who, self.clock(), (*kept, *intents))
             self._write(replace(before, journal=journal, history=history))
+            self._begun = True
             return number
 
     def put(self, entry: Entry) -> None:
@@ -112,8 +119,9 @@ class Ledger:
         """Writes what has become of it all. What failed or was never tried stays meant, and so does the journal."""
         with self._lock:
             journal = self._inventory.journal
-            if journal is None:
+            if journal is None or not self._begun:
                 raise MachineFault("an apply ended that never began")
+            self._begun = False
             done = {(each.kind, each.name) for each in results if each.state == "done"}
             failed = any(each.state != "done" for each in results)
             left = _others(journal.intents, done) if failed else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -28,16 +28,24 @@ class Told:
     outputs: Mapping[str, str] | None = None
 
 
-def state_of(run: KfpRun) -> State:
-    """The state of a run. KFP ends one that was terminated as FAILED; that it was, its history tells."""
-    if run.state == "FAILED" and _was_terminated(run):
+def state_of(run: KfpRun, stopped: Container[str] = ()) -> State:
+    """The state of a run; `stopped` are the ids of those that are known to have been asked to end.
+
+    KFP ends a run that was terminated as FAILED, and its history does not say more (storage/run_store.go). A kfgit that
+    serves says it of the tasks.
+    """
+    if run.state == "FAILED" and (
+        run.run_id in stopped or any(row.state == "CANCELED" for row in nodes.rows(run.raw))
+    ):
         return "CANCELED"
     return run.state if run.state in _STATES else "PENDING"  # type: ignore[return-value]
 
 
-def record(run: KfpRun, environment: str, names: Names, tasks: Sequence[Told] = ()) -> RunRecord:
+def record(
+    run: KfpRun, environment: str, names: Names, tasks: Sequence[Told] = (), stopped: Container[str] = ()
+) -> RunRecord:
     """The record. What `names` does not know is told by its id."""
-    state = state_of(run)
+    state = state_of(run, stopped)
     failed = next(
         (one.record for one in tasks if one.record.state == "FAILED" and one.record.component), None
     )
@@ -77,11 +85,11 @@ def package_of(run: KfpRun, version: KfpVersion | None) -> Package | None:
     return Package(name, whole, part(spec, "platform_spec") or None)
 
 
-def tasks_of(run: KfpRun, package: Package | None) -> tuple[Told, ...]:
+def tasks_of(run: KfpRun, package: Package | None, state: State) -> tuple[Told, ...]:
     """Its tasks in the order of the source; where nobody knows the pipeline, what KFP tells."""
     if package is None:
-        return tuple(_bare(run))
-    walk = _Walk(package, nodes.seen(run.raw, package), state_of(run))
+        return tuple(_bare(run, state))
+    walk = _Walk(package, nodes.seen(run.raw, package), state)
     return tuple(walk.dag(ROOT, (), ""))
 
 
@@ -143,7 +151,7 @@ def _state(run: State, found: Seen) -> State:
     return found.state if found.state in _STATES else "PENDING"  # type: ignore[return-value]
 
 
-def _bare(run: KfpRun) -> Iterator[Told]:
+def _bare(run: KfpRun, state: State) -> Iterator[Told]:
     """Rows by their own names, without what KFP adds to the tasks of a pipeline."""
     rows = nodes.rows(run.raw)
     above = {row.id: row for row in rows if row.id}
@@ -151,7 +159,7 @@ def _bare(run: KfpRun) -> Iterator[Told]:
         if not _is_added(row, rows):
             path = "/".join(reversed(list(_names(row, above))))
             found = Seen(row.state, row.started_at, row.finished_at, row.error, (row.id,))
-            yield _task(state_of(run), found, path, row.name, row.id)
+            yield _task(state, found, path, row.name, row.id)
 
 
 def _names(row: nodes.Row, above: Mapping[str, nodes.Row]) -> Iterator[str]:
@@ -170,18 +178,6 @@ def _is_added(row: nodes.Row, rows: Sequence[nodes.Row]) -> bool:
     return (
         whole or row.name in {"root", "executor"} or row.name.endswith(("-driver", "-iterations", ".onExit"))
     )
-
-
-def _was_terminated(run: KfpRun) -> bool:
-    """Whether its last end came after it was asked to end."""
-    history = run.raw.get("state_history") or ()
-    states = [text(each, "state") for each in history if isinstance(each, Mapping)]
-    for state in reversed(states[:-1] if states and states[-1] in FINAL else states):
-        if state == "CANCELING":
-            return True
-        if state in FINAL:
-            return False
-    return False
 
 
 def _started(run: KfpRun) -> datetime | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -37,12 +37,16 @@ def no_packages(_pipeline: str) -> Package | None:
 
 @dataclass(frozen=True, slots=True)
 class ClusterRuns:
-    """See `kfgit.backend.Runs`. `owned` tells the ids of this project's pipelines."""
+    """See `kfgit.backend.Runs`. `owned` tells the ids of this project's pipelines.
+
+    `stopped` are runs that were seen to be asked to end: KFP tells their end as a failure.
+    """
 
     api: KfpApi
     environment: str
     packages: Packages = no_packages
     owned: Callable[[], Iterable[str]] = tuple
+    stopped: set[str] = field(default_factory=set)
 
     def all(self) -> tuple[RunRecord, ...]:
         """Every run, newest first, without tasks."""
@@ -76,8 +80,8 @@ class ClusterRuns:
             if not known:
                 known.append(self._content(run))
             names, package = known[0]
-            tasks = tasks_of(run, package)
-            return record(run, self.environment, names, tasks), tasks
+            tasks = tasks_of(run, package, state_of(run, self.stopped))
+            return record(run, self.environment, names, tasks, self.stopped), tasks
 
         return read
 
@@ -123,12 +127,7 @@ class ClusterRuns:
         """Asks a run to stop; a finished one stays as it is."""
         whole = self.resolve(run_id)
         if self._state(whole) not in {*FINAL, "CANCELING"}:
-            try:
-                self.api.terminate(whole)
-            except (KfpFault, InDoubt):
-                # It may have ended in this moment, or the answer was lost.
-                if self._state(whole) not in {*FINAL, "CANCELING"}:
-                    raise
+            self._terminate(whole)
         return self.get(whole)
 
     def retry(self, run_id: str) -> RunRecord:
@@ -137,6 +136,7 @@ class ClusterRuns:
         state = self._state(whole)
         if state not in {"FAILED", "CANCELED"}:
             raise Refused(f"run `{whole}` is {state}; only one that failed or was canceled is retried")
+        self.stopped.discard(whole)
         try:
             self.api.retry(whole)
         except InDoubt:
@@ -206,6 +206,8 @@ class ClusterRuns:
         found = self.api.run(run_id)
         if found is None:
             raise NotFound("run", run_id, [run.run_id for run in self.api.runs(limit=_SHOWN)])
+        if found.state == "CANCELING":
+            self.stopped.add(run_id)
         return found
 
     def names(self, found: Iterable[KfpRun]) -> Names:
@@ -215,7 +217,7 @@ class ClusterRuns:
 
     def _records(self, found: Sequence[KfpRun]) -> tuple[RunRecord, ...]:
         names = self.names(found)
-        return tuple(record(run, self.environment, names) for run in found)
+        return tuple(record(run, self.environment, names, stopped=self.stopped) for run in found)
 
     def _content(self, run: KfpRun) -> tuple[Names, Package | None]:
         """What a run's things are called, and what it runs."""
@@ -232,8 +234,18 @@ class ClusterRuns:
         same = version is not None and marks.version_name(ours.digest) == version.name
         return names, ours if same or is_same(ours, ran) else ran
 
+    def _terminate(self, run_id: str) -> None:
+        try:
+            self.api.terminate(run_id)
+        except (KfpFault, InDoubt):
+            # It may have ended in this moment, or the answer was lost.
+            if self._state(run_id) not in {*FINAL, "CANCELING"}:
+                raise
+        else:
+            self.stopped.add(run_id)
+
     def _state(self, run_id: str) -> str:
-        return state_of(self.run(run_id))
+        return state_of(self.run(run_id), self.stopped)
 
 
 def _given_out(run: RunRecord, told: Told) -> Iterator[StoredArtifact]:

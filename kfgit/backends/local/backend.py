@@ -100,7 +100,13 @@ class LocalBackend:
         """One change after the other: SQLite has one writer."""
         return 1
 
-    def observe(self, desired: Sequence[Resource] = (), *, refresh: bool = False) -> Live:  # noqa: ARG002
+    def observe(
+        self,
+        desired: Sequence[Resource] = (),  # noqa: ARG002
+        *,
+        refresh: bool = False,  # noqa: ARG002
+        secrets: bool = False,  # noqa: ARG002
+    ) -> Live:
         """What is live, owned or not: all of it is in one file, whatever is asked for."""
         return changes.observe(self._scope())
 
