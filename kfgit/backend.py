@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from kfgit import ticks
 from kfgit.events import (
@@ -87,6 +87,16 @@ class SameName(Ambiguous):
     def __init__(self, name: str, ids: Sequence[str]) -> None:
         super().__init__("schedule", name, ids)
         self.args = (f"several schedules are called `{name}`; give the id of one: {', '.join(ids)}",)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What somebody who looked things over found: well, worth knowing, or in the way, and what to do then."""
+
+    name: str
+    state: Literal["ok", "note", "problem"]
+    message: str
+    help: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

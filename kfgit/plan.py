@@ -128,6 +128,8 @@ Change: TypeAlias = Create | Update | Replace | Delete | Adopt | Unchanged
 
 ORDER = ("Experiment", "Pipeline", "Schedule", "Run")
 _PRUNE_KEYS = {"Experiment": "experiments", "Pipeline": "pipelines", "Schedule": "schedules", "Run": "runs"}
+# What Kubernetes has on behalf of profiles.
+_OTHERS = "profiles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,12 +383,17 @@ def _prunes(gone: Sequence[LiveObject], rules: Rules) -> Iterator[Change]:
             yield Unchanged(
                 live.kind, live.name, ("no document wants it any more; it is protected and stays",)
             )
-        elif rules.prune.get(_PRUNE_KEYS.get(live.kind, ""), "keep") == "delete":
+        elif rules.prune.get(_prune_key(live.kind), "keep") == "delete":
             yield Delete(live)
         elif live.kind != "Run":
             yield Unchanged(
-                live.kind, live.name, (f"no document wants it any more; {_PRUNE_KEYS[live.kind]} are kept",)
+                live.kind, live.name, (f"no document wants it any more; {_prune_key(live.kind)} are kept",)
             )
+
+
+def _prune_key(kind: str) -> str:
+    """What an environment's `prune` calls objects of a kind."""
+    return _PRUNE_KEYS.get(kind, _OTHERS)
 
 
 def difference(before: Any, after: Any, path: str = "") -> Iterator[Difference]:
@@ -443,5 +450,5 @@ def _shown(name: str, value: Any) -> Any:
 
 def destroy(environment: str, target: str, live: Live, rules: Rules) -> Plan:
     """The plan that removes all that is owned; what is protected stays."""
-    everything = Rules(dict.fromkeys(_PRUNE_KEYS.values(), "delete"), rules.protect)
+    everything = Rules(dict.fromkeys((*_PRUNE_KEYS.values(), _OTHERS), "delete"), rules.protect)
     return plan(environment, target, (), live, everything)

@@ -150,10 +150,7 @@ class Agent:
             with backend.lock(self._settings.who):
                 # What the lock's last holder did is seen only now.
                 choice = self._choice(source, backend)
-                if not choice.plan.pending:
-                    return self._idle(choice)
-                self._undoubted(source, backend)
-                return self._apply(choice, backend)
+                return self._apply(choice, backend) if choice.plan.pending else self._idle(choice)
 
     def _understood(self, head: Head) -> Wanted | Invalid:
         """What the commit wants. Of one that is invalid it is told once, and nothing is tried before the next."""
@@ -178,6 +175,8 @@ class Agent:
             for key, told in choice.told():
                 self._voice.once(key, self._with_place(told))
             self._guarded(plan)
+            if choice.plan.pending:
+                self._undoubted(source, backend)
         return choice
 
     def _guarded(self, plan: Plan) -> None:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Iterator
 
 import click
 
 from kfgit import __version__, driver, project
-from kfgit.backend import MachineFault
+from kfgit.backend import Finding, MachineFault
 from kfgit.cli import exits, options
 from kfgit.cli.session import Session, cache_folder
 from kfgit.cli.status import served
 from kfgit.diagnostics import has_errors
-from kfgit.driver import Repository
+from kfgit.driver import Checkout, Repository
 from kfgit.model import (
     Component,
     EnvValue,
@@ -32,24 +31,21 @@ from kfgit.render.envelope import envelope
 from kfgit.render.style import clean, pad
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    name: str
-    state: Literal["ok", "note", "problem"]
-    message: str
-    help: str | None = None
-
-
 @click.command("doctor")
 @options.environment
 @options.output("human", "json")
 @options.session
 def command(session: Session, env: str | None, output: str) -> int:
-    """Look at this machine and say what is missing.
+    """Look at this machine, and at the environment's cluster, and say what is missing.
+
+    Of a cluster: whether it can be reached and as whom, which rights are lacking, what KFP there can, the time zone of
+    its controller, what pipelines name and nobody has, kfgit's own inventory and lock. Exits with 7 where something is
+    in the way.
 
     \b
-    Example:
+    Examples:
       kfgit doctor
+      kfgit doctor -e prod
     """
     findings = [*_machine(), *_project(session, env)]
     if output == "json":
@@ -65,9 +61,9 @@ def command(session: Session, env: str | None, output: str) -> int:
     return exits.FAILED if any(f.state == "problem" for f in findings) else exits.DONE
 
 
-def _machine() -> list[_Finding]:
+def _machine() -> list[Finding]:
     findings = [
-        _Finding(
+        Finding(
             "kfgit",
             "ok",
             f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}",
@@ -82,7 +78,7 @@ def _machine() -> list[_Finding]:
         free = shutil.disk_usage(folder).free / 1e9
     except OSError as fault:
         findings.append(
-            _Finding(
+            Finding(
                 "cache",
                 "problem",
                 f"{folder} cannot be written: {fault.strerror}",
@@ -90,22 +86,22 @@ def _machine() -> list[_Finding]:
             )
         )
     else:
-        findings.append(_Finding("cache", "ok" if free > 1 else "problem", f"{folder}, {free:.0f} GB free"))
+        findings.append(Finding("cache", "ok" if free > 1 else "problem", f"{folder}, {free:.0f} GB free"))
     return findings
 
 
-def _tool(name: str, use: str, help_: str) -> _Finding:
+def _tool(name: str, use: str, help_: str) -> Finding:
     path = shutil.which(name)
-    return _Finding(name, "ok", f"{path}") if path else _Finding(name, "note", f"not found; {use}", help_)
+    return Finding(name, "ok", f"{path}") if path else Finding(name, "note", f"not found; {use}", help_)
 
 
-def _uv() -> _Finding:
+def _uv() -> Finding:
     from kfgit.backends.local.environments import find_uv
 
     path = find_uv()
     if path is not None:
-        return _Finding("uv", "ok", str(path))
-    return _Finding(
+        return Finding("uv", "ok", str(path))
+    return Finding(
         "uv",
         "note",
         "not found; environments are made by pip, which is slower",
@@ -113,7 +109,7 @@ def _uv() -> _Finding:
     )
 
 
-def _engine() -> _Finding:
+def _engine() -> Finding:
     for name in ("docker", "podman"):
         path = shutil.which(name)
         if path is None:
@@ -128,30 +124,32 @@ def _engine() -> _Finding:
         except (OSError, subprocess.TimeoutExpired):
             continue
         if answer.returncode == 0:
-            return _Finding("containers", "ok", f"{name} {answer.stdout.decode('utf-8', 'replace').strip()}")
-    return _Finding(
+            return Finding("containers", "ok", f"{name} {answer.stdout.decode('utf-8', 'replace').strip()}")
+    return Finding(
         "containers",
         "note",
         "neither docker nor podman answers; container components run as processes of this machine",
     )
 
 
-def _project(session: Session, env: str | None) -> list[_Finding]:
+def _project(session: Session, env: str | None) -> list[Finding]:
     root = project.find_root(session.folder)
     if root is None:
         return [
-            _Finding("project", "note", f"no kfgit.yaml in {session.folder} or above it", "kfgit init DIR")
+            Finding("project", "note", f"no kfgit.yaml in {session.folder} or above it", "kfgit init DIR")
         ]
     repository = driver.load(root)
     name = session.environment(repository, env)
     checked = driver.check(repository, name)
     bad = has_errors((*repository.diagnostics, *checked.diagnostics))
     found = [
-        _Finding("project", "problem", f"{root} has mistakes in {name}", "kfgit validate")
+        Finding("project", "problem", f"{root} has mistakes in {name}", "kfgit validate")
         if bad
-        else _Finding("project", "ok", f"{root} ({name})")
+        else Finding("project", "ok", f"{root} ({name})")
     ]
-    if checked.value.project.project.environment.target == "local":
+    if checked.value.project.project.environment.cluster is not None:
+        found += _cluster(session, repository, checked.value, sound=not bad)
+    else:
         found += _state(session, repository, name)
         found += _secrets(
             repository,
@@ -161,26 +159,40 @@ def _project(session: Session, env: str | None) -> list[_Finding]:
     return found
 
 
-def _state(session: Session, repository: Repository, name: str) -> list[_Finding]:
+def _cluster(
+    session: Session, repository: Repository, checkout: Checkout, *, sound: bool
+) -> Iterator[Finding]:
+    desired = driver.resources(checkout).value if sound else ()
+    environment = checkout.project.project.environment
+    try:
+        with session.cluster(repository, environment) as backend:
+            from kfgit.backends.cluster.examining import examine
+
+            yield from examine(backend, desired, secrets=bool(os.environ.get("KFGIT_CHECK_SECRETS")))
+    except MachineFault as fault:
+        yield Finding("cluster", "problem", str(fault))
+
+
+def _state(session: Session, repository: Repository, name: str) -> list[Finding]:
     if not (repository.root / ".kfgit" / name).is_dir():
-        return [_Finding("store", "ok", "nothing was applied here yet")]
+        return [Finding("store", "ok", "nothing was applied here yet")]
     try:
         with session.local(repository, name) as backend:
             count, server = len(backend.runs.page(1000).items), backend.holder()
     except MachineFault as fault:
-        return [_Finding("store", "problem", str(fault))]
-    store = _Finding("store", "ok", f"{repository.root / '.kfgit' / name}, {count} runs")
+        return [Finding("store", "problem", str(fault))]
+    store = Finding("store", "ok", f"{repository.root / '.kfgit' / name}, {count} runs")
     if server is None:
         return [
             store,
-            _Finding("server", "ok", f"none; `kfgit up -e {name}` fires schedules and answers KFP's API"),
+            Finding("server", "ok", f"none; `kfgit up -e {name}` fires schedules and answers KFP's API"),
         ]
-    return [store, _Finding("server", "ok", served(server))]
+    return [store, Finding("server", "ok", served(server))]
 
 
 def _secrets(
     repository: Repository, pipelines: Iterable[Pipeline], components: Iterable[Component]
-) -> list[_Finding]:
+) -> list[Finding]:
     """Secrets that tasks want and that are not on this machine."""
     wanted: dict[tuple[str, str], bool] = {}
     for component in components:
@@ -199,7 +211,7 @@ def _secrets(
         path = repository.root / ".kfgit" / "secrets" / f"{name}.env"
         if not path.is_file() and not optional:
             findings.append(
-                _Finding(
+                Finding(
                     "secret",
                     "problem",
                     f"tasks want `{key}` of the secret `{name}`",

@@ -22,6 +22,7 @@ from kfgit.render.style import Style
 
 if TYPE_CHECKING:
     from kfgit.backend import Backend
+    from kfgit.backends.cluster.backend import ClusterBackend
     from kfgit.backends.local.backend import LocalBackend
     from kfgit.diagnostics import Diagnostic
     from kfgit.driver import Checkout, Repository
@@ -202,12 +203,19 @@ class Session:
             with self.local(repository, environment.name, environment.executor) as backend:
                 yield backend
             return
+        with self.cluster(repository, environment) as cluster:
+            yield cluster
+
+    @contextmanager
+    def cluster(self, repository: Repository, environment: Environment) -> Iterator[ClusterBackend]:
+        """The cluster that an environment names."""
         from kfgit.backends.cluster.backend import ClusterBackend, ClusterSettings
 
+        assert environment.cluster is not None
         packages = _packages(repository, environment.name)
         settings = ClusterSettings(repository.name, environment.name, environment.cluster, packages)
-        with closing(ClusterBackend.open(settings)) as cluster:
-            yield cluster
+        with closing(ClusterBackend.open(settings)) as backend:
+            yield backend
 
     @contextmanager
     def local(

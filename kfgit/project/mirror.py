@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kfgit.backend import MachineFault
+from kfgit.project.commits import is_branch
 
 SECONDS = 300.0
 _POLL_SECONDS = 0.1
@@ -86,6 +87,8 @@ class Mirror:
         self._environ = _environment(environ, remote)
         self._ending = ending
         self._seconds = seconds
+        # What the copy's HEAD names.
+        self._shown: str | None = None
 
     def default_branch(self) -> str:
         """The branch that the repository itself calls its own."""
@@ -105,17 +108,21 @@ class Mirror:
                 raise
             # Nothing in it is ours alone: what a kill has spoilt is fetched once more.
             shutil.rmtree(self._git_folder, ignore_errors=True)
+            self._shown = None
             return self._fetch(branch)
 
     def _fetch(self, branch: str) -> Head:
+        if not is_branch(branch):
+            raise MachineFault(f"`{branch}` is no name of a branch")
         self._prepare()
         ref = f"refs/heads/{branch}"
-        self._checked(branch, ref)
         self._git(
             "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--force",
             "--update-head-ok", "--", self._remote.url, f"+{ref}:{ref}",
         )  # fmt: skip
-        self._git("symbolic-ref", "HEAD", ref)
+        if ref != self._shown:
+            self._git("symbolic-ref", "HEAD", ref)
+            self._shown = ref
         commit = self._git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").strip()
         if not _SHA.fullmatch(commit):
             raise MachineFault(f"the branch {branch} of {self._remote.shown} has no commit")
@@ -129,12 +136,6 @@ class Mirror:
         except OSError as fault:
             raise MachineFault(f"cannot write to {self.folder}: {(fault.strerror or '').lower()}") from fault
         self._git("init", "--bare", "--quiet", "--template=", "--", str(self._git_folder))
-
-    def _checked(self, branch: str, ref: str) -> None:
-        try:
-            self._git("check-ref-format", ref)
-        except MachineFault:
-            raise MachineFault(f"`{branch}` is no name of a branch") from None
 
     def _git(self, *words: str) -> str:
         """What git says. Raises `MachineFault` with its own last words, without secrets."""

@@ -15,10 +15,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal, NoReturn, TypeAlias
 
+from kfgit import normal
 from kfgit.server.errors import Code, GatewayError
 
 Scalar: TypeAlias = Literal["string", "bool", "int32", "int64", "timestamp", "struct", "value", "any"]
@@ -62,10 +62,6 @@ STATUS = Shape({"code": "int32", "message": "string", "details": Repeated("any")
 MAX_DEPTH = 100
 # What fits into 32 MiB would be gigabytes of empty lists.
 MAX_NODES = 1_000_000
-# Every whole number up to here is exactly a double, which is what a JSON number is to protobuf.
-_EXACT = 2**53
-# From here on Go writes doubles with an exponent.
-_POSITIONAL = 1e21
 
 
 def read(body: bytes, shape: Shape) -> dict[str, Any]:
@@ -233,26 +229,11 @@ def _timestamp(value: Any, path: str) -> datetime:
 
 
 def plain(value: Any) -> Any:
-    """A google.protobuf.Value: its numbers are doubles, and whole ones are written without a point.
-
-    As Go does it, large ones have the shortest digits that mean this double, and zeros.
-    """
-    match value:
-        case dict():
-            return {key: plain(item) for key, item in value.items()}
-        case list():
-            return [plain(item) for item in value]
-        case bool():
-            return value
-        case int() if not -_EXACT <= value <= _EXACT:
-            try:
-                return plain(float(value))
-            except OverflowError:
-                _refuse(f"invalid number {_shown(value)}")
-        case float() if value.is_integer() and abs(value) < _POSITIONAL:
-            return int(Decimal(repr(value)))
-        case _:
-            return value
+    """A google.protobuf.Value, as `normal.plain` has it."""
+    try:
+        return normal.plain(value)
+    except normal.TooLarge as fault:
+        _refuse(f"invalid number {_shown(fault.number)}")
 
 
 _SCALARS: Mapping[Scalar, Callable[[Any, str], Any]] = {

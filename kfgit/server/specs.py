@@ -11,15 +11,11 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any
 
-from google.protobuf import json_format
-from google.protobuf.message import Message
-from kfp.pipeline_spec import pipeline_spec_pb2
-
+from kfgit import normal
 from kfgit.document import parse, plain
 from kfgit.ir import SCHEMA_VERSION, Package
 from kfgit.packages.compiled.documents import as_text
@@ -64,7 +60,7 @@ def from_documents(found: Sequence[Any]) -> Package:
         raise invalid(f"{_NO_SPEC}: no document has a `pipelineInfo` and a `root`{_hint(found)}")
     if len(specs) > 1:
         raise invalid("multiple pipeline specs provided")
-    spec = _normal(specs[0], pipeline_spec_pb2.PipelineSpec(), "pipeline spec")
+    spec = _normal(normal.pipeline_spec, specs[0])
     version = spec.get("schemaVersion", "")
     if version != SCHEMA_VERSION:
         raise invalid(
@@ -98,7 +94,7 @@ def _readable(package: Package) -> Mapping[str, Any]:
     spec, platform = package.spec, package.platform
     # What this schema does not know, such as a package that a newer KFP compiled, is shown as it is.
     with suppress(ApiError):
-        spec = _normal(spec, pipeline_spec_pb2.PipelineSpec(), "pipeline spec")
+        spec = _normal(normal.pipeline_spec, spec)
         platform = _platform([platform] if platform else [])
     return spec if platform is None else {"pipeline_spec": spec, "platform_spec": platform}
 
@@ -129,67 +125,18 @@ _TOLD = _Cache(32)
 
 
 def _platform(found: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    normal = [_normal(item, pipeline_spec_pb2.PlatformSpec(), "platform spec") for item in found]
-    wanted = [item for item in normal if _KUBERNETES in item.get("platforms", {})]
+    read = [_normal(normal.platform_spec, item) for item in found]
+    wanted = [item for item in read if _KUBERNETES in item.get("platforms", {})]
     if len(wanted) > 1:
         raise invalid("multiple platform specs provided")
     return wanted[0] if wanted else None
 
 
-def _normal(value: Mapping[str, Any], message: Message, what: str) -> dict[str, Any]:
+def _normal(form: Callable[[Mapping[str, Any]], dict[str, Any]], value: Any) -> dict[str, Any]:
     try:
-        _check_objects(value, message.DESCRIPTOR, what)
-        json_format.ParseDict(dict(value), message)
-        normal = json_format.MessageToDict(message)
-    except OverflowError:  # numbers of a Struct are doubles
-        raise invalid(f"invalid {what}: a number in it is too large") from None
-    except (json_format.Error, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise invalid(f"invalid {what}: {_short(_told(error))}") from None
-    found: dict[str, Any] = messages.plain(normal)
-    return found
-
-
-def _told(error: BaseException) -> str:
-    """The words of protobuf; where it met a value of another type those are Python's, which say nothing to anybody."""
-    told, cause = str(error).rstrip("."), error.__context__
-    while cause is not None:
-        if not isinstance(cause, json_format.Error):
-            told = told.replace(str(cause).rstrip("."), "its value is of another type")
-        cause = cause.__context__
-    return told
-
-
-_KINDS = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", list: "a list"}
-
-
-def _check_objects(value: Any, message: Any, place: str) -> None:
-    """Raises `ParseError` where a message is no object: protobuf's reader takes an empty list for an empty message."""
-    if not isinstance(value, Mapping):
-        raise json_format.ParseError(f"{place} must be an object, not {_KINDS.get(type(value), 'text')}")
-    fields = _message_fields(message)
-    for key in value.keys() & fields.keys():
-        item, (held, many) = value[key], fields[key]
-        inner: Iterable[Any]
-        if many:
-            inner = item.values() if isinstance(item, Mapping) else item if isinstance(item, list) else ()
-        else:
-            inner = () if item is None else (item,)
-        for each in inner:
-            _check_objects(each, held, key)
-
-
-@lru_cache(maxsize=256)
-def _message_fields(message: Any) -> Mapping[str, tuple[Any, bool]]:
-    """The fields of a message that hold messages, one or many, by both names."""
-    found: dict[str, tuple[Any, bool]] = {}
-    for field in message.fields:
-        held, many = field.message_type, field.is_repeated
-        if held is not None and held.GetOptions().map_entry:
-            held = held.fields_by_name["value"].message_type
-        # Those of protobuf itself have forms of their own in JSON.
-        if held is not None and not held.full_name.startswith("google.protobuf."):
-            found |= dict.fromkeys((field.name, field.json_name), (held, many))
-    return found
+        return form(value)
+    except normal.Odd as fault:
+        raise invalid(str(fault)) from None
 
 
 def _documents(content: bytes) -> list[Any]:
@@ -214,8 +161,3 @@ def _hint(found: Sequence[Any]) -> str:
     if any(isinstance(item, Mapping) and item.get("kind") == "Workflow" for item in found):
         return "; an Argo workflow is a pipeline of KFP 1, compile it with KFP 2"
     return ""
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 300 else f"{line[:300]}…"

@@ -222,7 +222,7 @@ class Stage:
 
 
 def stage(
-    tmp_path: Path, files: Mapping[str, str] = FILES, *, heal: bool = True, branch: str | None = None
+    tmp_path: Path, files: Mapping[str, str] = FILES, *, heal: bool = True, branch: str | None = "main"
 ) -> Stage:
     """An agent that is about to begin."""
     repo = Repo.make(tmp_path / "repo", files)

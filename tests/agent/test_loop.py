@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,14 +135,14 @@ def test_a_cluster_gets_no_commit_that_is_older_and_none_of_another_branch(tmp_p
 
 
 def test_drift_is_told_by_fields_and_healed(on: Stage) -> None:
-    on.table.somebody_sets("Schedule", "nightly", cron="0 5 * * *")
+    on.table.somebody_sets("Schedule", "nightly", cron="0 0 5 * * *")
     assert on.turn(60) == "applied"
     [drift] = [each for each in on.told if each.event == "drift"]
     assert drift.message == (
-        'schedule/nightly has drifted: `cron` is "0 5 * * *", not "0 2 * * *"; it is healed'
+        'schedule/nightly has drifted: `cron` is "0 0 5 * * *", not "0 0 2 * * *"; it is healed'
     )
-    assert drift.fields["differences"] == [{"path": "cron", "live": "0 5 * * *", "wanted": "0 2 * * *"}]
-    assert on.table.live["Schedule", "nightly"].spec["cron"] == "0 2 * * *"
+    assert drift.fields["differences"] == [{"path": "cron", "live": "0 0 5 * * *", "wanted": "0 0 2 * * *"}]
+    assert on.table.live["Schedule", "nightly"].spec["cron"] == "0 0 2 * * *"
     on.events()
     assert on.turn(60) == "unchanged"
     assert on.events() == []
@@ -177,10 +178,8 @@ def test_whoever_changes_a_field_back_thrice_gets_it_and_is_named(on: Stage) -> 
     managers = {"managers": {"cron": "kubectl-edit"}}
 
     def somebody() -> None:
-        on.table.somebody_sets("Schedule", "nightly", cron="0 5 * * *")
+        on.table.somebody_sets("Schedule", "nightly", cron="0 0 5 * * *")
         live = on.table.live["Schedule", "nightly"]
-        from dataclasses import replace
-
         on.table.live["Schedule", "nightly"] = replace(live, detail=managers)
 
     for _ in range(3):
@@ -198,13 +197,13 @@ def test_whoever_changes_a_field_back_thrice_gets_it_and_is_named(on: Stage) -> 
     # A new commit begins anew.
     on.repo.commit({"pipelines/nightly.yaml": SCHEDULE.replace("0 2", "0 3")})
     assert on.turn(60) == "applied"
-    assert on.table.live["Schedule", "nightly"].spec["cron"] == "0 3 * * *"
-    assert found.spec["cron"] == "0 2 * * *"
+    assert on.table.live["Schedule", "nightly"].spec["cron"] == "0 0 3 * * *"
+    assert found.spec["cron"] == "0 0 2 * * *"
 
 
 def test_a_field_that_is_healed_rarely_is_no_fight(on: Stage) -> None:
     for _ in range(10):
-        on.table.somebody_sets("Schedule", "nightly", cron="0 5 * * *")
+        on.table.somebody_sets("Schedule", "nightly", cron="0 0 5 * * *")
         assert on.turn(400) == "applied"
 
 

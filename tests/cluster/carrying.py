@@ -1,11 +1,12 @@
-"""Plans carried out against a real KFP server of ours (`kfgit up --no-engine`), over a wire that loses what it is told to.
+"""Plans carried out against a KFP server of ours (`kfgit up --no-engine`), over a wire that loses what it is told to.
 
-Kubernetes is a dictionary here, as far as the inventory needs it; `test_faults` has the whole.
+Kubernetes is a dictionary here, as far as the inventory needs it; `matrix` plays all of it, through the door.
 """
 
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -38,11 +39,12 @@ Treatment = Callable[["Fated", Callable[[], Answer]], Answer]
 
 @dataclass(eq=False)
 class Fated:
-    """A wire on which the `n`th write meets its fate; all others, and reads, go through."""
+    """A wire on which the `n`th write, and each one to a path that ends with `on`, meets its fate."""
 
     wire: Wire
     n: int = -1
     fate: Treatment | None = None
+    on: str = "nothing"
     writes: list[str] = field(default_factory=list)
     late: list[Callable[[], Answer]] = field(default_factory=list)
     wait: int = 0
@@ -57,7 +59,8 @@ class Fated:
     def write(self, method: str, path: str, **given: Any) -> Answer:
         """As `Wire.write`."""
         self._arrive()
-        self.writes.append(f"{method} {path}")
+        query = given.get("query")
+        self.writes.append(f"{method} {path}" + (f" {dict(query)}" if query else ""))
 
         def send() -> Answer:
             answer = self.wire.write(method, path, **given)
@@ -65,7 +68,7 @@ class Fated:
                 self.watch()
             return answer
 
-        if self.fate is not None and len(self.writes) == self.n:
+        if self.fate is not None and (len(self.writes) == self.n or path.endswith(self.on)):
             return self.fate(self, send)
         return send()
 
@@ -114,12 +117,36 @@ def doubled(_wire: Fated, send: Callable[[], Answer]) -> Answer:
 
 
 def broken(_wire: Fated, _send: Callable[[], Answer]) -> Answer:
-    return Answer(500, {}, b'{"code":13,"message":"x","details":[{"code":13,"message":"x"}]}')
+    return fault(500, 13, "Internal Server Error")
+
+
+def refused(_wire: Fated, _send: Callable[[], Answer]) -> Answer:
+    return fault(400, 3, "the parameter is none")
+
+
+def taken(_wire: Fated, _send: Callable[[], Answer]) -> Answer:
+    return fault(409, 6, "the name is taken")
+
+
+def without_workflow(_wire: Fated, _send: Callable[[], Answer]) -> Answer:
+    return fault(500, 13, 'scheduledworkflows.kubeflow.org "x" not found')
+
+
+def other_than_sent(_wire: Fated, send: Callable[[], Answer]) -> Answer:
+    """A server that keeps something else than it was given: here somebody switches it on at once."""
+    answer = send()
+    _wire.wire.write("POST", f"/apis/v2beta1/recurringruns/{answer.json()['recurring_run_id']}:enable")
+    return answer
+
+
+def fault(status: int, code: int, message: str) -> Answer:
+    told = {"code": code, "message": message, "details": [{"code": code, "message": message}]}
+    return Answer(status, {}, json.dumps(told).encode())
 
 
 def broken_after(_wire: Fated, send: Callable[[], Answer]) -> Answer:
     send()
-    return Answer(500, {}, b'{"code":13,"message":"x","details":[{"code":13,"message":"x"}]}')
+    return fault(500, 13, "Internal Server Error")
 
 
 FATES: Mapping[str, Treatment] = {
@@ -191,7 +218,9 @@ class Target:
         ledger.end(told)
         return told
 
-    def begin(self, desired: Sequence[Resource], wire: Fated | None = None) -> tuple[Context, Plan, Ledger]:
+    def begin(
+        self, desired: Sequence[Resource], wire: Fated | None = None, held: Callable[[], None] = lambda: None
+    ) -> tuple[Context, Plan, Ledger]:
         """An apply that has written its intents, and nothing else."""
         found, live, ledger = self.plan(desired, wire)
         before = ledger.read()
@@ -200,6 +229,7 @@ class Target:
         kfp = KfpApi(cast("Wire", wire or self.wire))
         context = Context(
             kfp,
+            held,
             names=names_of(live, before),
             sleep=self.naps.append,
             kube=cast("KubeApi", self.maps),

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,8 +113,8 @@ class Cluster:
     def service_account(
         self,
         namespace: str,
-        rules: list[Mapping[str, Any]],
-        cluster_rules: list[Mapping[str, Any]] | None = None,
+        rules: Sequence[Mapping[str, Any]],
+        cluster_rules: Sequence[Mapping[str, Any]] | None = None,
     ) -> User:
         """A new service account with exactly these rules in its namespace, and these in the whole cluster."""
         name = f"account-{uuid4().hex[:8]}"

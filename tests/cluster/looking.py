@@ -151,8 +151,25 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
                 yield f"{path}.{key} {what}: {json.dumps(before.get(key, after.get(key)))[:300]}"
             else:
                 yield from differences(before[key], after[key], f"{path}.{key}")
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for number, (one, other) in enumerate(zip(before, after, strict=True)):
-            yield from differences(one, other, f"{path}[{number}]")
+    elif isinstance(before, list) and isinstance(after, list):
+        gone, new = _without(before, after), _without(after, before)
+        if len(gone) == len(new):
+            for one, other in zip(gone, new, strict=True):
+                yield from differences(one, other, f"{path}[…]")
+        else:
+            yield from (f"{path} lacks {json.dumps(each)[:300]}" for each in gone)
+            yield from (f"{path} has besides {json.dumps(each)[:300]}" for each in new)
     elif before != after:
         yield f"{path} is {json.dumps(after)[:600]}, not {json.dumps(before)[:600]}"
+
+
+def _without(some: list[Any], others: list[Any]) -> list[Any]:
+    left = [json.dumps(each, sort_keys=True) for each in others]
+    found = []
+    for each in some:
+        text = json.dumps(each, sort_keys=True)
+        if text in left:
+            left.remove(text)
+        else:
+            found.append(each)
+    return found

@@ -98,7 +98,7 @@ BASE: Files = {
     "kfgit.yaml": PROJECT,
     "environments/prod.yaml": ENVIRONMENT,
     "components/say.yaml": TOOLS,
-    "profiles/gold.yaml": GOLD,
+    "components/gold.yaml": GOLD,
     "pipelines/train.yaml": pipeline("train"),
     "pipelines/serve.yaml": pipeline("serve"),
     "pipelines/course.yaml": experiment("course"),
@@ -193,7 +193,7 @@ SCENARIOS: Mapping[str, Scenario] = {
             }
         ),
     ),
-    "classes": Scenario(_but({"profiles/gold.yaml": GOLD.replace("1000", "2000")}), BASE),
+    "classes": Scenario(_but({"components/gold.yaml": GOLD.replace("1000", "2000")}), BASE),
     "rename": Scenario(
         _but(
             {

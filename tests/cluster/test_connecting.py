@@ -108,6 +108,16 @@ def test_an_endpoint_may_take_the_kubeconfigs_user(tmp_path: Path) -> None:
         found.close()
 
 
+def test_a_certificate_is_no_token_for_an_endpoint(tmp_path: Path, ours: Authority) -> None:
+    user = {
+        "client-certificate": str(ours.folder / "server.pem"),
+        "client-key": str(ours.folder / "server.key"),
+    }
+    kfp = KfpServer("https://localhost:1", KfpAuth("kubeconfig"))
+    with pytest.raises(MachineFault, match="shows a certificate and no token"):
+        to(ClusterTarget(kfp=kfp), written(tmp_path, "https://localhost:1", user))
+
+
 def test_an_unknown_authority_is_told(tmp_path: Path, ours: Authority) -> None:
     with Scripted(tls=ours.context()) as server:
         found = to(TARGET, written(tmp_path, server.url))
@@ -290,7 +300,7 @@ def test_a_malformed_kubeconfig_is_told_without_its_content(text: str, words: st
 
 def test_no_kubeconfig_is_told(tmp_path: Path) -> None:
     with pytest.raises(
-        MachineFault, match=r"there is no kubeconfig at .*/\.kube/config, and kfgit does not run in a pod"
+        MachineFault, match=r"there is no kubeconfig at .*/\.kube/config, and no service account of a pod"
     ):
         to(TARGET, {"HOME": str(tmp_path)})
 
@@ -326,12 +336,23 @@ def test_in_a_pod_a_kubeconfig_that_is_named_comes_first(tmp_path: Path, ours: A
         assert to(TARGET, environ, service_account=tmp_path).kube.place == "https://localhost:1"
 
 
-def test_a_pod_without_a_token_is_told(tmp_path: Path, ours: Authority) -> None:
+def test_a_pod_without_a_service_account_has_a_kubeconfig_or_nothing(tmp_path: Path, ours: Authority) -> None:
     with Scripted(tls=ours.context()) as server:
         environ = pod(tmp_path, server, ours)
         (tmp_path / "token").unlink()
+        with pytest.raises(MachineFault, match="and no service account of a pod"):
+            to(TARGET, environ, service_account=tmp_path)
+        (tmp_path / ".kube").mkdir()
+        written(tmp_path / ".kube", "https://localhost:1")
+        assert to(TARGET, environ, service_account=tmp_path).kube.place == "https://localhost:1"
+
+
+def test_a_pod_whose_account_is_damaged_is_told(tmp_path: Path, ours: Authority) -> None:
+    with Scripted(tls=ours.context()) as server:
+        environ = pod(tmp_path, server, ours)
+        (tmp_path / "ca.crt").unlink()
         with pytest.raises(
-            MachineFault, match="the pod's service account cannot be used: Service token file"
+            MachineFault, match="the pod's service account cannot be used: Service certification file"
         ):
             to(TARGET, environ, service_account=tmp_path)
 

@@ -52,23 +52,30 @@ class World:
     """A server with its controller; `fired` is every tick that became a run, with the trigger that it belongs to."""
 
     now: datetime = NOON
+    lag: int = 3
     there: dict[str, Recurring] = field(default_factory=dict)
     fired: list[tuple[ticks.Trigger, datetime]] = field(default_factory=list)
     made: int = 0
 
     def wait(self, seconds: int) -> None:
-        """Time passes; the controller looks every ten seconds."""
+        """Time passes; the controller looks `lag` seconds after something is due, or was switched on."""
         until = self.now + timedelta(seconds=seconds)
         while self.now < until:
-            self.now = min(until, self.now + timedelta(seconds=10))
+            wakes = [self._rule(each)[2] for each in self.there.values() if each.enabled]
+            first = min((wake for wake in wakes if wake is not None), default=until)
+            self.now = min(until, max(self.now, first) + timedelta(seconds=self.lag))
             for each in self.there.values():
                 self._look(each)
-            assert sum(each.enabled for each in self.there.values()) <= 1
+
+    def _rule(self, one: Recurring) -> tuple[ticks.Rule, ticks.Standing, datetime | None]:
+        rule = ticks.Rule(one.wish.trigger, start=one.start, catchup=one.wish.catchup, enabled=one.enabled)
+        standing = ticks.Standing(one.created, one.last)
+        found = ticks.decide(rule, standing, self.now, 1000)
+        return rule, standing, self.now if found.due else found.wake
 
     def _look(self, one: Recurring) -> None:
-        rule = ticks.Rule(one.wish.trigger, start=one.start, catchup=one.wish.catchup, enabled=one.enabled)
-        due = ticks.decide(rule, ticks.Standing(one.created, one.last), self.now, 1000).due
-        for tick in due:
+        rule, standing, _ = self._rule(one)
+        for tick in ticks.decide(rule, standing, self.now, 1000).due:
             self.fired.append((one.wish.trigger, tick))
             one.last = tick
 
@@ -130,7 +137,7 @@ def attempt(world: World, wish: Wish, steps: int, pause: int, resting: frozenset
 wishes = st.builds(
     Wish,
     trigger=st.sampled_from(TRIGGERS),
-    inputs=st.integers(0, 2),
+    inputs=st.integers(0, 1),
     catchup=st.booleans(),
     enabled=st.booleans(),
 )
@@ -139,7 +146,7 @@ attempts = st.tuples(
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(first=wishes, begun=st.integers(0, 5000), tries=st.lists(attempts, max_size=5), last=wishes)
 def test_killed_anywhere_it_ends_with_one(
     first: Wish, begun: int, tries: list[tuple[Wish, int, int, int]], last: Wish
@@ -156,7 +163,7 @@ def test_killed_anywhere_it_ends_with_one(
     assert (one.wish.trigger, one.wish.inputs, one.wish.catchup) == (last.trigger, last.inputs, last.catchup)
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(
     trigger=st.sampled_from(TRIGGERS),
     catchup=st.booleans(),
@@ -191,7 +198,7 @@ def test_the_count_of_ticks_goes_on(
         assert found[-1] == _all(trigger, NOON, world.now)[-1]
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(first=wishes, tries=st.lists(attempts, max_size=6))
 def test_no_tick_fires_twice(first: Wish, tries: list[tuple[Wish, int, int, int]]) -> None:
     """Whatever is wanted in between, also a trigger that was there before."""

@@ -16,7 +16,9 @@ from kfgit.model import ClusterTarget
 from tests.cluster.cluster import Cluster
 
 TARGET = ClusterTarget()
-RULES: list[Mapping[str, Any]] = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create"]}]
+RULES: list[Mapping[str, Any]] = [
+    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create"]}
+]
 
 
 def test_reads_and_writes_go_through(kubeconfig: Path, namespace: str) -> None:

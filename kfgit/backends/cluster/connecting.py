@@ -66,6 +66,10 @@ def connect(
         tls = Tls(ca_file=_ca_file(server))
         kfp_pool = _pool(server.endpoint, tls, proxy_for(server.endpoint, environ), timing)
         shown = credentials(server.auth, environ, access.credentials)
+        if server.auth.type == "kubeconfig" and not shown.headers():
+            raise MachineFault(
+                "the kubeconfig's user shows a certificate and no token, which KFP cannot take"
+            )
         kfp = _wire(server.endpoint, kfp_pool, shown, headers, timing)
     namespace = target.namespace or access.namespace
     if namespace is None:
@@ -75,10 +79,11 @@ def connect(
 
 def _access(target: ClusterTarget, environ: Mapping[str, str], service_account: Path) -> Access:
     """In a pod its service account, unless somebody says otherwise; else the kubeconfig."""
-    if target.context is None and not environ.get("KUBECONFIG") and environ.get("KUBERNETES_SERVICE_HOST"):
+    in_pod = environ.get("KUBERNETES_SERVICE_HOST") and (service_account / "token").is_file()
+    if target.context is None and not environ.get("KUBECONFIG") and in_pod:
         return from_pod(environ, service_account)
-    home = environ.get("HOME", "")
-    return from_kubeconfig(environ.get("KUBECONFIG") or str(Path(home, ".kube", "config")), target.context)
+    usual = str(Path(environ.get("HOME", ""), ".kube", "config"))
+    return from_kubeconfig(environ.get("KUBECONFIG") or usual, target.context)
 
 
 def _pool(url: str, tls: Tls, proxy: str | None, timing: Timing) -> PoolManager:

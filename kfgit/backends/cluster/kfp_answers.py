@@ -112,6 +112,9 @@ def _refusal(answer: Answer, message: Message | None) -> tuple[int, str]:
     """The code of an answer that is no success, and what to tell of it."""
     status = answer.status
     if message is not None and isinstance(message.get("code"), int) and "message" in message:
+        if status == 404 and not message.get("details"):
+            # The gateway knows no such path: nothing was looked for.
+            return 0, f"it has no such call (HTTP 404); {_ADDRESS}"
         return message["code"], f"{_shown(_short(message))} (HTTP {status})"
     if message is not None and isinstance(message.get("error_message"), str):
         return _upload_refusal(status, message)
@@ -142,7 +145,7 @@ def _sort_of(answer: Answer) -> str:
     start = answer.body.lstrip()[:64].lower()
     if start.startswith((b"<!doctype html", b"<html")):
         return "a web page"
-    return "a text" if _message(answer) is None else "JSON of another form"
+    return "JSON of another form" if start.startswith((b"{", b"[")) else "a text"
 
 
 def _shown(told: str) -> str:

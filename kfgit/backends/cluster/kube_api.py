@@ -208,9 +208,11 @@ def _pages(
     while True:
         answer = wire.read("GET", path, query, headers)
         told = judged(answer, "a list")
-        if not isinstance(told.get("items"), list):
+        # An empty list of names is null there.
+        found = [] if "items" in told and told["items"] is None else told.get("items")
+        if not isinstance(found, list):
             raise MachineFault(f"{answer.place} answers GET {path} with something else than a list")
-        items += told["items"]
+        items += found
         following = (told.get("metadata") or {}).get("continue")
         if not following:
             return items

@@ -93,7 +93,7 @@ def from_kubeconfig(files: str, context: str | None) -> Access:
     def read() -> KubeConfigMerger:
         merged = KubeConfigMerger(files)
         if merged.config is None:
-            raise MachineFault(f"there is no kubeconfig at {files}, and kfgit does not run in a pod")
+            raise MachineFault(f"there is no kubeconfig at {files}, and no service account of a pod")
         return merged
 
     def loader(merged: KubeConfigMerger) -> KubeConfigLoader:

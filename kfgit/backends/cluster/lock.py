@@ -21,7 +21,7 @@ from kfgit.backend import Locked, MachineFault
 from kfgit.backends.cluster import holders
 from kfgit.backends.cluster.holders import Holder
 from kfgit.backends.cluster.kube_api import KubeApi
-from kfgit.backends.cluster.kube_faults import Gone, Object, Stale
+from kfgit.backends.cluster.kube_faults import Gone, Object, ServerFault, Stale
 from kfgit.backends.cluster.wire import Ambiguous
 
 # Seconds: how long a Lease holds after its last renewal, and how often it is renewed.
@@ -35,6 +35,8 @@ RETRY = 2.0
 
 _NOTE = "kfgit.dev/holder"
 _TRIES = 5
+# What a write may answer though it has happened.
+_IN_DOUBT = (Stale, Gone, Ambiguous, ServerFault)
 _API = "coordination.k8s.io/v1"
 
 
@@ -77,7 +79,7 @@ class Lease:
             asked = self.clock()
             try:
                 self._stored = self.kube.replace(_renewed(self._stored))
-            except (Stale, Gone, Ambiguous):
+            except _IN_DOUBT:
                 found = self.kube.get(_API, "Lease", self._stored["metadata"]["name"])
                 if found is None or not _is_of(found, self.holder):
                     self._taken_by = "somebody who removed it" if found is None else _who(found)
@@ -153,7 +155,7 @@ class Lock:
                     stored = self.kube.create(_taken(_new(self.name), holder))
                 else:
                     stored = self.kube.replace(_taken(found, holder))
-            except (Stale, Gone, Ambiguous) as lost:
+            except _IN_DOUBT as lost:
                 fault = lost
             else:
                 return Lease(self.kube, holder, self.clock, stored, asked)

@@ -12,7 +12,7 @@ A kfgit that serves a local environment tells the tasks themselves, each with it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -67,6 +67,8 @@ def seen(raw: Message, package: Package) -> Mapping[Place, Seen]:
 
 def _row(told: Message) -> Row:
     below = told.get("child_tasks") or ()
+    if not isinstance(below, Sequence):
+        raise Odd("its `child_tasks` are no list")
     return Row(
         text(told, "task_id"),
         text(told, "display_name"),
@@ -141,12 +143,13 @@ def _seen(row: Row) -> Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """A node that there can be: its path in the workflow, and whose it is."""
+    """A node that there can be: its path in the workflow, and whose it is. A pod has what comes `after` it below it."""
 
     path: str
     name: str
     place: Place | None = None
     role: str = ""
+    after: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -163,12 +166,12 @@ class _Expected:
         """Argo's `NodeID`."""
         return path if path == self.workflow else f"{self.workflow}-{_fnv(path)}"
 
-    def add(self, path: str, place: Place | None = None, role: str = "") -> None:
+    def add(self, path: str, place: Place | None = None, role: str = "", after: Iterable[str] = ()) -> None:
         """Notes a node; people are shown the last part of its path, of a hook the last two."""
         above, _, name = path.rpartition(".")
         if name == "onExit":
             name = f"{above.rpartition('.')[2]}.onExit"
-        self.nodes[self.id_of(path)] = _Node(path, name, place, role)
+        self.nodes[self.id_of(path)] = _Node(path, name, place, role, frozenset(after))
 
     def all(self) -> None:
         """Notes every node."""
@@ -179,8 +182,10 @@ class _Expected:
         self._dag(ROOT, root, (), 0)
 
     def _dag(self, component: str, path: str, place: Place, depth: int) -> None:
-        for step in steps(self.package, component) if depth < DEEPEST else ():
+        found = steps(self.package, component) if depth < DEEPEST else ()
+        for step in found:
             here = (*place, step.name)
+            after = [each.name for each in found if step.name in each.needs and not each.is_exit]
             if step.is_exit:
                 for one in step.exits:
                     hook = f"{path}.{one}.onExit"
@@ -189,7 +194,8 @@ class _Expected:
             elif step.loop:
                 self._loop(step, f"{path}.{step.name}", here, depth)
             else:
-                self._task(step, f"{path}.{step.name}", here, depth)
+                paths = [f"{path}.{name}{end}" for name in after for end in ("-driver", "")]
+                self._task(step, f"{path}.{step.name}", here, depth, paths)
 
     def _loop(self, step: Step, path: str, place: Place, depth: int) -> None:
         self.add(path, place, "task")
@@ -201,7 +207,7 @@ class _Expected:
             self._task(step, f"{each}.iteration-item", (*place, index), depth)
             index += 1
 
-    def _task(self, step: Step, path: str, place: Place, depth: int) -> None:
+    def _task(self, step: Step, path: str, place: Place, depth: int, after: Iterable[str] = ()) -> None:
         self.add(path, place, "task")
         if step.kind == "importer":
             self.logs[place] = (self._pod(path, "system-importer"),)
@@ -211,7 +217,7 @@ class _Expected:
             self._dag(step.component, path, place, depth + 1)
             return
         executor = f"{path}.executor"
-        self.add(executor, place, "executor")
+        self.add(executor, place, "executor", after)
         attempts: list[str] = []
         while self.id_of(each := f"{executor}({len(attempts)})") in self.mentioned:
             self.add(each, place, "attempt")
@@ -240,7 +246,7 @@ def _fnv(path: str) -> int:
 
 def _workflow(found: Sequence[Row], package: Package) -> Mapping[Place, Seen]:
     mentioned = frozenset(id_ for row in found for id_ in row.below)
-    expected = _Expected(_name_of(found, mentioned), package, mentioned)
+    expected = _Expected(workflow_of(found), package, mentioned)
     expected.all()
     roles: dict[tuple[Place, str], Row] = {}
     for row, node in _recognised(found, expected):
@@ -253,12 +259,10 @@ def _workflow(found: Sequence[Row], package: Package) -> Mapping[Place, Seen]:
     return known
 
 
-def _name_of(found: Sequence[Row], mentioned: frozenset[str]) -> str:
-    """The workflow's: the node that is called so stands above all, and every id begins so."""
-    names = [
-        row.name for row in found if row.below and all(id_.startswith(f"{row.name}-") for id_ in mentioned)
-    ]
-    return min(names, key=len, default="")
+def workflow_of(found: Sequence[Row]) -> str:
+    """The name of the workflow: that of the node above all, and what every id is but for its hash."""
+    heads = {id_.rpartition("-")[0] for row in found for id_ in row.below}
+    return next((row.name for row in found if row.below and heads == {row.name}), "")
 
 
 def _recognised(found: Sequence[Row], expected: _Expected) -> Iterator[tuple[Row, _Node]]:
@@ -277,11 +281,20 @@ def _recognised(found: Sequence[Row], expected: _Expected) -> Iterator[tuple[Row
         else:
             taken.add(sure.path)
             yield row, sure
-    for row in left:
-        free = next((node for node in by_name.get(row.name, ()) if node.path not in taken), None)
-        if free is not None:
-            taken.add(free.path)
-            yield row, free
+    for row in sorted(left, key=lambda row: not row.below):
+        free: Sequence[_Node] = [node for node in by_name.get(row.name, ()) if node.path not in taken]
+        if row.name == "executor":
+            free = _pods(row, free, expected, {other.state for other in left if other.name == row.name})
+        if free:
+            taken.add(free[0].path)
+            yield row, free[0]
+
+
+def _pods(row: Row, free: Sequence[_Node], expected: _Expected, states: set[str]) -> Sequence[_Node]:
+    """Whose pod it can be, by what came after it. Which of several does not matter where all came out alike."""
+    below = {expected.nodes[id_].path for id_ in row.below if id_ in expected.nodes}
+    fitting = [node for node in free if below and below <= node.after] or free
+    return fitting if len(fitting) == 1 or len(states) == 1 else ()
 
 
 def _stands_above(node: _Node, below: Sequence[str]) -> bool:

@@ -25,13 +25,17 @@ DEEPEST = 50
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A task of a DAG. `label` is its name for people, "" for a group; `title` the component's, None for a DAG."""
+    """A task of a DAG. `label` is its name for people, "" for a group; `title` the component's, None for a DAG.
+
+    `needs` are the tasks that it waits for, `exits` those whose end it belongs to, however that is.
+    """
 
     name: str
     label: str
     component: str
     kind: Kind
     loop: bool
+    needs: tuple[str, ...]
     exits: tuple[str, ...]
     title: str | None
     outputs: Mapping[str, str]
@@ -91,6 +95,7 @@ def _step(package: Package, holder: str, name: str, task: Message) -> Step:
         component,
         kind,
         loop="parameterIterator" in task or "artifactIterator" in task,
+        needs=tuple(dict.fromkeys(_needs(task))),
         exits=tuple(map(str, exits or ())),
         title=None if kind == "dag" else package.labels.get(component) or component.removeprefix("comp-"),
         outputs={key: _type(each) for key, each in artifacts.items()},

@@ -64,6 +64,13 @@ class Knowledge:
         return self.inventory.by_id()
 
     @cached_property
+    def ranks(self) -> Mapping[str, int]:
+        """Which of the schedules that the inventory knows it learned of later."""
+        return {
+            each.id: rank for rank, each in enumerate(self.inventory.entries) if each.kind == "Schedule"
+        }
+
+    @cached_property
     def wanted(self) -> Mapping[Key, Resource]:
         """What the documents want, by kind and name."""
         return {(each.kind, each.name): each for each in self.desired}
@@ -153,9 +160,8 @@ def _schedules(seen: Seen, known: Knowledge) -> Iterator[LiveObject]:
 
 def _rank(found: KfpSchedule, known: Knowledge) -> tuple[int, datetime, str]:
     """Of several of ours under one name the one that the inventory knew last counts, else the newest."""
-    ids = [each.id for each in known.inventory.entries if each.kind == "Schedule"]
     id_ = found.recurring_run_id
-    return ids.index(id_) if id_ in ids else -1, found.created_at or _NEVER, id_
+    return known.ranks.get(id_, -1), found.created_at or _NEVER, id_
 
 
 @dataclass(frozen=True)

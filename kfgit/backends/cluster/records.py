@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -17,8 +16,8 @@ from kfgit.backends.cluster import inventory_codec as codec
 from kfgit.backends.cluster.inventory import Entry, Intent, Inventory, Journal
 from kfgit.backends.cluster.inventory_codec import Place, Unreadable, Written
 from kfgit.backends.cluster.kube_api import KubeApi
-from kfgit.backends.cluster.kube_faults import Gone, Object, Stale
-from kfgit.backends.cluster.wire import Ambiguous
+from kfgit.backends.cluster.kube_faults import Gone, Object, ServerFault, Stale
+from kfgit.backends.cluster.wire import Ambiguous, Forbidden
 from kfgit.events import ApplyRecord, ChangeFinished, outcome
 from kfgit.plan import Plan
 
@@ -161,23 +160,19 @@ class Ledger:
         gone = self._stored - written.shards.keys()
         self._stored = frozenset(written.shards)
         for name in sorted(gone):
-            # One that stays is found and removed by nobody, and harms nobody.
-            with suppress(MachineFault):
-                self._remove(name)
+            self._remove(name)
 
     def _write_shard(self, name: str, content: bytes) -> None:
         shard = codec.config_map(name, content, {_PART: "inventory"}, {})
         for turn in range(1, _WRITE_TRIES + 1):
             try:
                 self.kube.create(shard)
-            except Stale:
+            except (Stale, Ambiguous, ServerFault):
                 # Named by its content: one that is there already is the one that is wanted, or is broken.
                 stored = self.kube.get("v1", "ConfigMap", name)
-                if stored is None or not codec.is_shard(self.place, name, _content(stored) or b""):
-                    raise
-                return
-            except Ambiguous:
-                if turn == _WRITE_TRIES:
+                if stored is not None and codec.is_shard(self.place, name, _content(stored) or b""):
+                    return
+                if stored is not None or turn == _WRITE_TRIES:
                     raise
             else:
                 return
@@ -189,26 +184,32 @@ class Ledger:
         version = inventory.version
         if version is not None:
             head["metadata"]["resourceVersion"] = version
-        for turn in range(1, _WRITE_TRIES + 1):
+        turn = 1
+        while True:
             try:
                 told = self.kube.create(head) if version is None else self.kube.replace(head)
-            except (Stale, Gone, Ambiguous) as fault:
+                return str(told["metadata"]["resourceVersion"])
+            except (Stale, Gone, Ambiguous, ServerFault) as fault:
                 stored = self.kube.get("v1", "ConfigMap", self.place.name)
                 if stored is not None and _is_written(stored, head):
                     return str(stored["metadata"]["resourceVersion"])
                 found = stored["metadata"]["resourceVersion"] if stored is not None else None
-                if isinstance(fault, Ambiguous) and found == version and turn < _WRITE_TRIES:
-                    continue
-                if isinstance(fault, Ambiguous) and found == version:
+                if found != version:
+                    raise self._overtaken(stored) from fault
+                if turn == _WRITE_TRIES:
                     raise
-                raise self._overtaken(stored) from fault
-            return str(told["metadata"]["resourceVersion"])
-        raise self._overtaken(None)
+                turn += 1
 
     def _remove(self, name: str) -> None:
-        found = self.kube.get("v1", "ConfigMap", name)
-        if found is not None:
-            self.kube.delete("v1", "ConfigMap", name, found["metadata"]["uid"])
+        """A shard that is not needed. One that stays is found and removed by nobody, and harms nobody."""
+        try:
+            found = self.kube.get("v1", "ConfigMap", name)
+            if found is not None:
+                self.kube.delete("v1", "ConfigMap", name, found["metadata"]["uid"])
+        except Forbidden:
+            raise
+        except MachineFault:
+            return
 
     def _overtaken(self, stored: Object | None) -> MachineFault:
         notes = (stored or {}).get("metadata", {}).get("annotations") or {}

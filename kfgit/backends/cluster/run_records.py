@@ -174,10 +174,8 @@ def _names(row: nodes.Row, above: Mapping[str, nodes.Row]) -> Iterator[str]:
 def _is_added(row: nodes.Row, rows: Sequence[nodes.Row]) -> bool:
     if any(each.parent for each in rows):
         return not row.parent
-    whole = all(id_.startswith(f"{row.name}-") for each in rows for id_ in each.below) and bool(row.below)
-    return (
-        whole or row.name in {"root", "executor"} or row.name.endswith(("-driver", "-iterations", ".onExit"))
-    )
+    names = {nodes.workflow_of(rows), "root", "executor"}
+    return row.name in names or row.name.endswith(("-driver", "-iterations", ".onExit"))
 
 
 def _started(run: KfpRun) -> datetime | None:

@@ -16,7 +16,7 @@ from typing import Any
 from kfgit import ticks
 from kfgit.backend import MachineFault, Refused
 from kfgit.backends.cluster import marks, replacing, translate
-from kfgit.backends.cluster.applying import Context, experiment_id, pipeline_id, version_id
+from kfgit.backends.cluster.applying import Calls, Context, experiment_id, pipeline_id, version_id
 from kfgit.backends.cluster.kfp_api import KfpFault, KfpSchedule, RunQuery
 from kfgit.backends.cluster.replacing import Count, Create, Delete, Disable, Done, Enable, Standing
 from kfgit.backends.cluster.translate import Ids
@@ -91,7 +91,8 @@ class _Scene:
         wanted = self.message(None)
         for each in self.there:
             id_ = each.recurring_run_id
-            other = set(translate.unlike(wanted, each.raw)) - {"enabled"}
+            entry = self.context.entry("Schedule", id_)
+            other = set(translate.unlike(wanted, each.raw, entry.spec if entry else None)) - {"enabled"}
             if "start" in other and self._start_is_ours(each):
                 other.remove("start")
             yield Standing(
@@ -110,7 +111,9 @@ class _Scene:
     def message(self, start: datetime | None) -> dict[str, Any]:
         context, desired = self.context, self.wish.desired
         mark = context.mark("Schedule", desired.name, desired.digest)
-        text = marks.describe(desired.spec.get("description"), mark)
+        # People meet it in KFP's own dashboard, where it can be clicked on.
+        place = context.ledger.place
+        text = marks.describe(f"Kept by kfgit ({place.project}, {place.environment}).", mark)
         return translate.schedule_message(
             desired.name, desired.spec, self.wish.ids, zone=context.zone, description=text, start=start
         )
@@ -121,7 +124,7 @@ class _Scene:
             case Disable(id=id_):
                 self._disable(id_)
             case Count(id=id_):
-                self.last[id_] = _newest(context, self.found(id_))
+                self.last[id_] = newest_tick(context, self.found(id_), context.zone)
             case Create(start=start):
                 self._create(start)
             case Enable(id=id_):
@@ -201,19 +204,24 @@ def _ours(context: Context, wish: Wish) -> list[KfpSchedule]:
     ]
 
 
-def _newest(context: Context, found: KfpSchedule) -> datetime | None:
+def newest_tick(calls: Calls, found: KfpSchedule, zone: str) -> datetime | None:
     """The scheduled time of the newest run of a schedule that is off; waits for one that is about to show."""
     query = RunQuery(recurring_run_id=found.recurring_run_id, sort_by="scheduled_at desc")
-    for pause in (*context.looks, None):
-        newest = next(iter(context.kfp.runs(query, limit=1)), None)
-        last = None if newest is None else newest.scheduled_at
-        if pause is None or not _just_missed(context, found, last):
-            return last
-        context.sleep(pause)
-    raise AssertionError("the last turn returns")
+
+    def ask() -> datetime | None:
+        newest = next(iter(calls.kfp.runs(query, limit=1)), None)
+        return None if newest is None else newest.scheduled_at
+
+    last = ask()
+    for pause in calls.looks:
+        if not _just_missed(found, last, zone):
+            break
+        calls.sleep(pause)
+        last = ask()
+    return last
 
 
-def _just_missed(context: Context, found: KfpSchedule, last: datetime | None) -> bool:
+def _just_missed(found: KfpSchedule, last: datetime | None, zone: str) -> bool:
     """Whether a tick right before the switching off has no run, as far as one sees."""
     if found.updated_at is None or found.created_at is None:
         return False
@@ -226,7 +234,7 @@ def _just_missed(context: Context, found: KfpSchedule, last: datetime | None) ->
         {
             "cron": cron and ticks.from_api(cron),
             "every": every,
-            "timezone": context.zone,
+            "timezone": zone,
             "start": translate.start_of(found.raw),
             "catchup": not found.raw.get("no_catchup"),
         }

@@ -10,7 +10,7 @@ backend/src/apiserver/server/api_converter.go.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -73,11 +73,13 @@ def switched(message: Message, *, enabled: bool) -> dict[str, Any]:
     return {**message, "mode": _MODES[enabled]}
 
 
-def unlike(sent: Message, found: Message) -> tuple[str, ...]:
-    """The document's keys of what KFP keeps otherwise than it would be sent; `inputs.NAME` for a value."""
+def unlike(sent: Message, found: Message, applied: Spec | None = None) -> tuple[str, ...]:
+    """The document's keys of what KFP keeps otherwise than it would be sent; `inputs.NAME` for a value.
+
+    What is left to the server is whatever it chose, unless it was not left to it when `applied` was sent.
+    """
     keys = [key for key, told in _FIELDS.items() if told(sent) != told(found)]
-    # What was left to the server is whatever it chose.
-    left = {key for key, told in (("serviceAccount", _account), ("pipelineRoot", _root)) if not told(sent)}
+    left = {key for key in _LEFT if not _FIELDS[key](sent) and not (applied or {}).get(key)}
     return (*(key for key in keys if key not in left), *_unlike_inputs(sent, found))
 
 
@@ -95,7 +97,7 @@ def schedule_spec(
     spec = {key: told[key] if key in other else reference.get(key) for key in told}
     if "cron" in other or "every" in other:
         spec |= {key: told[key] for key in ("cron", "every", "timezone")}
-    for key in ("serviceAccount", "pipelineRoot"):
+    for key in _LEFT:
         if reference.get(key) is None:
             spec[key] = None
     spec["inputs"] = _inputs_told(raw, reference)
@@ -113,10 +115,8 @@ def start_of(message: Message) -> datetime | None:
 def _started(spec: Spec, ids: Ids) -> dict[str, Any]:
     """What schedules and runs have in common: what is run, where, with which values, as whom."""
     config: dict[str, Any] = {}
-    # KFP has no parameter that is null: it is one that is not given.
-    given = {name: value for name, value in (spec.get("inputs") or {}).items() if value is not None}
-    if given:
-        config["parameters"] = given
+    if spec.get("inputs"):
+        config["parameters"] = dict(spec["inputs"])
     if spec.get("pipelineRoot"):
         config["pipeline_root"] = spec["pipelineRoot"]
     return {
@@ -189,7 +189,9 @@ def _enabled(message: Message) -> bool:
     return text(message, "mode") == _MODES[True]
 
 
-_FIELDS = {
+# What KFP chooses where nobody says it.
+_LEFT = ("serviceAccount", "pipelineRoot")
+_FIELDS: Mapping[str, Callable[[Message], Any]] = {
     "pipeline": lambda message: _reference(message, "pipeline_id"),
     "version": lambda message: _reference(message, "pipeline_version_id"),
     "experiment": lambda message: text(message, "experiment_id"),
@@ -281,10 +283,8 @@ def _cron_told(written: str, zone: str, wanted_zone: str) -> tuple[str | None, s
 
 def _inputs_told(raw: Message, reference: Spec) -> dict[str, Any]:
     """The values, in the words of the reference wherever they are the same to KFP."""
-    kept, theirs = reference.get("inputs") or {}, _parameters(raw)
-    words = {
+    kept = reference.get("inputs") or {}
+    return {
         name: kept[name] if name in kept and same_value(kept[name], value) else value
-        for name, value in theirs.items()
+        for name, value in _parameters(raw).items()
     }
-    # A null is not sent, and so not there.
-    return words | {name: None for name, value in kept.items() if value is None and name not in theirs}

@@ -23,7 +23,7 @@ FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 1.0, 10.0, 1.5
 # A server that is upgraded may be away for so long.
 PATIENCE_SECONDS = 900.0
 Read: TypeAlias = Callable[[], tuple[RunRecord, tuple[Told, ...]]]
-_TAIL_LINES, _LINE_CHARACTERS = 20, 500
+_TAIL_LINES, _LINE_CHARACTERS = 15, 2000
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,3 @@
+"""`kfgit adopt`: objects that others made become ours, as they are."""
+
+from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What is live, as documents that would make it so."""

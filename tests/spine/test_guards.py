@@ -1,0 +1,136 @@
+"""What a plan may delete without a word, what it may show of values, and what a plan file makes of both."""
+
+from __future__ import annotations
+
+import pytest
+
+from kfgit.apply import guard
+from kfgit.backend import Refused
+from kfgit.ir import Resource
+from kfgit.plan import HIDDEN, Delete, Difference, LiveObject, Plan, cause_of, difference, precious
+
+TARGET = "https://10.0.0.1 ml (uid 1)"
+
+
+def deleting(*names: str, target: str = TARGET, owned: int = 100, wanted: int = 50) -> Plan:
+    kinds = {
+        "pipeline": "Pipeline",
+        "schedule": "Schedule",
+        "experiment": "Experiment",
+        "namespace": "Namespace",
+    }
+    gone = [
+        LiveObject(kinds[kind], name, "1", {}, "d", owned=True)
+        for kind, _, name in (n.partition("/") for n in names)
+    ]
+    return Plan("prod", target, tuple(map(Delete, gone)), owned=owned, wanted=wanted)
+
+
+def refusal(plan: Plan, *confirmed: str) -> str | None:
+    try:
+        guard(plan, confirmed)
+    except Refused as fault:
+        return str(fault)
+    return None
+
+
+def test_few_schedules_go_without_a_word() -> None:
+    assert refusal(deleting()) is None
+    assert refusal(deleting("schedule/a", "schedule/b", "schedule/c", owned=3)) is None
+    many = [f"schedule/s{n}" for n in range(20)]
+    assert refusal(deleting(*many)) is None
+
+
+def test_many_need_the_digest_of_this_very_plan() -> None:
+    many = [f"schedule/s{n}" for n in range(21)]
+    plan = deleting(*many)
+    told = str(refusal(plan))
+    assert (
+        told
+        == f"this plan deletes 21 of 100 objects; if that is meant, repeat it with --confirm {plan.digest}"
+    )
+    assert refusal(plan, plan.digest) is None
+    assert refusal(plan, deleting(*many[1:]).digest) is not None
+
+
+def test_on_a_cluster_nothing_wanted_deletes_nothing() -> None:
+    plan = deleting("schedule/a", wanted=0)
+    assert "kfgit destroy -e prod" in str(refusal(plan, plan.digest))
+    local = deleting("schedule/a", wanted=0, target="local")
+    assert "everything" in str(refusal(local))
+    assert refusal(local, local.digest) is None
+    assert refusal(deleting(wanted=0)) is None
+
+
+def test_what_holds_data_is_confirmed_one_by_one() -> None:
+    plan = deleting("pipeline/a", "experiment/b", "schedule/c", "namespace/d")
+    told = str(refusal(plan, plan.digest, "pipeline/a"))
+    assert told.endswith("repeat it with --confirm experiment/b --confirm namespace/d")
+    assert refusal(plan, plan.digest, "Pipeline/a", "experiment/b", "namespace/d") is None
+    assert refusal(deleting("pipeline/a", target="local")) is None
+    assert precious(plan) == ("pipeline/a", "experiment/b", "namespace/d")
+
+
+def test_both_guards_together() -> None:
+    plan = deleting(*[f"pipeline/p{n}" for n in range(30)])
+    every = [f"pipeline/p{n}" for n in range(30)]
+    assert plan.digest in str(refusal(plan, *every))
+    assert "--confirm pipeline/p29" in str(refusal(plan, plan.digest, *every[:-1]))
+    assert refusal(plan, plan.digest, *every) is None
+
+
+# --- values
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ({"a": {"password": "hunter2!"}}, {"a": {}}, [("a.password", HIDDEN, None)]),
+        ({"a": {}}, {"a": {"x": {"api_key": "abc"}}}, [("a.x", None, {"api_key": HIDDEN})]),
+        ({"lr": "0.1"}, {"lr": "0.2"}, [("lr", "0.1", "0.2")]),
+        ({"n": "ghp_" + "x" * 36}, {"n": "y"}, [("n", HIDDEN, "y")]),
+        ({"tokens": ["a", "b"]}, {"tokens": ["a"]}, [("tokens", ["a", "b"], ["a"])]),
+        (
+            {"env": [{"name": "LEVEL", "value": "low"}, {"name": "DB_PASSWORD", "value": "hunter2!"}]},
+            {"env": [{"name": "LEVEL", "value": "high"}]},
+            [("env.DB_PASSWORD", HIDDEN, None), ("env.LEVEL", "low", "high")],
+        ),
+        (
+            {"c": [[{"name": "A_TOKEN", "value": "z!"}]]},
+            {"c": []},
+            [("c", [[{"name": "A_TOKEN", "value": HIDDEN}]], [])],
+        ),
+        (
+            {"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "1"}]},
+            {"env": [{"name": "B", "value": "1"}, {"name": "A", "value": "1"}]},
+            [("env[0].name", "A", "B"), ("env[1].name", "B", "A")],
+        ),
+        (
+            {"env": [{"name": "A", "value": "1"}] * 2},
+            {"env": []},
+            [("env", [{"name": "A", "value": "1"}] * 2, [])],
+        ),
+    ],
+)
+def test_what_is_shown_of_values(
+    before: object, after: object, shown: list[tuple[str, object, object]]
+) -> None:
+    assert [(d.path, d.before, d.after) for d in difference(before, after)] == shown
+
+
+def test_the_cause_of_a_field() -> None:
+    moved, other = Difference("a", 1, 2, drift=True), Difference("a", 1, 2)
+    assert (cause_of(moved, "source"), cause_of(other, "source"), cause_of(other, "drift")) == (
+        "drift",
+        "source",
+        "drift",
+    )
+    assert cause_of(other, "adoption") == "adoption"
+
+
+def test_a_desired_value_keeps_its_digest_though_it_is_hidden() -> None:
+    """Two secrets are two states."""
+    one, other = (Resource("Schedule", "s", {"inputs": {"password": p}}, p) for p in ("one!", "two!"))
+    assert one.digest != other.digest
+    (told,) = difference(one.spec, other.spec)
+    assert (told.before, told.after) == (HIDDEN, HIDDEN)
