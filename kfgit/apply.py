@@ -48,7 +48,7 @@ def _never() -> bool:
 
 def carry_out(plan: Plan, backend: Backend, who: str, ending: Callable[[], bool] = _never) -> Iterator[Event]:
     """Applies a plan and writes the history: the intent first, the outcome last. The caller holds the target's lock."""
-    if not plan.pending:
+    if not plan.pending and not plan.unfinished:
         return
     number = backend.begin_apply(plan, who)
     results: list[ChangeFinished] = []

@@ -25,7 +25,7 @@ from kfgit.events import (
 )
 from kfgit.ir import DEFAULT_EXPERIMENT, Package, Resource
 from kfgit.model import Retention
-from kfgit.plan import Change, Live, Plan
+from kfgit.plan import Change, Live, LiveObject, Plan
 
 
 class MachineFault(Exception):
@@ -227,12 +227,19 @@ class Backend(Protocol):
         """How many changes that do not depend on each other are carried out at once."""
 
     def observe(
-        self, desired: Sequence[Resource] = (), *, refresh: bool = False, secrets: bool = False
+        self,
+        desired: Sequence[Resource] = (),
+        *,
+        refresh: bool = False,
+        secrets: bool = False,
+        adopting: Sequence[LiveObject] = (),
     ) -> Live:
         """What is live, owned or not; of what can have any number of kinds that which `desired` or the inventory names.
 
         With `refresh` also what takes more requests to see, and no apply needs, such as the versions of every pipeline;
         with `secrets` whether the Secrets are there that pipelines name, which takes the right to read them.
+        Those of `adopting`, which were seen before, are looked at as if they had been taken over. The `detail` of a
+        pipeline among them has its newest `version` and, where that can be read, its `package` and `platform`.
         Raises `MachineFault` where anything could not be seen: a failed or partial list never means "absent".
         """
 

@@ -21,7 +21,8 @@ class LiveObject:
 
     `before` is what was applied, where that is known: what differs from it has drifted. `fixed` says of fields that the
     target cannot change why that is so; `recreate`, that it takes the change only as a new object. A `leftover` is a
-    second object of ours under one name, which an apply that was cut off has left behind.
+    second object of ours under one name, which an apply that was cut off has left behind. `unrecorded` is ours by its
+    mark alone: nothing that was written down knows of it.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class LiveObject:
     fixed: Mapping[str, str] = field(default_factory=dict)
     recreate: bool = False
     leftover: bool = False
+    unrecorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Live:
     """All that is live, and how many API requests it took to see it.
 
     `vanished` are kind and name of what kfgit made and what somebody else removed. `notes` are about single objects,
-    wanted or live, `remarks` about the target as a whole.
+    wanted or live, `remarks` about the target as a whole. `unfinished`: an apply was cut off, and the target still
+    says so.
     """
 
     objects: tuple[LiveObject, ...]
@@ -51,6 +54,7 @@ class Live:
     vanished: frozenset[tuple[str, str]] = frozenset()
     notes: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    unfinished: bool = False
 
 
 Cause = Literal["source", "drift", "adoption"]
@@ -146,6 +150,7 @@ class Plan:
 
     `owned` counts what is kfgit's before, `wanted` what the documents ask for. `foreign` is what others have made under
     names that no document has: it is told, and left alone. `remarks` are about the source or the target as a whole.
+    `unfinished`: an apply was cut off, and the next one writes down that it is over, also where nothing is left to do.
     """
 
     environment: str
@@ -157,6 +162,7 @@ class Plan:
     wanted: int = 0
     foreign: tuple[LiveObject, ...] = ()
     remarks: tuple[str, ...] = ()
+    unfinished: bool = False
 
     @property
     def pending(self) -> tuple[Change, ...]:
@@ -173,6 +179,11 @@ class Plan:
                 [[action(each), *subject(each), *fingerprint(each)] for each in self.pending],
             ]
         )
+
+    @property
+    def place(self) -> str:
+        """The target as people know it, without what only tells it from another of the same address."""
+        return self.target.partition(" (")[0]
 
     @property
     def is_local(self) -> bool:
@@ -199,6 +210,9 @@ FOREIGN = (
     "an object of this name is there that this project did not make: it is left alone; "
     "rename one of them, or take it over with `kfgit adopt`"
 )
+
+
+UNRECORDED = "it is as it should be, and an apply that was cut off did not write that down"
 
 
 def level(kind: str) -> int:
@@ -278,7 +292,51 @@ def plan(
         len(wanted),
         foreign,
         live.remarks,
+        live.unfinished,
     )
+
+
+def adoption(
+    environment: str,
+    target: str,
+    desired: Sequence[Resource],
+    live: Live,
+    chosen: Mapping[tuple[str, str], str],
+    *,
+    commit: str | None = None,
+) -> Plan:
+    """The plan that takes objects over as they are, told with what the next apply would change of them.
+
+    `chosen` are their ids by kind and name; `live` is how things would look if they were ours already.
+    """
+    changes: list[Change] = []
+    for resource in desired:
+        id_ = chosen.get((resource.kind, resource.name))
+        found = next((each for each in live.objects if (each.kind, each.id) == (resource.kind, id_)), None)
+        if found is not None:
+            changes.append(_adopt(resource, found))
+    changes = [_noted(change, live.notes.get(subject(change), ())) for change in changes]
+    changes.sort(key=_place)
+    owned = sum(each.owned for each in live.objects) - len(changes)
+    return Plan(environment, target, tuple(changes), commit, live.requests, owned, len(desired))
+
+
+def _adopt(resource: Resource, live: LiveObject) -> Adopt:
+    match _change(resource, replace(live, owned=True), frozenset()):
+        case Update(diff=diff, notes=notes):
+            return Adopt(resource, live, diff, ("taken over as it is; the next apply changes it", *notes))
+        case Replace(diff=diff, notes=notes):
+            told = "taken over as it is; the next apply replaces it by a new one"
+            return Adopt(resource, live, diff, (told, *notes))
+        case Unchanged(notes=notes):
+            return Adopt(resource, live, (), notes)
+        case _:
+            return Adopt(resource, live, ())
+
+
+def fits(live: LiveObject, resource: Resource) -> bool:
+    """Whether an object is as it is wanted, but for what the target cannot change."""
+    return all(_field(each) in live.fixed for each in difference(live.spec, resource.spec))
 
 
 def _second_ones(live: Live, made_anew: Container[tuple[str, str]]) -> Iterator[Delete]:
@@ -339,6 +397,8 @@ def _change(resource: Resource, live: LiveObject | None, vanished: frozenset[tup
     told = tuple(difference(live.spec, resource.spec))
     diff = tuple(d for d in told if _field(d) not in live.fixed)
     notes = tuple(dict.fromkeys(live.fixed[_field(d)] for d in told if _field(d) in live.fixed))
+    if not diff and live.unrecorded:
+        return Update(resource, live, "source", (), (*notes, UNRECORDED))
     if not diff:
         return Unchanged(resource.kind, resource.name, notes)
     diff = _drifted((*diff, *_package_difference(resource, live)), live)

@@ -28,6 +28,7 @@ COMMANDS = {
     "artifacts": ("artifacts", "List, show and fetch what runs produced."),
     "schedules": ("schedules", "List schedules, show what became of their ticks, turn them on and off."),
     "experiments": ("experiments", "List experiments."),
+    "adopt": ("adopt", "Take over objects that others made, as they are."),
     "agent": ("agent", "Keep an environment as a branch says."),
     "up": ("up", "Serve an environment: schedules, runs, KFP's API."),
     "destroy": ("destroy", "Remove what kfgit owns in an environment."),

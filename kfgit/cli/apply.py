@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,11 +57,7 @@ class Performed:
     metavar="DIGEST|KIND/NAME",
     help="Confirm a plan that deletes much, or an object whose loss is for good.",
 )
-@click.option("--allow-dirty", is_flag=True, help="Apply the commit though the folder differs from it.")
-@click.option("--allow-branch", is_flag=True, help="Apply a commit of another branch than the environment's.")
-@click.option(
-    "--allow-older", is_flag=True, help="Apply a commit that does not descend from the last applied one."
-)
+@source.allowances
 @options.output("human", "json")
 @options.session
 def command(session: Session, /, env: str | None, plan_file: Path | None, output: str, **flags: Any) -> int:
@@ -76,7 +73,7 @@ def command(session: Session, /, env: str | None, plan_file: Path | None, output
       kfgit plan --out plan.json && kfgit apply --plan plan.json
     """
     kept = saved.read(session.folder, plan_file) if plan_file is not None else None
-    allowed = [flag for flag in source.WAYS if flags[flag.removeprefix("--").replace("-", "_")]]
+    allowed = source.allowed(flags)
     with (
         terminable(),
         source.opened(session, _wanted(env, kept), _rev(flags["rev"], kept), flags["branch"]) as read,
@@ -162,6 +159,7 @@ def agree(session: Session, plan: Plan, output: str) -> None:
 def perform(session: Session, plan: Plan, backend: Backend) -> Performed:
     """Carries the plan out, tells how that ended, and writes the history."""
     if not plan.pending:
+        deque(applying.carry_out(plan, backend, who()), maxlen=0)
         return Performed()
     results: list[ChangeFinished] = []
     progress = Progress(session, len(plan.pending))

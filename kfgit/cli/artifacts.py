@@ -77,8 +77,9 @@ def list_(session: Session, run: str | None, limit: int, env: str | None, output
 def _row(stored: StoredArtifact, session: Session, now: datetime) -> list[str]:
     found = stored.artifact
     type_ = found.type.removeprefix("system.")
+    run_id, _, rest = found.id.partition("/")
     return [
-        found.id[:8],
+        f"{run_id[:8]}/{rest}" if rest else found.id[:8],
         type_,
         stored.task,
         found.name,

@@ -13,6 +13,7 @@ from kfgit.backend import Backend, Refused
 from kfgit.cli import exits
 from kfgit.cli.session import Session
 from kfgit.events import Event, Preparing, RunFinished, RunRecord, RunStarted, TaskChanged
+from kfgit.plan import LOCAL_TARGET
 from kfgit.render import runs as show
 from kfgit.render.style import clean, duration, one_line
 
@@ -34,7 +35,7 @@ def follow(session: Session, backend: Backend, run_id: str, timeout: float | Non
 
     How it ended is the result, on stdout; what happens on the way goes to stderr.
     """
-    view = _View(session)
+    view = _View(session, _ending_words(backend))
     with terminable(), _limited(backend, run_id, timeout) as late:
         for event in backend.watch(run_id):
             view.tell(event)
@@ -92,6 +93,11 @@ def terminable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _ending_words(backend: Backend) -> str:
+    """What becomes of a run that is canceled. KFP gives its workflow no time any more (`TerminateWorkflow`)."""
+    return "the exit task still runs" if backend.identity == LOCAL_TARGET else "KFP ends its tasks"
+
+
 def _executed_here() -> bool:
     """The runner listens to Ctrl-C itself; what others execute is not stopped by it."""
     return signal.getsignal(signal.SIGINT) is not signal.default_int_handler
@@ -120,8 +126,9 @@ def _limited(backend: Backend, run_id: str, timeout: float | None) -> Iterator[t
 class _View:
     """One line for each ended task; on a terminal also one line that says what runs now."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, canceling: str) -> None:
         self._session = session
+        self._words = canceling
         self._live = session.live and not session.quiet
         self._drawn = ""
         self._canceling = False
@@ -163,7 +170,7 @@ class _View:
         if task.state in {"CANCELING", "CANCELED"} and not self._canceling:
             self._canceling = True
             again = "; Ctrl-C again stops at once" if _executed_here() else ""
-            self._line(f"  {self._session.err.yellow('▾ canceling')}: the exit task still runs{again}")
+            self._line(f"  {self._session.err.yellow('▾ canceling')}: {self._words}{again}")
         if task.state in {"PENDING", "CANCELING"} or self._told.get(task.key or task.path) == task.state:
             return
         if task.component is None and task.state != "FAILED" and not self._session.verbose:

@@ -99,6 +99,11 @@ def _run_documents(context: click.Context) -> Iterable[str]:
     return {f"run/{name}" for name in _documents("Run")(context)} | set(_documents("Pipeline")(context))
 
 
+def _foreign(backend: Backend) -> Iterable[str]:
+    return (f"{each.kind.lower()}/{each.name}" for each in backend.observe().objects if not each.owned)
+
+
+complete_foreign = offering(_live(_foreign))
 complete_pipeline = offering(_documents("Pipeline"))
 complete_runnable = offering(_run_documents)
 complete_resource = offering(_resources)

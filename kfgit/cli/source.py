@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +68,25 @@ def revision(command: F) -> F:
         "--branch", metavar="NAME", help="The branch of the commit, which a detached checkout cannot say."
     )
     return rev(branch(command))
+
+
+def allowances(command: F) -> F:
+    """`--allow-dirty`, `--allow-branch` and `--allow-older`."""
+    dirty = click.option(
+        "--allow-dirty", is_flag=True, help="Apply the commit though the folder differs from it."
+    )
+    branch = click.option(
+        "--allow-branch", is_flag=True, help="Apply a commit of another branch than the environment's."
+    )
+    older = click.option(
+        "--allow-older", is_flag=True, help="Apply a commit that does not descend from the last applied one."
+    )
+    return dirty(branch(older(command)))
+
+
+def allowed(flags: Mapping[str, object]) -> list[str]:
+    """Which of them are given."""
+    return [flag for flag in WAYS if flags[flag.removeprefix("--").replace("-", "_")]]
 
 
 @contextmanager

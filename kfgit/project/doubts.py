@@ -60,7 +60,8 @@ def _dirty(commit: Commit, sources: Collection[str] | None) -> Doubt | None:
     if not changed:
         return None
     more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
-    names = f"{', '.join(changed[:_SHOWN])}{more}"
+    # Names are any bytes, and this is written into files.
+    names = os.fsencode(f"{', '.join(changed[:_SHOWN])}{more}").decode("utf-8", "replace")
     text = f"commit {commit.short} is what counts, and not what differs from it in the folder: {names}"
     return Doubt("--allow-dirty", text)
 

@@ -7,21 +7,26 @@ what they are, whatever stands in for them (git-replace(1), info/grafts).
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import select
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from select import select
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from kfgit.backend import MachineFault
 
 SECONDS = 60.0
 _MOST = 32 * 1024 * 1024
+_MAX_ERROR = 2000
+_SILENT = f"git did not answer within {SECONDS:.0f} seconds; is the disk with the repository all right?"
 _CHUNK = 1024 * 1024
+# What shall fit into a pipe, so that git and kfgit wait for each other less often.
+_PIPE = 1024 * 1024
 
 _SETTINGS = (
     "core.fsmonitor=false",
@@ -85,17 +90,30 @@ def _environment(settings: Sequence[Setting]) -> Mapping[str, str]:
 
 def ask(root: Path, *words: str, settings: Sequence[Setting] = (), most: int = _MOST) -> Said:
     """What git says in a folder; raises `MachineFault` where there is no git, or it does not answer."""
-    with tempfile.TemporaryFile() as errors:
-        process = start(root, *words, settings=settings, errors=errors.fileno())
-        try:
-            out, whole = _read(process, most)
-        finally:
-            process.kill()
-            assert process.stdout is not None
-            process.stdout.close()
-            code = process.wait()
-        errors.seek(0)
-        return Said(code, out, errors.read(2000).decode("utf-8", "replace").strip(), whole)
+    process = start(root, *words, settings=settings, errors=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    until = time.monotonic() + SECONDS
+    told = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
+    out, errors = told.values()
+    try:
+        open_ = list(told)
+        while open_ and len(out) <= most and len(errors) <= _CHUNK:
+            for stream in _ready(open_, until):
+                chunk = os.read(stream, _CHUNK)
+                told[stream] += chunk
+                if not chunk:
+                    open_.remove(stream)
+        if not open_:
+            process.wait(max(0.1, until - time.monotonic()))
+    except subprocess.TimeoutExpired as fault:
+        raise broken(_SILENT) from fault
+    finally:
+        process.kill()
+        code = process.wait()
+        process.stdout.close()
+        process.stderr.close()
+    return Said(code, bytes(out), errors[:_MAX_ERROR].decode("utf-8", "replace").strip(), len(out) <= most)
 
 
 def start(
@@ -107,7 +125,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Git as a process in a folder, that answers on a pipe."""
     try:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             _command(*words),
             cwd=root,
             env=_environment(settings),
@@ -120,18 +138,32 @@ def start(
         )
     except FileNotFoundError as fault:
         raise broken("git is not installed here, and a commit cannot be read without it") from fault
+    _widen(process.stdout)
+    return process
 
 
-def receive(process: subprocess.Popen[bytes], until: float, most: int = _CHUNK) -> bytes:
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Makes a pipe larger, where the system can and the user may (fcntl(2), F_SETPIPE_SZ)."""
+    with contextlib.suppress(AttributeError, OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)  # type: ignore[arg-type]
+
+
+def receive(process: subprocess.Popen[bytes], until: float) -> bytes:
     """The next bytes of an answer, none at its end; `until` is on the monotonic clock."""
     assert process.stdout is not None
-    opened = process.stdout.fileno()
-    ready, _, _ = select([opened], [], [], max(0.0, until - time.monotonic()))
+    (stream,) = _ready([process.stdout.fileno()], until)
+    return os.read(stream, _CHUNK)
+
+
+def _ready(streams: Sequence[int], until: float) -> Sequence[int]:
+    """Those of some streams that have something to say, or have ended."""
+    asked = select.poll()
+    for stream in streams:
+        asked.register(stream, select.POLLIN)
+    ready = [stream for stream, _ in asked.poll(max(0.0, until - time.monotonic()) * 1000)]
     if not ready:
-        raise broken(
-            f"git said nothing for {SECONDS:.0f} seconds; is the disk with the repository all right?"
-        )
-    return os.read(opened, most)
+        raise broken(_SILENT)
+    return ready
 
 
 def broken(why: str) -> MachineFault:
@@ -139,16 +171,3 @@ def broken(why: str) -> MachineFault:
     from kfgit.backend import MachineFault  # noqa: PLC0415 - see above
 
     return MachineFault(why)
-
-
-def _read(process: subprocess.Popen[bytes], most: int) -> tuple[bytes, bool]:
-    until = time.monotonic() + SECONDS
-    parts: list[bytes] = []
-    size = 0
-    while chunk := receive(process, until):
-        parts.append(chunk)
-        size += len(chunk)
-        if size > most:
-            return b"".join(parts), False
-    process.wait(max(0.1, until - time.monotonic()))
-    return b"".join(parts), True

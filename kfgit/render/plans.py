@@ -56,7 +56,7 @@ def sentence(plan: Plan) -> str:
     """One line: `Plan for local: 3 to create, 1 to update; 4 unchanged`."""
     counts = plan.summary
     parts = [f"{counts[name]} to {name}" for name in plans.ACTIONS if name != "unchanged" and counts[name]]
-    target = f" ({clean(plan.target)})" if plan.target not in {plan.environment, LOCAL_TARGET} else ""
+    target = f" ({clean(plan.place)})" if plan.target not in {plan.environment, LOCAL_TARGET} else ""
     commit = f" at commit {plan.commit[:10]}" if plan.commit is not None and not plan.is_local else ""
     where = f"{clean(plan.environment)}{target}{commit}"
     if not parts:

@@ -64,17 +64,19 @@ def sources(*folders: Path) -> Iterator[tuple[str, ast.Module]]:
             yield str(path.relative_to(ROOT)), ast.parse(path.read_bytes())
 
 
-def lacks(decorator: ast.expr, name: str) -> list[str]:
+def lacks(decorator: ast.expr, node: ast.ClassDef) -> list[str]:
     """What a dataclass should have: slots, and frozen, unless it is no value but a worker.
 
-    A worker has an identity (`eq=False`) or is private to its module (`_Reader`).
+    A worker has an identity (`eq=False`) or is private to its module (`_Reader`). What is found out once
+    (`cached_property`) is kept where slots leave no room.
     """
     arguments = decorator.keywords if isinstance(decorator, ast.Call) else []
     said = {k.arg: k.value.value for k in arguments if isinstance(k.value, ast.Constant)}
-    worker = name.startswith("_") or said.get("eq") is False
-    return sorted(
-        ({"slots"} if worker else {"slots", "frozen"}) - {key for key, on in said.items() if on is True}
-    )
+    worker = node.name.startswith("_") or said.get("eq") is False
+    wanted = set() if worker else {"frozen"}
+    if said.get("eq") is not False and "cached_property" not in ast.unparse(node):
+        wanted.add("slots")
+    return sorted(wanted - {key for key, on in said.items() if on is True})
 
 
 def imports(tree: ast.Module) -> Iterator[str]:
@@ -126,7 +128,7 @@ def test_values_are_frozen() -> None:
         if isinstance(node, ast.ClassDef)
         for decorator in node.decorator_list
         if ast.unparse(decorator).startswith(("dataclass", "dataclasses.dataclass"))
-        for lacking in lacks(decorator, node.name)
+        for lacking in lacks(decorator, node)
     ]
     assert faults == []
 

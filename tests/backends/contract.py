@@ -280,7 +280,7 @@ class Contract:
             assert [(each.state, each.id) for each in results] == [("done", found.id)]
             assert found.id == theirs[f"{kind}/{found.name}"]
             taken = owned(backend, [ours[kind]])[f"{kind}/{found.name}"]
-            assert (taken.id, taken.applied) == (found.id, None)
+            assert (taken.id, taken.owned) == (found.id, True)
             assert all(d.path != "digest" for d in plans.difference(taken.spec, ours[kind].spec))
         applied(place, ours[kind], rules=KEEPING)
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
+from uuid import uuid4
 
 from kfgit import apply, canonical
 from kfgit.backends.cluster import capabilities, observing, performing
@@ -25,6 +28,8 @@ from kfgit.backends.cluster.wire import Ambiguous, Answer, Wire
 from kfgit.events import ChangeFinished
 from kfgit.ir import Package, Resource
 from kfgit.plan import Change, Live, Plan, Rules, action, plan, subject
+from tests.e2e.door import Project
+from tests.serving import serving
 
 ALL = Rules(dict.fromkeys(("experiments", "pipelines", "schedules", "runs"), "delete"))
 
@@ -255,9 +260,18 @@ class _Backend:
         return performing.perform(change, self.context)
 
 
-def target(url: str, owner: str) -> Target:
-    """A set on the server at a URL."""
-    return Target(Wire(url, pool()), owner)
+@contextmanager
+def server(folder: Path) -> Iterator[Wire]:
+    """The way to a server that stores and runs nothing."""
+    with serving(Project.new(folder), "--no-engine") as begun:
+        wire = Wire(begun.url, pool())
+        yield wire
+        wire.pool.clear()
+
+
+def target(wire: Wire) -> Target:
+    """A set of its own on a server."""
+    return Target(wire, uuid4().hex[:16])
 
 
 def resource(kind: str, name: str, spec: Mapping[str, Any], package: Package | None = None) -> Resource:

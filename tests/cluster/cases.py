@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -57,6 +58,7 @@ class Prepared:
     scenario: Scenario
     folder: Path
     state: State
+    known: frozenset[str]
     strangers: Strangers
     records: tuple[Record, ...]
     final: Seen
@@ -101,13 +103,15 @@ class Theatre:
             strangers = looking.strangers(self.stand, *self.strangers.ids, *namesakes)
         if scenario.ticks:
             self._tick()
-        state, since = self.stand.take(), _now()
+        state, known = self.stand.take(), looking.times(self.stand)
+        # What happens from now on happens in another second, so that its times are told from those before.
+        time.sleep(1.1)
         self.stand.proxy.begin()
-        prepared = Prepared(name, scenario, folders[-1], state, strangers, (), {})
+        prepared = Prepared(name, scenario, folders[-1], state, known, strangers, (), {})
         (told,) = self.forks.run(prepared.folder, prepared.command)
         records = tuple(self.stand.proxy.settle())
         self._peace(name, told)
-        final = looking.look(self.stand, strangers, since)
+        final = looking.look(self.stand, strangers, known)
         for again in self._rest(prepared):
             self._peace(f"{name}, again", again)
         return replace(prepared, records=records, final=final)
@@ -124,7 +128,6 @@ class Theatre:
     def disturbed(self, prepared: Prepared, *decisions: Decide) -> tuple[Told, list[Record], Sequence[str]]:
         """Applies once for each decision, then in peace; what the first said and asked, and what is wrong."""
         self.stand.put(prepared.state)
-        since = _now()
         first: tuple[Told, list[Record]] | None = None
         wrong: list[str] = []
         for decide in decisions:
@@ -132,7 +135,7 @@ class Theatre:
             first = first or (told, records)
             wrong += _ended(told)
         assert first is not None
-        wrong += self._recovered(prepared, since)
+        wrong += self._recovered(prepared)
         return *first, wrong
 
     def _once(self, prepared: Prepared, decide: Decide) -> tuple[Told, list[Record]]:
@@ -143,7 +146,7 @@ class Theatre:
         records = proxy.settle()
         return told, records
 
-    def _recovered(self, prepared: Prepared, since: datetime) -> Iterator[str]:
+    def _recovered(self, prepared: Prepared) -> Iterator[str]:
         yield from (f"the proxy: {fault}" for fault in self.stand.proxy.faults)
         self.stand.proxy.begin()
         words = ("apply again", "the plan after it")
@@ -156,7 +159,9 @@ class Theatre:
         self.stand.proxy.settle()
         yield from self.stand.watched()
         yield from looking.touched(self.stand, prepared.strangers)
-        yield from looking.differences(prepared.final, looking.look(self.stand, prepared.strangers, since))
+        yield from looking.differences(
+            prepared.final, looking.look(self.stand, prepared.strangers, prepared.known)
+        )
 
     def _rest(self, prepared: Prepared) -> list[Told]:
         return self.forks.run(prepared.folder, *_rest(prepared))
@@ -170,7 +175,7 @@ class Theatre:
         """Ours are two days and a bit old, and a server that was away fires what they owe."""
         self.stand.age(timedelta(days=2, minutes=20))
         with closing(Database(self.stand.server.state / "state.db")) as database:
-            firing.fire(database, "local", _now())
+            firing.fire(database, "local", datetime.now(UTC))
 
 
 def _rest(prepared: Prepared) -> tuple[tuple[str, ...], ...]:
@@ -196,7 +201,3 @@ def storm(seed: str, share: float) -> Decide:
         return faults.MATRIX[chance.choice(names)] if chance.random() < share else None
 
     return decide
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

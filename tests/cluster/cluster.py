@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,6 +141,14 @@ class Cluster:
             {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", **request},
         )
         return User(self.url, self.ca, told["status"]["token"])
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for what comes by itself, on however busy a machine."""
+    limit = time.monotonic() + keeper.PATIENCE
+    while not condition():
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.02)
 
 
 _CLIENTS: dict[tuple[int, Path], httpx.Client] = {}

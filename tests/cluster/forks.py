@@ -115,21 +115,28 @@ def main() -> None:
 
 
 def _warm() -> None:
-    """What a command on a cluster imports."""
-    import kfgit.backends.cluster.backend
-    import kfgit.cli.app
-    import kfgit.cli.apply
-    import kfgit.cli.destroy
-    import kfgit.cli.plan  # noqa: F401
-    from kfgit.cli import run
-
+    """Imports what a command on a cluster imports, by letting one fail on a cluster that is not there."""
     with tempfile.TemporaryDirectory() as folder:
-        _redirect(1, os.devnull, keep=True)
-        Path(folder, "kfgit.yaml").write_text(
-            "apiVersion: kfgit.dev/v1\nkind: Project\nmetadata: {name: warm}\n"
-        )
-        run(["-C", folder, "plan"])
-        _restore()
+        for path, text in {"kfgit.yaml": _PROJECT, "environments/prod.yaml": _ENVIRONMENT}.items():
+            Path(folder, path).parent.mkdir(exist_ok=True)
+            Path(folder, path).write_text(text)
+        git = ("git", "-C", folder, "-c", "user.name=tests", "-c", "user.email=tests@example.com")
+        for words in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "warm")):
+            subprocess.run([*git, *words], check=True, stdout=subprocess.DEVNULL)
+        before = {name: os.environ.get(name) for name in ("KUBECONFIG",)}
+        Path(folder, "kubeconfig").write_text(_KUBECONFIG)
+        os.environ["KUBECONFIG"] = str(Path(folder, "kubeconfig"))
+        kept = [os.dup(descriptor) for descriptor in (1, 2)]
+        for descriptor in (1, 2):
+            _redirect(descriptor, os.devnull)
+        from kfgit.cli import run
+
+        run(["-C", folder, "apply", "-e", "prod", "--yes"])
+        for descriptor, old in zip((1, 2), kept, strict=True):
+            (sys.stdout, sys.stderr)[descriptor - 1].flush()
+            os.dup2(old, descriptor)
+            os.close(old)
+        os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
 def _live(asked: Mapping[str, Any], news: int) -> None:
@@ -153,22 +160,27 @@ def _live(asked: Mapping[str, Any], news: int) -> None:
         os._exit(code)
 
 
-def _redirect(descriptor: int, path: str, *, keep: bool = False) -> None:
-    if keep:
-        sys.stdout.flush()
-        _KEPT.append(os.dup(descriptor))
+def _redirect(descriptor: int, path: str) -> None:
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(file, descriptor)
     os.close(file)
 
 
-def _restore() -> None:
-    sys.stdout.flush()
-    os.dup2(_KEPT[-1], 1)
-    os.close(_KEPT.pop())
-
-
-_KEPT: list[int] = []
+_PROJECT = "apiVersion: kfgit.dev/v1\nkind: Project\nmetadata: {name: warm}\n"
+_ENVIRONMENT = """\
+apiVersion: kfgit.dev/v1
+kind: Environment
+metadata: {name: prod}
+spec: {target: {type: cluster, context: tests, kfp: {endpoint: "http://127.0.0.1:1"}}}
+"""
+_KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+current-context: tests
+clusters: [{name: tests, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: tests, user: {token: none}}]
+contexts: [{name: tests, context: {cluster: tests, user: tests, namespace: tests}}]
+"""
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.cluster.stand import Stand
@@ -23,8 +22,13 @@ _OPERATION = re.compile(r"(\[kfgit [0-9a-f]{16} [0-9a-f]{12}) [0-9a-f]{8}\]")
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # What changes with each apply, whatever it does.
 _PASSING = {"created_at", "updated_at", "history", "number", "resourceVersion", "last_run_created_at"}
-# Two cases begin seconds apart, and what happens in the first second of one may carry the second before.
-_SLACK = timedelta(seconds=2)
+# Of what KFP keeps: the collection, its key in a list, and the word for one of it.
+_KINDS = (
+    ("pipelines", "pipelines", "pipeline"),
+    ("experiments", "experiments", "experiment"),
+    ("recurringruns", "recurringRuns", "recurring_run"),
+    ("runs", "runs", "run"),
+)
 
 Seen = Mapping[str, Any]
 
@@ -48,40 +52,42 @@ def touched(stand: Stand, before: Strangers) -> list[str]:
     return list(differences(before.whole, _strangers(stand, before.ids), "foreign"))
 
 
-def look(stand: Stand, before: Strangers, since: datetime) -> Seen:
-    """All that is ours, and the lists of it that tell what there is twice."""
+def times(stand: Stand) -> frozenset[str]:
+    """All times that stand anywhere, before a case begins: they are the same ones in each case that begins there."""
+    found, _ = _found(stand, frozenset())
+    return frozenset(_TIME.findall(json.dumps(found)))
+
+
+def look(stand: Stand, before: Strangers, known: frozenset[str]) -> Seen:
+    """All that is ours. Times that are not `known` from before are told as `now`."""
+    found, names = _found(stand, before.ids)
+    seen: Seen = _plain(found, names, known)
+    return seen
+
+
+def _found(stand: Stand, foreign: frozenset[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What is on the servers, and the names of what has ids there."""
     names = dict[str, str]()
     found: dict[str, Any] = {"pipelines": [], "experiments": [], "schedules": [], "runs": []}
-    for kind, key, word in (
-        ("pipelines", "pipelines", "pipeline"),
-        ("experiments", "experiments", "experiment"),
-        ("recurringruns", "recurringRuns", "recurring_run"),
-        ("runs", "runs", "run"),
-    ):
+    for kind, key, word in _KINDS:
         for each in stand.kfp.every(kind, key):
             id_ = each[f"{word}_id"]
             # What a client chose is the same in every case.
             if word != "run":
                 names[id_] = f"<{word} {each.get('name') or each['display_name']}>"
-            if id_ not in before.ids:
+            if id_ not in foreign:
                 found["schedules" if word == "recurring_run" else kind].append(each)
     for each in found["pipelines"]:
         versions = stand.kfp.every(f"pipelines/{each['pipeline_id']}/versions", "pipeline_versions")
         names.update({v["pipeline_version_id"]: f"<version {each['name']} {v['name']}>" for v in versions})
         each["versions"] = versions
     found |= _kubernetes(stand, names)
-    seen: Seen = _plain(found, names, since - _SLACK)
-    return seen
+    return found, names
 
 
 def _strangers(stand: Stand, ids: frozenset[str]) -> Seen:
     whole: dict[str, Any] = {}
-    for kind, key, word in (
-        ("pipelines", "pipelines", "pipeline"),
-        ("experiments", "experiments", "experiment"),
-        ("recurringruns", "recurringRuns", "recurring_run"),
-        ("runs", "runs", "run"),
-    ):
+    for kind, key, word in _KINDS:
         for each in stand.kfp.every(kind, key):
             if each[f"{word}_id"] in ids:
                 # Whoever starts a run in an experiment writes that down there.
@@ -123,23 +129,19 @@ def _record(configmap: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": configmap["metadata"]["name"], "labels": configmap["metadata"].get("labels"), **values}
 
 
-def _plain(found: Any, names: Mapping[str, str], since: datetime) -> Any:
+def _plain(found: Any, names: Mapping[str, str], known: frozenset[str]) -> Any:
     match found:
         case dict():
-            return {k: _plain(v, names, since) for k, v in sorted(found.items()) if k not in _PASSING}
+            return {k: _plain(v, names, known) for k, v in sorted(found.items()) if k not in _PASSING}
         case list():
-            told = [_plain(each, names, since) for each in found]
+            told = [_plain(each, names, known) for each in found]
             return sorted(told, key=lambda each: json.dumps(each, sort_keys=True))
         case str():
             text = _ID.sub(lambda match: names.get(match[0], match[0]), found)
-            return _TIME.sub(lambda match: _moment(match[0], since), _OPERATION.sub(r"\1 …]", text))
+            text = _OPERATION.sub(r"\1 …]", text)
+            return _TIME.sub(lambda match: match[0] if match[0] in known else "now", text)
         case _:
             return found
-
-
-def _moment(text: str, since: datetime) -> str:
-    at = datetime.fromisoformat(text).astimezone(UTC)
-    return "now" if since <= at <= datetime.now(UTC) + _SLACK else text
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:

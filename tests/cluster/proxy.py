@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
@@ -29,6 +30,8 @@ Treatment = Callable[["Proxy", Request], Awaitable[Answer | None]]
 T = TypeVar("T")
 
 _LIMIT = 64 << 20
+# Seconds after which a server may have closed a connection (uvicorn: 5).
+_REST = 2.0
 # What a connection is for, and what the proxy says for itself.
 _HOP = {"connection", "host", "content-length", "transfer-encoding", "keep-alive", "expect", "authorization"}
 
@@ -245,7 +248,7 @@ class _Server:
     """The way to a server, with connections that are used again."""
 
     upstream: Upstream
-    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
+    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter, float]] = field(default_factory=list)
 
     async def ask(self, request: Request) -> Answer:
         reader, writer = await self._connection()
@@ -256,20 +259,20 @@ class _Server:
             writer.transport.abort()
             raise
         if lasting:
-            self.idle.append((reader, writer))
+            self.idle.append((reader, writer, time.monotonic()))
         else:
             writer.close()
         return answer
 
     def close(self) -> None:
-        for _, writer in self.idle:
+        for _, writer, _ in self.idle:
             writer.transport.abort()
         self.idle.clear()
 
     async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         while self.idle:
-            reader, writer = self.idle.pop()
-            if not reader.at_eof() and not writer.is_closing():
+            reader, writer, used = self.idle.pop()
+            if not reader.at_eof() and not writer.is_closing() and time.monotonic() - used < _REST:
                 return reader, writer
             writer.close()
         place = urlsplit(self.upstream.url)

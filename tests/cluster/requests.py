@@ -14,10 +14,15 @@ _IDS = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{16}\b|\bstand-[0-9a-z]+\b"
 )
 _PAGE = re.compile(r"((?:page_token|continue)=)[^&]+")
-_KFP_CODES = {401: 16, 409: 6, 429: 8, 500: 13, 503: 14}
+_KFP_CODES = {400: 3, 401: 16, 409: 6, 429: 8, 500: 13, 503: 14}
 _KUBE_REASONS = {
-    401: "Unauthorized", 409: "Conflict", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable",
-}  # fmt: skip
+    400: "BadRequest",
+    401: "Unauthorized",
+    409: "Conflict",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+}
 
 
 def shape(owner: str, method: str, target: str) -> str:

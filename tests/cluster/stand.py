@@ -12,6 +12,7 @@ import json
 import shutil
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from tests.cluster.proxy import Proxy, Upstream
 from tests.e2e.door import Project
 from tests.serving import Server, serving
 
+# Seconds after which a server may have closed a connection (uvicorn: 5).
+_REST = 2.0
 # Tells what no moment may have seen: two schedules of ours and one name that both fire. Foreign ones are not ours.
 _WATCH = """
 CREATE TABLE watched_foreign (id TEXT PRIMARY KEY);
@@ -53,22 +56,44 @@ class State:
     kube: Mapping[str, str]
 
 
+class _Connection:
+    """A connection that is made anew after a rest, since servers close those that nobody uses."""
+
+    def __init__(self, url: str) -> None:
+        self._made = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+        self._used = time.monotonic()
+
+    def ask(self, method: str, target: str, body: str | None, kind: str = "application/json") -> bytes:
+        """What is answered; anything but a 200 is a mistake of the test."""
+        if time.monotonic() - self._used > _REST:
+            self._made.close()
+        self._made.request(method, target, body, {"Content-Type": kind})
+        answer = self._made.getresponse()
+        told = answer.read()
+        self._used = time.monotonic()
+        assert answer.status == 200, f"{method} {target}: {answer.status} {told!r}"
+        return told
+
+    def close(self) -> None:
+        self._made.close()
+
+
 class Kfp:
     """KFP's API, asked directly."""
 
     def __init__(self, url: str) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+        self._connection = _Connection(url)
 
     def ask(self, method: str, path: str, body: Any = None, **query: str) -> dict[str, Any]:
         """What it answers; anything but a 200 is a mistake of the test."""
         target = f"/apis/v2beta1/{path}" + (f"?{urlencode(query)}" if query else "")
-        content = None if body is None else json.dumps(body)
-        self._connection.request(method, target, content, {"Content-Type": "application/json"})
-        answer = self._connection.getresponse()
-        told = answer.read()
-        assert answer.status == 200, f"{method} {target}: {answer.status} {told!r}"
+        told = self._connection.ask(method, target, None if body is None else json.dumps(body))
         found: dict[str, Any] = json.loads(told or b"{}")
         return found
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._connection.close()
 
     def every(self, collection: str, key: str) -> list[dict[str, Any]]:
         """A whole list."""
@@ -86,20 +111,17 @@ class Kfp:
         text = json.dumps(package)
         head = 'Content-Disposition: form-data; name="uploadfile"; filename="p.json"'
         body = f"--f3c1\r\n{head}\r\n\r\n{text}\r\n--f3c1--\r\n"
-        self._connection.request(
-            "POST", f"/apis/v2beta1/pipelines/upload_version?{urlencode({'pipelineid': pipeline_id, 'name': name})}",
-            body, {"Content-Type": "multipart/form-data; boundary=f3c1"},
-        )  # fmt: skip
-        answer = self._connection.getresponse()
-        told = answer.read()
-        assert answer.status == 200, told
+        target = (
+            f"/apis/v2beta1/pipelines/upload_version?{urlencode({'pipelineid': pipeline_id, 'name': name})}"
+        )
+        self._connection.ask("POST", target, body, "multipart/form-data; boundary=f3c1")
 
 
 class Etcd:
     """The API server's store, by the JSON that etcd speaks beside gRPC."""
 
     def __init__(self, url: str) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+        self._connection = _Connection(url)
 
     def under(self, prefix: str) -> dict[str, str]:
         """Keys and values, both as base64."""
@@ -122,12 +144,13 @@ class Etcd:
             self._ask("txn", {"success": steps})
 
     def _ask(self, what: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        self._connection.request("POST", f"/v3/kv/{what}", json.dumps(body))
-        answer = self._connection.getresponse()
-        told = answer.read()
-        assert answer.status == 200, told
+        told = self._connection.ask("POST", f"/v3/kv/{what}", json.dumps(body))
         found: dict[str, Any] = json.loads(told)
         return found
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._connection.close()
 
 
 def _base64(text: bytes) -> str:
@@ -161,12 +184,12 @@ class Stand:
 
     def _meddle(self) -> None:
         """Somebody turns off all schedules of ours; it is on the proxy's thread, so with a connection of its own."""
-        kfp = Kfp(self.server.url)
         with closing(sqlite3.connect(self.server.state / "state.db", timeout=60)) as db:
             foreign = {id_ for (id_,) in db.execute("SELECT id FROM watched_foreign")}
-        for each in kfp.every("recurringruns", "recurringRuns"):
-            if each["recurring_run_id"] not in foreign:
-                kfp.ask("POST", f"recurringruns/{each['recurring_run_id']}:disable")
+        with closing(Kfp(self.server.url)) as kfp:
+            for each in kfp.every("recurringruns", "recurringRuns"):
+                if each["recurring_run_id"] not in foreign:
+                    kfp.ask("POST", f"recurringruns/{each['recurring_run_id']}:disable")
 
     def variables(self) -> dict[str, str]:
         """What kfgit finds in its environment."""
@@ -278,7 +301,10 @@ def stand(cluster: Cluster, folder: Path) -> Iterator[Stand]:
             "kfp": Upstream(server.url),
         }
         proxy = stack.enter_context(Proxy(upstreams))  # type: ignore[arg-type]
-        yield Stand(cluster, folder, server, proxy, name)
+        own = Stand(cluster, folder, server, proxy, name)
+        stack.callback(own.etcd.close)
+        stack.callback(own.kfp.close)
+        yield own
 
 
 def _git(folder: Path, *words: str) -> None:

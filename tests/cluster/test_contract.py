@@ -32,6 +32,9 @@ class ClusterPlace:
     def open(self, project: str = "demo", environment: str = "prod") -> ClusterBackend:
         return ClusterBackend.open(ClusterSettings(project, environment, self._target))
 
+    def close(self) -> None:
+        self._kfp.close()
+
     def disable(self, schedule: str) -> None:
         self._kfp.ask("POST", f"recurringruns/{schedule}:disable")
 
@@ -48,7 +51,9 @@ def place(
 ) -> Iterator[ClusterPlace]:
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     with serving(Project.new(tmp_path / "kfp"), "--no-scheduler") as server:
-        yield ClusterPlace(namespace, server.url)
+        made = ClusterPlace(namespace, server.url)
+        yield made
+        made.close()
 
 
 class TestClusterBackend(Contract):

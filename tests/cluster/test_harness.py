@@ -3,12 +3,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.cluster import Cluster
+from tests.cluster.cluster import Cluster, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,8 +52,7 @@ def test_two_share_one_cluster_which_ends_with_them_though_they_are_killed(
     for each in users:
         each.kill()
         each.communicate()
-    while _programs_of(tmp_path):
-        time.sleep(0.05)
+    until(lambda: not _programs_of(tmp_path))
 
 
 def _programs_of(folder: Path) -> set[str]:

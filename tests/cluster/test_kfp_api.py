@@ -14,11 +14,9 @@ import pytest
 from kfgit.backend import MachineFault
 from kfgit.backends.cluster import kfp_answers, kfp_objects, uploading
 from kfgit.backends.cluster.kfp_api import KfpApi, KfpFault, RunQuery, equals
-from kfgit.backends.cluster.pooling import pool
 from kfgit.backends.cluster.wire import Answer, Wire
+from tests.cluster import carrying
 from tests.cluster.carrying import package
-from tests.e2e.door import Project
-from tests.serving import serving
 
 RECORDED = Path(__file__).parents[1] / "conformance" / "kfp-api"
 STEPS = [
@@ -260,8 +258,8 @@ def test_what_no_server_would_take_is_not_sent(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KfpApi]:
-    with serving(Project.new(tmp_path_factory.mktemp("kfp")), "--no-engine") as server:
-        yield KfpApi(Wire(server.url, pool()))
+    with carrying.server(tmp_path_factory.mktemp("kfp")) as wire:
+        yield KfpApi(wire)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +27,7 @@ from kfgit.model import ClusterTarget
 from kfgit.plan import Plan
 from tests.cluster import faults
 from tests.cluster.asking import asking
-from tests.cluster.cluster import Cluster, User
+from tests.cluster.cluster import Cluster, User, until
 from tests.cluster.proxy import Proxy, Upstream
 from tests.cluster.requests import Answer as Refusal
 
@@ -115,8 +114,7 @@ def test_kinds_are_found_once_for_each_group_and_version(kube: KubeApi, admin: U
     with pytest.raises(NoSuchKind):
         kube.list(f"{group}/v1", "Thing")
     admin.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition(group))
-    while admin.ask("GET", f"/apis/{group}/v1/things").status_code != 200:
-        time.sleep(0.05)
+    until(lambda: admin.ask("GET", f"/apis/{group}/v1/things").status_code == 200)
     # What was not there before is looked for again.
     thing = {"apiVersion": f"{group}/v1", "kind": "Thing", "metadata": {"name": "x"}, "spec": {"size": 1}}
     kube.apply(thing)

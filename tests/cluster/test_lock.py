@@ -17,7 +17,7 @@ from kfgit.backends.cluster import holders, lock
 from kfgit.backends.cluster.kube_api import KubeApi
 from kfgit.backends.cluster.lock import Lock, lease
 from tests.cluster.asking import asking
-from tests.cluster.cluster import Cluster, User
+from tests.cluster.cluster import Cluster, User, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -120,8 +120,7 @@ def test_a_lease_that_nobody_renewed_in_its_time_is_free_by_the_servers_clock(
     stored["spec"]["renewTime"] = "2999-01-01T00:00:00.000000Z"
     admin.create(place, stored)
     mine = patient(kube, Clock())
-    while not holds(mine):
-        pass
+    until(lambda: holds(mine))
 
 
 def holds(mine: Lock) -> bool:
@@ -190,8 +189,7 @@ def test_a_holder_learns_that_it_was_removed(kube: KubeApi, admin: User, place: 
 def test_it_renews_by_itself(kube: KubeApi, admin: User, place: str) -> None:
     with Lock(kube, "kfgit-p-e", renew_every=0.01).hold("anna"):
         first = admin.get(f"{place}/kfgit-p-e")["spec"]["renewTime"]
-        while admin.get(f"{place}/kfgit-p-e")["spec"]["renewTime"] == first:
-            pass
+        until(lambda: admin.get(f"{place}/kfgit-p-e")["spec"]["renewTime"] != first)
 
 
 def test_what_others_write_is_printed_as_one_line(kube: KubeApi, admin: User, place: str) -> None:

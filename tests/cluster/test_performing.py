@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -12,28 +13,27 @@ import pytest
 from kfgit.backend import MachineFault, Refused
 from kfgit.backends.cluster import marks, performing
 from kfgit.backends.cluster.kfp_api import RunQuery
+from kfgit.backends.cluster.wire import Wire
 from kfgit.ir import Resource
 from kfgit.plan import Create, Unchanged
 from tests.cluster import carrying
 from tests.cluster.carrying import FATES, Fated, Killed, Target, package, resource, run, schedule
-from tests.e2e.door import Project
-from tests.serving import serving
 
 # So many writes has the smaller of the two applies.
 WRITES = 14
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that stores and runs nothing."""
-    with serving(Project.new(tmp_path_factory.mktemp("kfp")), "--no-engine") as server:
-        yield server.url
+def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
+    """The way to a server that stores and runs nothing."""
+    with carrying.server(tmp_path_factory.mktemp("kfp")) as found:
+        yield found
 
 
 @pytest.fixture
-def target(url: str) -> Target:
+def target(wire: Wire) -> Target:
     """A set of its own."""
-    return carrying.target(url, uuid4().hex[:16])
+    return carrying.target(wire)
 
 
 class Wanted:
@@ -108,7 +108,7 @@ def test_what_is_wanted_comes_to_be_and_changes_and_goes(target: Target) -> None
 
 def meet(target: Target, desired: list[Resource], wanted: Wanted, fate: str, n: int) -> bool:
     """An apply whose `n`th write meets its fate, and another one; whether there was such a write."""
-    wire = Fated(target.wire, n, FATES[fate], watch=lambda: never_two(target, wanted))
+    wire = Fated(target.wire, n, FATES[fate], watch=partial(never_two, target, wanted))
     with suppress(Killed):
         target.apply(desired, wire)
     following = Fated(target.wire, late=wire.late, wait=n % 9, watch=wire.watch)
@@ -123,11 +123,11 @@ def meet(target: Target, desired: list[Resource], wanted: Wanted, fate: str, n: 
 
 
 @pytest.mark.parametrize("fate", FATES)
-def test_at_some_writes_of_two_commits(url: str, fate: str) -> None:
+def test_at_some_writes_of_two_commits(wire: Wire, fate: str) -> None:
     """`python -m tests.cluster.matrix` plays all of them, through the door."""
     for n in sorted(random.Random(fate).sample(range(1, WRITES + 1), 2)):
         wanted = Wanted()
-        target = carrying.target(url, uuid4().hex[:16])
+        target = carrying.target(wire)
         meet(target, wanted.first, wanted, fate, n)
         check(target, wanted.first, 1)
         assert meet(target, wanted.second, wanted, fate, n)
@@ -135,15 +135,14 @@ def test_at_some_writes_of_two_commits(url: str, fate: str) -> None:
 
 
 @pytest.mark.parametrize("fate", ["killed_before", "killed_after"])
-def test_who_changes_their_mind_gets_what_they_had(url: str, fate: str) -> None:
+def test_who_changes_their_mind_gets_what_they_had(wire: Wire, fate: str) -> None:
     for n in sorted(random.Random(fate).sample(range(1, WRITES + 1), 2)):
-        wanted = Wanted()
-        target = carrying.target(url, uuid4().hex[:16])
+        target, wanted = carrying.target(wire), Wanted()
         target.apply(wanted.first)
-        wire = Fated(target.wire, n, FATES[fate], watch=lambda: never_two(target, wanted))  # noqa: B023
+        watch = partial(never_two, target, wanted)
         with pytest.raises(Killed):
-            target.apply(wanted.second, wire)
-        target.apply(wanted.first, Fated(target.wire, watch=wire.watch))
+            target.apply(wanted.second, Fated(wire, n, FATES[fate], watch=watch))
+        target.apply(wanted.first, Fated(wire, watch=watch))
         started = len(target.kfp.runs(RunQuery(display_name=f"begin-{wanted.tag}")))
         check(target, wanted.first, started)
         target.apply(wanted.second)
@@ -263,6 +262,17 @@ def test_a_schedule_whose_workflow_is_gone_is_replaced(target: Target) -> None:
     enabled = [n for n, each in enumerate(wire.writes) if each.endswith(":enable")]
     deleted = [n for n, each in enumerate(wire.writes) if each.startswith("DELETE") and "recurring" in each]
     assert deleted[0] < enabled[0]
+
+
+def test_a_schedule_that_cannot_be_switched_on_again_is_made_anew(target: Target) -> None:
+    wanted = Wanted()
+    target.apply(wanted.first)
+    (before,) = target.schedules(wanted.off)
+    dead = f"{before.recurring_run_id}:enable"
+    target.apply(wanted.second, Fated(target.wire, fate=carrying.without_workflow, on=dead))
+    (after,) = target.schedules(wanted.off)
+    assert after.recurring_run_id != before.recurring_run_id
+    check(target, wanted.second, 2)
 
 
 def test_runs_of_an_old_schedule_go_on(target: Target) -> None:

@@ -91,7 +91,12 @@ class World:
         one = self.there[id_]
         if one.enabled != enabled:
             one.enabled, one.updated = enabled, self.now
-        assert sum(each.enabled for each in self.there.values()) <= 1
+
+    def meddle(self, what: str) -> None:
+        """Somebody goes to KFP's dashboard between two applies."""
+        for each in self.there.values():
+            if what == "on" or (what == "off" and each.enabled):
+                self.switch(each.id, enabled=what == "on")
 
     def standings(self, wish: Wish, counted: set[str], resting: frozenset[str]) -> list[Standing]:
         """What an apply sees."""
@@ -121,6 +126,7 @@ def attempt(world: World, wish: Wish, steps: int, pause: int, resting: frozenset
                 world.switch(id_, enabled=False)
             case Enable(id=id_):
                 world.switch(id_, enabled=True)
+                assert sum(each.enabled for each in world.there.values()) == 1
             case Count(id=id_):
                 counted.add(id_)
             case Create(start=start):
@@ -141,22 +147,51 @@ wishes = st.builds(
     catchup=st.booleans(),
     enabled=st.booleans(),
 )
-attempts = st.tuples(
-    wishes, st.integers(0, 7), st.sampled_from((0, 1, 7, 40, 333, 1700)), st.integers(0, 4000)
+
+
+@dataclass(frozen=True)
+class Try:
+    """An apply that is killed after `steps` steps with a `pause` after each, what somebody does then, and some time."""
+
+    wish: Wish
+    steps: int
+    pause: int
+    hand: str
+    later: int
+
+    def play(self, world: World, wish: Wish | None = None) -> None:
+        """Lets it happen."""
+        attempt(world, wish or self.wish, self.steps, self.pause)
+        world.wait(self.later)
+        if self.hand:
+            world.meddle(self.hand)
+            world.wait(self.later)
+
+
+tries = st.lists(
+    st.builds(
+        Try,
+        wish=wishes,
+        steps=st.integers(0, 7),
+        pause=st.sampled_from((0, 1, 7, 40, 333, 1700)),
+        hand=st.sampled_from(("", "", "off")),
+        later=st.integers(0, 4000),
+    ),
+    max_size=6,
 )
 
 
 @settings(max_examples=300)
-@given(first=wishes, begun=st.integers(0, 5000), tries=st.lists(attempts, max_size=5), last=wishes)
+@given(first=wishes, begun=st.integers(0, 5000), cut=tries, hand=st.sampled_from(("", "on")), last=wishes)
 def test_killed_anywhere_it_ends_with_one(
-    first: Wish, begun: int, tries: list[tuple[Wish, int, int, int]], last: Wish
+    first: Wish, begun: int, cut: list[Try], hand: str, last: Wish
 ) -> None:
     world = World()
     world.make(first, None, enabled=first.enabled)
     world.wait(begun)
-    for wish, steps, pause, later in tries:
-        attempt(world, wish, steps, pause)
-        world.wait(later)
+    for each in cut:
+        each.play(world)
+    world.meddle(hand)
     assert attempt(world, last, 40, 3)
     (one,) = world.there.values()
     assert one.enabled == last.enabled
@@ -168,23 +203,17 @@ def test_killed_anywhere_it_ends_with_one(
     trigger=st.sampled_from(TRIGGERS),
     catchup=st.booleans(),
     begun=st.integers(1, 9000),
-    tries=st.lists(
-        st.tuples(
-            st.integers(0, 2), st.integers(0, 7), st.sampled_from((0, 1, 40, 333, 1700)), st.integers(0, 4000)
-        ),
-        max_size=6,
-    ),
+    cut=tries,
 )
 def test_the_count_of_ticks_goes_on(
-    *, trigger: ticks.Trigger, catchup: bool, begun: int, tries: list[tuple[int, int, int, int]]
+    *, trigger: ticks.Trigger, catchup: bool, begun: int, cut: list[Try]
 ) -> None:
     """Where only inputs change, as often as one likes, all fires as if nothing had been replaced."""
     world = World()
     world.make(Wish(trigger, 0, catchup), None, enabled=True)
     world.wait(begun)
-    for inputs, steps, pause, later in tries:
-        attempt(world, Wish(trigger, inputs, catchup), steps, pause)
-        world.wait(later)
+    for each in cut:
+        each.play(world, Wish(trigger, each.wish.inputs, catchup))
     assert attempt(world, Wish(trigger, 9, catchup), 40, 0)
     world.wait(7200)
     assert not [tick for tick, count in Counter(world.fired).items() if count > 1]
@@ -198,15 +227,87 @@ def test_the_count_of_ticks_goes_on(
         assert found[-1] == _all(trigger, NOON, world.now)[-1]
 
 
+@settings(max_examples=200)
+@given(
+    trigger=st.sampled_from(TRIGGERS),
+    other=st.sampled_from(TRIGGERS),
+    begun=st.integers(1, 9000),
+    killed=st.integers(0, 3),
+    later=st.integers(0, 9000),
+)
+def test_a_trigger_that_was_never_on_leaves_no_trace(
+    trigger: ticks.Trigger, other: ticks.Trigger, begun: int, killed: int, later: int
+) -> None:
+    """Switched off, counted, made: before the fourth step the new one has fired nothing."""
+    world = World()
+    world.make(Wish(trigger, 0, catchup=True), None, enabled=True)
+    world.wait(begun)
+    attempt(world, Wish(other, 1, catchup=True), killed, 1)
+    world.wait(later)
+    assert attempt(world, Wish(trigger, 2, catchup=True), 40, 1)
+    world.wait(7200)
+    assert [tick for _, tick in world.fired] == list(_all(trigger, NOON, world.now))
+
+
+@settings(max_examples=200)
+@given(trigger=st.sampled_from(TRIGGERS), begun=st.integers(1, 9000), reign=st.integers(1, 9000))
+def test_a_trigger_that_was_on_counts_also_if_it_never_fired(
+    trigger: ticks.Trigger, begun: int, reign: int
+) -> None:
+    """The apply that switched it on was killed before it deleted the old one."""
+    world, rare = World(), ticks.Every(10**6)
+    world.make(Wish(trigger, 0, catchup=True), None, enabled=True)
+    world.wait(begun)
+    off = world.now
+    attempt(world, Wish(rare, 0, catchup=True), 4, 0)
+    assert [each.wish.trigger for each in world.there.values() if each.enabled] == [rare]
+    world.wait(reign)
+    on = world.now
+    assert attempt(world, Wish(trigger, 2, catchup=True), 40, 0)
+    world.wait(7200)
+    found = [tick for _, tick in world.fired]
+    assert found == [*_all(trigger, NOON, off), *_all(trigger, on, world.now)]
+
+
+MINUTES = st.integers(0, 90).map(lambda minutes: NOON + timedelta(minutes=minutes))
+OFF = st.builds(
+    Standing,
+    id=st.uuids().map(str),
+    enabled=st.just(value=False),
+    fits=st.booleans(),
+    continues=st.booleans(),
+    created=MINUTES,
+    start=st.none() | MINUTES,
+    stopped=st.none() | MINUTES,
+    last=st.none() | MINUTES,
+    counted=st.just(value=True),
+    dead=st.booleans(),
+)
+
+
+@given(st.lists(OFF, min_size=1, max_size=4), st.booleans())
+def test_what_was_made_is_used(there: list[Standing], enabled: bool) -> None:  # noqa: FBT001 - drawn
+    """Nothing is made again and again."""
+    step = replacing.next_step(there, enabled=enabled)
+    if isinstance(step, Create):
+        made = Standing(
+            "made", enabled=False, fits=True, continues=True, created=NOON + timedelta(hours=2),
+            start=step.start, counted=True,
+        )  # fmt: skip
+        while not isinstance(step := replacing.next_step([*there, made], enabled=enabled), Enable | Done):
+            assert isinstance(step, Delete)
+            there = [each for each in there if each.id != step.id]
+        assert step.id == "made"
+
+
 @settings(max_examples=300)
-@given(first=wishes, tries=st.lists(attempts, max_size=6))
-def test_no_tick_fires_twice(first: Wish, tries: list[tuple[Wish, int, int, int]]) -> None:
-    """Whatever is wanted in between, also a trigger that was there before."""
+@given(first=wishes, cut=tries)
+def test_no_tick_fires_twice(first: Wish, cut: list[Try]) -> None:
+    """Whatever is wanted in between, also what was there before."""
     world = World()
     world.make(first, None, enabled=first.enabled)
-    for wish, steps, pause, later in tries:
-        attempt(world, wish, steps, pause)
-        world.wait(later)
+    for each in cut:
+        each.play(world)
     assert not [tick for tick, count in Counter(world.fired).items() if count > 1]
 
 
@@ -230,6 +331,24 @@ def test_a_new_trigger_counts_from_the_switching_off(
     world.wait(7200)
     mine = [tick for trigger, tick in world.fired if trigger == new.trigger]
     assert mine == list(_all(new.trigger, off, world.now))
+
+
+def test_of_two_that_are_on_the_fitting_one_stays() -> None:
+    """Somebody has switched on what an apply that was cut off left behind."""
+    old = Standing("old", enabled=True, fits=False, continues=True, created=NOON)
+    new = replace(old, id="new", fits=True, created=NOON + timedelta(hours=1))
+    assert replacing.next_step([new, old], enabled=True) == Disable("old")
+    assert replacing.next_step([new, replace(old, enabled=False)], enabled=True) == Delete("old")
+    other = replace(new, fits=False)
+    assert replacing.next_step([other, old], enabled=True) == Disable("old")
+
+
+def test_what_is_dead_is_deleted_before_another_is_on() -> None:
+    old = Standing("old", enabled=True, fits=True, continues=True, created=NOON, dead=True, counted=True)
+    assert replacing.next_step([old], enabled=True) == Create(NOON)
+    new = replace(old, id="new", start=NOON, created=NOON + timedelta(hours=1), enabled=False, dead=False)
+    assert replacing.next_step([old, new], enabled=True) == Delete("old")
+    assert replacing.next_step([new], enabled=True) == Enable("new")
 
 
 def test_what_was_off_owes_nothing_to_a_new_trigger() -> None:

@@ -18,23 +18,21 @@ from kfgit.backends.cluster.wire import Wire
 from kfgit.ir import Package
 from tests.cluster import carrying
 from tests.cluster.carrying import Fated, Target, package, resource
-from tests.e2e.door import Project
-from tests.serving import serving
 
 HELLO = package("hello")
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that stores and runs nothing."""
-    with serving(Project.new(tmp_path_factory.mktemp("kfp")), "--no-engine") as server:
-        yield server.url
+def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
+    """The way to a server that stores and runs nothing."""
+    with carrying.server(tmp_path_factory.mktemp("kfp")) as found:
+        yield found
 
 
 @pytest.fixture
-def target(url: str) -> Target:
+def target(wire: Wire) -> Target:
     """A set of its own."""
-    return carrying.target(url, uuid4().hex[:16])
+    return carrying.target(wire)
 
 
 def request(**given: Any) -> RunRequest:

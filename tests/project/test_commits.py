@@ -440,5 +440,5 @@ def test_a_git_that_hangs_is_left(git: Git, tmp_path: Path, monkeypatch: pytest.
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
     monkeypatch.setattr(plumbing, "SECONDS", 0.2)
-    with pytest.raises(MachineFault, match="git said nothing"), opened(git.root):
+    with pytest.raises(MachineFault, match="git did not answer"), opened(git.root):
         pass

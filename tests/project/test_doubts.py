@@ -132,6 +132,13 @@ def test_many_changes_are_counted(git: Git) -> None:
     assert told.endswith("pipelines/n0000.yaml, pipelines/n0001.yaml, pipelines/n0002.yaml and 1997 more")
 
 
+def test_names_with_anything_in_them_are_told_as_text(git: Git) -> None:
+    write(git.root, {os.fsdecode(b"pipelines/\xff\n.yaml"): "a: 1\n", "pipelines/ü -> x.yaml": "a: 1\n"})
+    told = of_checkout(git)["--allow-dirty"]
+    assert told.endswith(": pipelines/ü -> x.yaml, pipelines/\ufffd\n.yaml")
+    told.encode()
+
+
 def test_another_commit_than_the_one_checked_out_is_wanted_whatever_the_folder_holds(git: Git) -> None:
     first = git("rev-parse", "HEAD")
     git.commit({A: "a: 2\n"})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from croniter import croniter
@@ -136,6 +138,22 @@ def test_some_by_hand(text: str, zone: str, to: str, wanted: str) -> None:
 def test_what_is_not_exact_is_told(text: str, zone: str, to: str, why: str) -> None:
     with pytest.raises(CronError, match=why):
         moved(text, zone, to)
+
+
+def test_the_table_of_the_documentation_is_true() -> None:
+    """docs/cluster.md, "Time zones": what is sent to a KFP that goes by UTC."""
+    page = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text()
+    section = page.partition("## Time zones")[2].partition("\n## ")[0]
+    rows = [row.strip("|").split("|") for row in section.splitlines() if row.startswith("| `")]
+    assert len(rows) > 4
+    for written, names, told in rows:
+        (text,) = re.findall(r"`([^`]+)`", written)
+        for zone in re.findall(r"`([^`]+)`", names):
+            if told.strip().startswith("not possible"):
+                with pytest.raises(CronError):
+                    moved(text, zone, "UTC")
+            else:
+                assert moved(text, zone, "UTC") == re.findall(r"`([^`]+)`", told)[0]
 
 
 @given(CRONS, st.sampled_from(ZONES))

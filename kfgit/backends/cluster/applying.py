@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 # What `Entry.extra` calls the version that a pipeline or a schedule is of.
 VERSION = "versionId"
+# What it calls the name that somebody else gave to that version.
+CALLED = "versionName"
 
 # The pauses before each further look at what became of a write: together longer than a server takes to answer one that
 # was cut off on the way.

@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from kfgit.backend import MachineFault, RunRequest
-from kfgit.backends.cluster import capabilities, marks, observing, performing, references, starting
+from kfgit.backends.cluster import (
+    adopting as taking_over,
+    capabilities,
+    marks,
+    observing,
+    performing,
+    references,
+    starting,
+)
 from kfgit.backends.cluster.applying import Calls, Context, names_of
 from kfgit.backends.cluster.capabilities import Capabilities
 from kfgit.backends.cluster.connecting import Connection, connect
@@ -30,7 +38,7 @@ from kfgit.backends.cluster.watching import watch
 from kfgit.events import ApplyRecord, ChangeFinished, Event, Holder, RunRecord
 from kfgit.ir import Resource
 from kfgit.model import ClusterTarget
-from kfgit.plan import Change, Create, Delete, Live, Plan, Unchanged, action, subject
+from kfgit.plan import Change, Create, Delete, Live, LiveObject, Plan, Unchanged, action, subject
 
 # Changes in flight: KFP's server answers about so many at once before it queues them.
 PARALLELISM = 16
@@ -124,10 +132,17 @@ class ClusterBackend:
     # --- plan and apply
 
     def observe(
-        self, desired: Sequence[Resource] = (), *, refresh: bool = False, secrets: bool = False
+        self,
+        desired: Sequence[Resource] = (),
+        *,
+        refresh: bool = False,
+        secrets: bool = False,
+        adopting: Sequence[LiveObject] = (),
     ) -> Live:
         """What is live, owned or not; with `refresh` also the versions of every pipeline. Raises `MachineFault`."""
         inventory = self.ledger.read()
+        versions = taking_over.newest(self.kfp, adopting)
+        inventory = taking_over.as_ours(inventory, desired, adopting, versions)
         scene = Scene(self.kfp, self.can, inventory, self.owner, self._zone, refresh)
         kfp = observing.observe(scene, desired)
         kube = Observer(self.kube, self.owner, inventory).observe(desired)
@@ -139,7 +154,9 @@ class ClusterBackend:
             kube.vanished | kfp.vanished,
             {key: tuple(note for told in notes for note in told.get(key, ())) for key in keys},
             (*kube.remarks, *kfp.remarks),
+            unfinished=inventory.journal is not None,
         )
+        self._seen = taking_over.detailed(self._seen, versions)
         return self._seen
 
     @contextmanager

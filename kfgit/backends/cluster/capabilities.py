@@ -65,8 +65,8 @@ class Capabilities:
             )
         if self._known.get("tags") is False:
             told.append(
-                "KFP there has no tags (it is older than 2.17): pipelines are known to be kfgit's by the inventory "
-                "alone, and their display names cannot be changed"
+                "KFP there has no tags (it is older than 2.17): the inventory alone knows what pipelines were made of, "
+                "and their display names cannot be changed"
             )
         if self._known.get("orphan") is False:
             told.append(
@@ -87,6 +87,10 @@ class Capabilities:
             return self._known[feature]
 
     def _has_tags(self) -> bool:
+        release = _release(self.health.tag_name)
+        if self.native and release is not None:
+            # Not every filter works where pipelines are Kubernetes objects.
+            return release >= MADE_FOR
         try:
             self.kfp.pipelines_tagged(marks.SET_TAG, "nobody")
         except KfpFault as fault:

@@ -182,6 +182,11 @@ class KfpApi:
         )
         return understood(doing, answer, objects.version)
 
+    def tag_version(self, pipeline_id: str, id_: str, tags: Mapping[str, str]) -> KfpVersion:
+        """Replaces all tags of a version (KFP 2.17)."""
+        path = f"{_versions(pipeline_id).path}/{_quoted(id_)}"
+        return self._write(f"tag version {id_}", "PATCH", path, objects.version, json={"tags": dict(tags)})
+
     def delete_version(self, pipeline_id: str, id_: str) -> bool:
         """Removes a version; False where it is gone already."""
         return self._delete(f"delete version {id_}", f"{_versions(pipeline_id).path}/{_quoted(id_)}")

@@ -8,7 +8,7 @@ otherwise (`0.5` and `500m`) only the server knows: what it says to an apply, or
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from kfgit.ir import Resource
@@ -72,8 +72,9 @@ def applied_digest(live: Object) -> str | None:
 
 def spec_of(live: Object, wanted: Object | None = None) -> dict[str, Any]:
     """A live object as the spec of a resource: what kfgit has set of it, and what is wanted of it (another spec)."""
-    body = {key: value for key, value in live.items() if key not in _NOT_SAID}
-    found = merged(_owned(body, _fields(live)), _shaped(body, wanted or {}))
+    fields = _fields(live)
+    body = _without_others({key: value for key, value in live.items() if key not in _NOT_SAID}, fields)
+    found = merged(_owned(body, fields), _shaped(body, wanted or {}))
     metadata = _said(found.pop("metadata", {}))
     return {
         "apiVersion": live["apiVersion"],
@@ -83,12 +84,14 @@ def spec_of(live: Object, wanted: Object | None = None) -> dict[str, Any]:
 
 
 def merged(one: Any, other: Any) -> Any:
-    """Both values as one; where they differ, and for lists, the second counts."""
+    """Both values as one; where they differ the second counts."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return {
             key: merged(one[key], other[key]) if key in one and key in other else other.get(key, one.get(key))
             for key in {**one, **other}
         }
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [merged(*each) for each in zip(one, other, strict=True)]
     return other
 
 
@@ -148,25 +151,36 @@ def _fields(live: Object) -> Object:
     return {}
 
 
-def _owned(value: Any, fields: Object) -> Any:
-    """The part of a value that FieldsV1 names.
+def _without_others(value: Any, fields: Object) -> Any:
+    """A value without the items that others have put into lists of which kfgit has set some items.
 
-    As structured-merge-diff writes it (fieldpath/serialize.go): `f:` names a key, `k:` an item of a list by some of its
-    keys, `v:` one by its value, and where nothing stands below a name it is all that is there.
+    FieldsV1 (structured-merge-diff, fieldpath/serialize.go) names a key by `f:`, an item of a list by some of its keys
+    (`k:`) or by its value (`v:`). A list that is one value has no names below its own.
     """
+    if isinstance(value, Mapping):
+        return {key: _without_others(each, fields.get(f"f:{key}", {})) for key, each in value.items()}
+    if isinstance(value, list) and any(path != "." for path in fields):
+        return [_without_others(item, below) for item, below in _items(value, fields)]
+    return value
+
+
+def _owned(value: Any, fields: Object) -> Any:
+    """The part of a value that FieldsV1 names; where nothing stands below a name it is all that is there."""
     if not fields or set(fields) == {"."}:
         return value
     if isinstance(value, Mapping):
-        below = {path[2:]: each for path, each in fields.items() if path.startswith("f:")}
-        return {key: _owned(value[key], below[key]) for key in value if key in below}
+        return {key: _owned(value[key], fields[f"f:{key}"]) for key in value if f"f:{key}" in fields}
     if isinstance(value, list):
-        return [
-            _owned(item, each)
-            for item in value
-            for path, each in fields.items()
-            if path != "." and _is_item(item, path)
-        ]
+        return [_owned(item, below) for item, below in _items(value, fields)]
     return value
+
+
+def _items(value: Sequence[Any], fields: Object) -> Iterator[tuple[Any, Object]]:
+    """The items that kfgit has set, and what of them."""
+    for item in value:
+        for path, below in fields.items():
+            if path != "." and _is_item(item, path):
+                yield item, below
 
 
 def _is_item(item: Any, path: str) -> bool:

@@ -67,6 +67,12 @@ def without_mark(description: str | None) -> str:
     return _MARK.sub("", description or "").rstrip("\n")
 
 
+def is_of(owner: str, found: Mapping[str, str], description: str) -> bool:
+    """Whether tags or a description say that an object belongs to a set."""
+    mark = mark_of(description)
+    return found.get(SET_TAG) == owner or (mark is not None and mark.set == owner)
+
+
 def tags(owner: str, digest: str) -> dict[str, str]:
     """The tags of a pipeline or version of ours; a sha256 in hex is one character too long for one."""
     return {SET_TAG: owner, DIGEST_TAG: base64.urlsafe_b64encode(bytes.fromhex(digest)).decode().rstrip("=")}

@@ -126,7 +126,8 @@ class Observer:
 
     def _live(self, found: Object, entry: Entry | None, wanted: Resource | None) -> LiveObject:
         spec = manifests.spec_of(found, _shape(entry, wanted))
-        owned = entry is not None or manifests.owner_of(found) == self.owner
+        other = manifests.owner_of(found)
+        owned = entry is not None or other == self.owner
         before = entry if entry is not None and entry.digest else None
         if before is not None:
             spec = manifests.settled(spec, spec, before.extra.get(manifests.SEEN, before.spec), before.spec)
@@ -143,6 +144,8 @@ class Observer:
             if owned and not entry
             else None,
             before=before.spec if before else None,
+            detail={} if owned or other is None else {"owner": f"another set of kfgit, {other}"},
+            unrecorded=owned and entry is None,
         )
 
     def _attempt(self, wanted: Resource) -> tuple[Object | Immutable | None, tuple[str, ...]]:

@@ -6,6 +6,7 @@ snapshot, and what is missing is made anew. A list that fails raises, and nothin
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from kfgit.backends.cluster import marks, recognising
-from kfgit.backends.cluster.applying import VERSION
+from kfgit.backends.cluster.applying import CALLED, VERSION
 from kfgit.backends.cluster.capabilities import Capabilities
 from kfgit.backends.cluster.inventory import Entry, Inventory, Key
 from kfgit.backends.cluster.kfp_api import KfpApi
@@ -28,6 +29,8 @@ B = TypeVar("B")
 _WIDTH = 8
 # So many of a pipeline's newest versions are looked at, and of so many pipelines the whole of what changes.
 _VERSIONS = 10
+# Names of Kubernetes objects (RFC 1123, as apimachinery's IsDNS1123Subdomain has it).
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _SPECS = 20
 
 
@@ -54,7 +57,7 @@ def observe(scene: Scene, desired: Sequence[Resource]) -> Live:
     return Live(
         (*recognising.objects(seen, known), *_runs(scene, desired)),
         vanished=frozenset((entry.kind, entry.name) for entry in _missing(scene.inventory, seen)),
-        notes=_joined((*_notes(seen, known), *late)),
+        notes=_joined((*_notes(seen, known), *_unfit(scene, desired), *late)),
         remarks=_unfinished(scene.inventory),
     )
 
@@ -131,7 +134,7 @@ def _refreshed(scene: Scene, seen: Seen, known: Knowledge, pool: ThreadPoolExecu
     names = {each.pipeline_version_id: each.name for versions in lists.values() for each in versions}
     lacking, newer = set(), {}
     for live in ours:
-        wanted = marks.version_name(str(live.spec.get("digest") or ""))
+        wanted = _called(live, known)
         versions = lists[live.id]
         if wanted and all(each.name != wanted for each in versions):
             full = len(versions) == _VERSIONS
@@ -140,6 +143,15 @@ def _refreshed(scene: Scene, seen: Seen, known: Knowledge, pool: ThreadPoolExecu
         if versions and versions[0].name != wanted and versions[0].tags.get(marks.SET_TAG) != scene.owner:
             newer[live.id] = versions[0].name
     return replace(seen, versions=names, lacking=frozenset(lacking), newer=newer)
+
+
+def _called(live: LiveObject, known: Knowledge) -> str:
+    """The name of the version that a pipeline is made of; one that was taken over has kept its own."""
+    entry = known.entries.get((live.kind, live.id))
+    digest = live.spec.get("digest")
+    if entry is not None and entry.extra.get(CALLED) and entry.spec.get("digest") == digest:
+        return str(entry.extra[CALLED])
+    return marks.version_name(str(digest or ""))
 
 
 def _each(pool: ThreadPoolExecutor, ask: Callable[[A], B], about: Iterable[A]) -> list[tuple[A, B]]:
@@ -207,6 +219,10 @@ _SAME_BUT_CASE = (
 _ARCHIVED = "it is archived in KFP, which also switched its schedules off: take it out of the archive there"
 _NEWER = "somebody uploaded a newer version, `{}`: schedules of kfgit stay with theirs"
 _LACKING = "its version was deleted in KFP, and is uploaded again"
+_NATIVE = (
+    "KFP there keeps pipelines as Kubernetes objects, which cannot have this name: lower-case letters, digits, `-` and "
+    "`.` alone; give it another `externalName`"
+)
 _BESIDE = "others have made {} of this name as well: left alone"
 
 
@@ -232,6 +248,12 @@ def _notes(seen: Seen, known: Knowledge) -> Iterator[tuple[Key, str]]:
     for name in sorted(ours & others.keys()):
         count = others[name]
         yield ("Schedule", name), _BESIDE.format(f"{count} schedule{'s' if count > 1 else ''}")
+
+
+def _unfit(scene: Scene, desired: Sequence[Resource]) -> Iterator[tuple[Key, str]]:
+    for each in desired:
+        if each.kind == "Pipeline" and scene.capabilities.native and not _SUBDOMAIN.fullmatch(each.name):
+            yield ("Pipeline", each.name), _NATIVE
 
 
 def _joined(notes: Iterable[tuple[Key, str]]) -> Mapping[Key, tuple[str, ...]]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import Any, assert_never
 
-from kfgit.backend import Refused
-from kfgit.backends.cluster import marks, placing, starting, switching, versioning
+from kfgit.backends.cluster import adopting, marks, placing, starting, switching, versioning
 from kfgit.backends.cluster.applying import VERSION, Context
 from kfgit.backends.cluster.inventory import Entry
 from kfgit.ir import Resource
@@ -26,7 +25,7 @@ def perform(change: Change, context: Context) -> str:
         case Update() | Replace():
             return _put(context, change.desired, change.live)
         case Adopt():
-            return _adopt(context, change.live)
+            return adopting.adopt(context, change)
         case Delete():
             return _delete(context, change.live)
         case Unchanged():
@@ -80,26 +79,6 @@ def _schedule(context: Context, desired: Resource, live: LiveObject | None) -> t
     fresh = live is None and ("Schedule", desired.name) not in context.unsettled
     found = switching.converge(context, switching.Wish(desired, ids, known, resting), fresh=fresh)
     return found.recurring_run_id, {VERSION: ids.pipeline_version_id}
-
-
-def _adopt(context: Context, live: LiveObject) -> str:
-    """Takes an object over as it is: what its document says otherwise is the next apply's."""
-    if not _is_there(context, live):
-        raise Refused(f"{live.kind} `{live.name}` is not there any more")
-    context.ledger.put(Entry(live.kind, live.name, live.id, "", live.spec))
-    return live.id
-
-
-def _is_there(context: Context, live: LiveObject) -> bool:
-    match live.kind:
-        case "Experiment":
-            return context.kfp.experiment(live.id) is not None
-        case "Pipeline":
-            return context.kfp.pipeline(live.id) is not None
-        case "Schedule":
-            return context.kfp.schedule(live.id) is not None
-        case _:
-            return placing.find_object(context, live) is not None
 
 
 def _delete(context: Context, live: LiveObject) -> str:

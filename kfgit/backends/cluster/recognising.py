@@ -15,7 +15,7 @@ from typing import Any
 
 from kfgit import canonical
 from kfgit.backends.cluster import marks, translate
-from kfgit.backends.cluster.applying import VERSION
+from kfgit.backends.cluster.applying import CALLED, VERSION
 from kfgit.backends.cluster.inventory import Entry, Inventory, Key
 from kfgit.backends.cluster.kfp_api import KfpExperiment, KfpPipeline, KfpSchedule
 from kfgit.backends.cluster.kfp_objects import Message
@@ -66,9 +66,7 @@ class Knowledge:
     @cached_property
     def ranks(self) -> Mapping[str, int]:
         """Which of the schedules that the inventory knows it learned of later."""
-        return {
-            each.id: rank for rank, each in enumerate(self.inventory.entries) if each.kind == "Schedule"
-        }
+        return {each.id: rank for rank, each in enumerate(self.inventory.entries) if each.kind == "Schedule"}
 
     @cached_property
     def wanted(self) -> Mapping[Key, Resource]:
@@ -86,6 +84,16 @@ def objects(seen: Seen, known: Knowledge) -> tuple[LiveObject, ...]:
     return (*_experiments(seen, known), *pipelines(seen, known), *_schedules(seen, known))
 
 
+def _other(live: LiveObject, tag: str | None, description: str) -> dict[str, str]:
+    """Who else keeps an object by kfgit, for people."""
+    mark = marks.mark_of(description)
+    other = tag or (mark.set if mark is not None else None)
+    if live.owned or other is None:
+        return {}
+    said = " ".join(marks.without_mark(description).split())
+    return {"owner": f"another set of kfgit, {other}" + (f" ({said})" if said else "")}
+
+
 def pinned(known: Knowledge) -> Mapping[str, str]:
     """The names by id of the versions that the inventory knows of."""
     found = {}
@@ -94,6 +102,17 @@ def pinned(known: Knowledge) -> Mapping[str, str]:
         if entry.extra.get(VERSION) and name:
             found[str(entry.extra[VERSION])] = str(name)
     return found
+
+
+def _words_for(known: Knowledge) -> Mapping[str, frozenset[str]]:
+    """All that versions go by in documents: what each of them was pinned as, and its own name where that is another."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for entry in known.inventory.entries:
+        id_ = entry.extra.get(VERSION)
+        if id_:
+            name = entry.spec.get("version") or marks.version_name(str(entry.spec.get("digest") or ""))
+            found[str(id_)] |= {str(name), str(entry.extra.get(CALLED) or name)}
+    return {id_: frozenset(names) for id_, names in found.items()}
 
 
 def is_ours(found: KfpSchedule, known: Knowledge) -> bool:
@@ -106,13 +125,11 @@ def _experiments(seen: Seen, known: Knowledge) -> Iterator[LiveObject]:
         live = LiveObject("Experiment", found.display_name, found.experiment_id, {}, "", owned=False)
         entry, desired = _said(live, known)
         mark = known.mark(found.description)
-        # A long text gave way to the mark.
-        texts = (str(spec.get("description") or "") for spec in _specs(entry, desired))
-        kept = (text for text in texts if mark and marks.describe(text, mark) == found.description)
-        spec = {"description": next(kept, marks.without_mark(found.description))}
+        spec = {"description": _description(found.description, mark, _specs(entry, desired))}
         fixed = {"description": _DESCRIPTION.format("an experiment")}
         applied = _digest_of(mark, desired) if mark else None
-        yield replace(_owned(live, spec, entry, applied), fixed=fixed)
+        told = _owned(live, spec, entry, applied)
+        yield replace(told, fixed=fixed, detail=_other(told, None, found.description))
 
 
 def pipelines(seen: Seen, known: Knowledge) -> Iterator[LiveObject]:
@@ -121,25 +138,30 @@ def pipelines(seen: Seen, known: Knowledge) -> Iterator[LiveObject]:
         live = LiveObject("Pipeline", found.name, found.pipeline_id, {}, "", owned=False)
         entry, desired = _said(live, known)
         digest = marks.tagged_digest(found.tags)
-        if not known.tags and entry is not None:
+        # What was taken over and is not marked yet is what the inventory says.
+        unmarked = entry is not None and not entry.digest and found.tags.get(marks.SET_TAG) != known.owner
+        if entry is not None and (unmarked or not known.tags):
             digest = entry.spec.get("digest")
+        mark = known.mark(found.description)
         lacks = found.pipeline_id in seen.lacking
         spec = {
             "displayName": _display_name(found, _specs(entry, desired)),
-            "description": found.description,
+            "description": _description(found.description, mark, _specs(entry, desired)),
             "digest": None if lacks else digest,
         }
         fixed = {"description": _DESCRIPTION.format("a pipeline")}
         if not known.tags:
             fixed["displayName"] = _DISPLAY_NAME
         applied = None
-        if found.tags.get(marks.SET_TAG) == known.owner:
+        if marks.is_of(known.owner, found.tags, found.description):
             applied = (
                 desired.digest if desired and desired.spec.get("digest") == digest else digest or "nothing"
             )
         before = seen.specs.get(found.pipeline_id)
-        detail = {"package": before} if before is not None else {}
-        yield replace(_owned(live, spec, entry, applied), fixed=fixed, detail=detail)
+        detail: dict[str, Any] = {"package": before} if before is not None else {}
+        told = _owned(live, spec, entry, applied)
+        other = found.tags.get(marks.SET_TAG)
+        yield replace(told, fixed=fixed, detail={**detail, **_other(told, other, found.description)})
 
 
 def _schedules(seen: Seen, known: Knowledge) -> Iterator[LiveObject]:
@@ -155,7 +177,8 @@ def _schedules(seen: Seen, known: Knowledge) -> Iterator[LiveObject]:
         mark = known.mark(found.description)
         spec = words.spec(found, entry, desired, mark)
         told = _owned(live, spec, entry, _digest_of(mark, desired) if mark else None)
-        yield replace(told, leftover=told.owned and live.id not in kept)
+        detail = _other(told, None, found.description)
+        yield replace(told, leftover=told.owned and live.id not in kept, detail=detail)
 
 
 def _rank(found: KfpSchedule, known: Knowledge) -> tuple[int, datetime, str]:
@@ -181,6 +204,16 @@ class _Words:
         )
 
     @cached_property
+    def words(self) -> Mapping[str, frozenset[str]]:
+        return _words_for(self.known)
+
+    def _words_for(self, version: str) -> frozenset[str]:
+        named = self.names.versions.get(version)
+        if named is None:
+            return frozenset()
+        return self.words.get(version, frozenset()) | {named}
+
+    @cached_property
     def ids(self) -> Mapping[Key, str]:
         """The other way round."""
         found = {("Pipeline", name): id_ for id_, name in self.names.pipelines.items()}
@@ -203,7 +236,7 @@ class _Words:
         version = found.pipeline_version_id or ""
         ids = Ids(
             self.ids.get(("Pipeline", str(reference.get("pipeline"))), ""),
-            version if self.names.versions.get(version) == reference.get("version") else "",
+            version if reference.get("version") in self._words_for(version) else "",
             self.ids.get(("Experiment", str(reference.get("experiment"))), ""),
         )
         try:
@@ -228,6 +261,16 @@ def _specs(entry: Entry | None, desired: Resource | None) -> Iterator[Spec]:
         yield desired.spec
 
 
+def _description(written: str, mark: marks.Mark | None, specs: Iterable[Spec]) -> str:
+    """What a person wrote; a text that was too long gave way to our mark."""
+    if mark is None:
+        return marks.without_mark(written)
+    texts = (str(spec.get("description") or "") for spec in specs)
+    return next(
+        (each for each in texts if marks.describe(each, mark) == written), marks.without_mark(written)
+    )
+
+
 def _display_name(found: KfpPipeline, specs: Iterable[Spec]) -> str:
     """Without one KFP shows the name."""
     words = (str(spec.get("displayName") or "") for spec in (*specs, {}))
@@ -243,7 +286,8 @@ def _owned(live: LiveObject, spec: Spec, entry: Entry | None, marked: str | None
     """The object as ours or not; `marked` is the digest that our mark on it speaks of, None where there is none."""
     live = replace(live, spec=spec, digest=canonical.digest(spec))
     if entry is None:
-        return replace(live, owned=marked is not None, applied=marked)
+        ours = marked is not None
+        return replace(live, owned=ours, applied=marked, unrecorded=ours)
     applied = entry.digest or None
     # An untouched object has the digest that it was applied with.
     digest = entry.digest if applied and dict(spec) == dict(entry.spec) else live.digest

@@ -57,7 +57,7 @@ PROXY: Rules = {("", "services/proxy"): ("get", "create", "update", "patch", "de
 
 def needed(target: ClusterTarget, namespace: str, *, priority_classes: bool) -> tuple[Right, ...]:
     """What an environment needs; those of a many-user KFP are the asking person's where they ask KFP as themselves."""
-    found = list(_rights(NAMESPACED, namespace))
+    found = list(needed_in(namespace))
     if priority_classes:
         found += _rights(PRIORITY_CLASSES, None)
     if target.kfp.endpoint is None:
@@ -65,6 +65,11 @@ def needed(target: ClusterTarget, namespace: str, *, priority_classes: bool) -> 
     if target.kfp.namespace is not None and target.kfp.user is None and target.kfp.user_env is None:
         found += _rights(MULTI_USER, target.kfp.namespace)
     return tuple(found)
+
+
+def needed_in(namespace: str) -> tuple[Right, ...]:
+    """What every environment needs, in its own namespace."""
+    return tuple(_rights(NAMESPACED, namespace))
 
 
 def missing(kube: Wire, rights: Sequence[Right]) -> tuple[Right, ...]:

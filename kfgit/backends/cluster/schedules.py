@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 from kfgit import cron, ticks
@@ -153,7 +154,7 @@ class ClusterSchedules:
         return ScheduleStatus(
             one.recurring_run_id,
             one.display_name,
-            schedule_spec(one, names, self.zone, entry.spec if entry else {}, None),
+            self._spec(one, names, entry),
             enabled=one.enabled,
             owned=self._owns(one, known),
             rule=self._rule(one, enabled=one.enabled),
@@ -162,6 +163,13 @@ class ClusterSchedules:
             fired=history[0] if history else None,
             state=state_of(runs[0]) if runs else None,
         )
+
+    def _spec(self, one: KfpSchedule, names: Names, entry: Entry | None) -> Mapping[str, Any]:
+        """In the words of the document, where it has one; whether it should be on is that one's word, too."""
+        if entry is None:
+            return schedule_spec(one, names, self.zone, {}, None)
+        spec = schedule_spec(one, names, self.zone, entry.spec, None)
+        return {**spec, "enabled": entry.spec.get("enabled", one.enabled)}
 
     def _rule(self, one: KfpSchedule, *, enabled: bool) -> ticks.Rule | None:
         """When it fires, in the controller's zone; None where nobody can read that."""

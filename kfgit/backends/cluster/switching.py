@@ -7,7 +7,7 @@ not needed is deleted, whoever made it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -122,17 +122,20 @@ class _Scene:
         context = self.context
         match step:
             case Disable(id=id_):
-                self._disable(id_)
+                self._switched(id_, context.kfp.disable)
+                self._look()
             case Count(id=id_):
                 self.last[id_] = newest_tick(context, self.found(id_), context.zone)
             case Create(start=start):
                 self._create(start)
             case Enable(id=id_):
-                context.again(lambda: context.kfp.enable(id_))
-                self.there = [
-                    replace(each, enabled=True) if each.recurring_run_id == id_ else each
-                    for each in self.there
-                ]
+                if self._switched(id_, context.kfp.enable):
+                    self.there = [
+                        replace(each, enabled=True) if each.recurring_run_id == id_ else each
+                        for each in self.there
+                    ]
+                else:
+                    self._look()
             case Delete(id=id_):
                 context.again(lambda: context.kfp.delete_schedule(id_, orphan=context.capabilities.orphan))
                 self.there = [each for each in self.there if each.recurring_run_id != id_]
@@ -149,15 +152,16 @@ class _Scene:
     def _look(self) -> None:
         self.there = _ours(self.context, self.wish)
 
-    def _disable(self, id_: str) -> None:
+    def _switched(self, id_: str, switch: Callable[[str], None]) -> bool:
+        """Whether KFP could switch it: not one whose ScheduledWorkflow is gone, which fires nothing (#10123)."""
         try:
-            self.context.again(lambda: self.context.kfp.disable(id_))
+            self.context.again(lambda: switch(id_))
         except KfpFault as fault:
-            # Its ScheduledWorkflow is gone, without which KFP switches nothing, and fires nothing (#10123).
-            if fault.status != 500 or "not found" not in fault.message:
+            if fault.status not in (404, 500) or "not found" not in fault.message:
                 raise
             self.dead.add(id_)
-        self._look()
+            return False
+        return True
 
     def _create(self, start: datetime | None) -> None:
         context, message = self.context, self.message(start)

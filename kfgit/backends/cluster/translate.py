@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from kfgit import ticks, zones
@@ -92,13 +93,16 @@ def schedule_spec(
     nothing can be sent for it (the controller has no words for its cron), `sent` is None, and all is translated back.
     """
     raw = found.raw
-    told = _told(found, names, zone, str(reference.get("timezone") or "UTC"))
-    other = set(told) if sent is None else {key.partition(".")[0] for key in unlike(sent, raw)}
+    other = None if sent is None else {key.partition(".")[0] for key in unlike(sent, raw)}
+    if other == set():
+        return dict(reference)
+    told = _told(found, names, zone, str(reference.get("timezone") or zone))
+    other = set(told) if other is None else other
     spec = {key: told[key] if key in other else reference.get(key) for key in told}
     if "cron" in other or "every" in other:
         spec |= {key: told[key] for key in ("cron", "every", "timezone")}
     for key in _LEFT:
-        if reference.get(key) is None:
+        if reference and reference.get(key) is None:
             spec[key] = None
     spec["inputs"] = _inputs_told(raw, reference)
     return spec
@@ -140,8 +144,12 @@ def _trigger(spec: Spec, zone: str, start: datetime | None) -> dict[str, Any]:
 
 def _cron_at(spec: Spec, zone: str) -> str:
     """The cron in the controller's time zone; what has no exact words there was told before anything is planned."""
-    written = parse(str(spec["cron"]))
-    return six_fields(zones.moved(written, str(spec.get("timezone") or "UTC"), zone))
+    return _moved(str(spec["cron"]), str(spec.get("timezone") or "UTC"), zone)
+
+
+@lru_cache(maxsize=4096)
+def _moved(cron: str, zone: str, to: str) -> str:
+    return six_fields(zones.moved(parse(cron), zone, to))
 
 
 def _instant(written: Any) -> datetime | None:
@@ -165,12 +173,16 @@ def _schedule_of(message: Message) -> Message:
 
 
 def _cron_of(message: Message) -> str:
+    return _read(text(part(part(message, "trigger"), "cron_schedule"), "cron"))
+
+
+@lru_cache(maxsize=4096)
+def _read(cron: str) -> str:
     """The cron with six fields, as KFP reads it: seconds first also where there are five."""
-    written = text(part(part(message, "trigger"), "cron_schedule"), "cron")
     try:
-        return ticks.from_api(written) if written else ""
+        return ticks.from_api(cron) if cron else ""
     except CronError:
-        return written
+        return cron
 
 
 def _every_of(message: Message) -> int:
@@ -276,7 +288,7 @@ def _cron_told(written: str, zone: str, wanted_zone: str) -> tuple[str | None, s
     if not written:
         return None, wanted_zone
     try:
-        return six_fields(zones.moved(parse(written), zone, wanted_zone)), wanted_zone
+        return _moved(written, zone, wanted_zone), wanted_zone
     except CronError:
         return written, zone
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from kfgit.backend import Refused
 from kfgit.backends.cluster import marks
-from kfgit.backends.cluster.applying import VERSION, Context
+from kfgit.backends.cluster.applying import CALLED, VERSION, Context
 from kfgit.backends.cluster.kfp_api import KfpFault, KfpVersion
 from kfgit.ir import Package, Resource
 from kfgit.plan import LiveObject
@@ -28,11 +28,12 @@ def put_pipeline(context: Context, desired: Resource, live: LiveObject | None) -
     package = desired.package
     pipeline_id = live.id if live is not None else _made(context, desired)
     context.names.put("Pipeline", desired.name, pipeline_id)
-    version_id = _known_version(context, desired, live) or _uploaded(context, pipeline_id, package)
+    extra = _known_version(context, desired, live) or {VERSION: _uploaded(context, pipeline_id, package)}
+    version_id = str(extra[VERSION])
     version = marks.version_name(package.digest)
     context.names.put("PipelineVersion", f"{desired.name}\0{version}", version_id)
     _tag(context, desired, live, pipeline_id)
-    return pipeline_id, {VERSION: version_id}
+    return pipeline_id, extra
 
 
 def delete_pipeline(context: Context, live: LiveObject) -> None:
@@ -50,32 +51,34 @@ def delete_pipeline(context: Context, live: LiveObject) -> None:
 
 
 def _made(context: Context, desired: Resource) -> str:
-    """A new pipeline, which says whose it is, and not yet of what."""
+    """A new pipeline, which says whose it is, and not yet of what: by a tag, or where there are none as others do."""
     spec, name = desired.spec, desired.name
+    description = str(spec.get("description") or "")
     tags = {marks.SET_TAG: context.owner} if context.capabilities.tags else None
+    if tags is None:
+        description = marks.describe(description, context.mark("Pipeline", name, desired.digest))
     found = context.made(
         "pipeline",
         name,
-        lambda: context.kfp.create_pipeline(
-            name, spec.get("displayName") or "", spec.get("description") or "", tags
-        ),
+        lambda: context.kfp.create_pipeline(name, spec.get("displayName") or "", description, tags),
         lambda: context.kfp.pipeline_named(name),
         lambda each: (
-            each.tags.get(marks.SET_TAG) == context.owner
+            marks.is_of(context.owner, each.tags, each.description)
             or context.entry("Pipeline", each.pipeline_id) is not None
         ),
     )
     return found.pipeline_id
 
 
-def _known_version(context: Context, desired: Resource, live: LiveObject | None) -> str | None:
-    """The version's id, where the content is as it was and only something else changes."""
+def _known_version(context: Context, desired: Resource, live: LiveObject | None) -> dict[str, Any] | None:
+    """What is remembered of the version, where the content is as it was and only something else changes."""
     if live is None or live.spec.get("digest") != desired.spec.get("digest"):
         return None
     entry = context.entry("Pipeline", live.id)
     if entry is None or entry.spec.get("digest") != desired.spec.get("digest"):
         return None
-    return entry.extra.get(VERSION)
+    kept = {key: entry.extra[key] for key in (VERSION, CALLED) if key in entry.extra}
+    return kept if VERSION in kept else None
 
 
 def _uploaded(context: Context, pipeline_id: str, package: Package) -> str:

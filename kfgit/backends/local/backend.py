@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from kfgit.backend import NotFound, RunRequest
-from kfgit.backends.local import changes, holding, locks, starting
+from kfgit.backends.local import changes, holding, locks, observing, starting
 from kfgit.backends.local.attempts import now
 from kfgit.backends.local.earlier import earlier
 from kfgit.backends.local.folders import Folders
@@ -37,7 +37,7 @@ from kfgit.events import (
     outcome,
 )
 from kfgit.ir import Resource
-from kfgit.plan import Change, Live, Plan
+from kfgit.plan import Change, Live, LiveObject, Plan
 
 Executor = Literal["auto", "process", "docker", "podman"]
 
@@ -102,13 +102,14 @@ class LocalBackend:
 
     def observe(
         self,
-        desired: Sequence[Resource] = (),  # noqa: ARG002
+        desired: Sequence[Resource] = (),
         *,
         refresh: bool = False,  # noqa: ARG002
         secrets: bool = False,  # noqa: ARG002
+        adopting: Sequence[LiveObject] = (),
     ) -> Live:
         """What is live, owned or not: all of it is in one file, whatever is asked for."""
-        return changes.observe(self._scope())
+        return observing.observe(self._scope(), desired, adopting)
 
     def perform(self, change: Change) -> str:
         """Carries one change of a plan out and returns the object's id; raises `Refused`."""
@@ -237,8 +238,8 @@ class LocalBackend:
         """The schedules of this environment."""
         return LocalSchedules(self.database, self.settings.project, self.settings.environment)
 
-    def _scope(self) -> changes.Scope:
-        return changes.Scope(self.database, self.settings.project, self.settings.environment)
+    def _scope(self) -> observing.Scope:
+        return observing.Scope(self.database, self.settings.project, self.settings.environment)
 
     def _standing(self, run_id: str) -> tuple[str, str]:
         with self.database.read() as db:

@@ -1,4 +1,4 @@
-"""What is live in a local environment, and one change of a plan carried out there.
+"""One change of a plan, carried out in a local environment.
 
 A change and the mark of ownership that goes with it are one transaction, so that a crash leaves either neither or
 both, and doing a change again finds it done.
@@ -7,18 +7,17 @@ both, and doing a change again finds it done.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, assert_never
+from typing import assert_never
 from uuid import uuid4
 
-from kfgit import canonical
 from kfgit.backend import Refused
 from kfgit.backends.local import starting
-from kfgit.backends.local.store import Database, experiments, ledger, objects, pipelines, runs, schedules
+from kfgit.backends.local.observing import Scope
+from kfgit.backends.local.store import experiments, ledger, objects, pipelines, schedules
 from kfgit.ir import Resource
-from kfgit.plan import Adopt, Change, Create, Delete, Live, LiveObject, Replace, Unchanged, Update
+from kfgit.plan import Adopt, Change, Create, Delete, LiveObject, Replace, Unchanged, Update, fits
 
 _TABLES: Mapping[str, objects.Table] = {
     "Experiment": "experiments",
@@ -26,29 +25,6 @@ _TABLES: Mapping[str, objects.Table] = {
     "Schedule": "schedules",
     "Run": "runs",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Whose objects, where."""
-
-    database: Database
-    project: str
-    environment: str
-
-
-def observe(scope: Scope) -> Live:
-    """All objects; a Run is live once its document has started one, as the last key that did."""
-    with scope.database.read() as db:
-        marks = {(mark.kind, mark.id): mark for mark in ledger.marks(db, scope.project)}
-        found = [*_experiments(db), *_pipelines(db), *_schedules(db), *_runs(db, marks.values())]
-    told = [_owned(live, marks.get((live.kind, live.id))) for live in found]
-    there = {(live.kind, live.id) for live in found}
-    # Names of schedules are not unique: who takes the last one of a name gets the project's own.
-    return Live(
-        tuple(sorted(told, key=lambda live: live.owned)),
-        vanished=frozenset((mark.kind, mark.name) for key, mark in marks.items() if key not in there),
-    )
 
 
 def perform(scope: Scope, change: Change, at: datetime) -> str:
@@ -68,68 +44,6 @@ def perform(scope: Scope, change: Change, at: datetime) -> str:
             return mark.id if mark else ""
         case _:
             assert_never(change)
-
-
-# --- what is live
-
-
-def _experiments(db: sqlite3.Connection) -> Iterator[LiveObject]:
-    for found in experiments.every(db):
-        yield _live("Experiment", found.name, found.id, {"description": found.description})
-
-
-def _pipelines(db: sqlite3.Connection) -> Iterator[LiveObject]:
-    for found in pipelines.every(db):
-        versions = pipelines.versions(db, found.id)
-        wanted = found.tags.get(pipelines.DIGEST_TAG)
-        # The tag, not the newest upload, says what kfgit applied last: an older content may have come back.
-        version = next(
-            (each for each in versions if each.digest == wanted), versions[0] if versions else None
-        )
-        spec = {
-            "displayName": found.display_name,
-            "description": found.description,
-            "digest": version.digest if version else None,
-        }
-        yield replace(_live("Pipeline", found.name, found.id, spec), detail=_content(db, version))
-
-
-def _content(db: sqlite3.Connection, version: pipelines.Version | None) -> dict[str, Any]:
-    package = pipelines.package(db, version.id) if version else None
-    if version is None or package is None:
-        return {}
-    return {"version": version.name, "versionId": version.id, "package": package.spec}
-
-
-def _schedules(db: sqlite3.Connection) -> Iterator[LiveObject]:
-    for found in schedules.every(db):
-        spec = {**found.spec, "enabled": found.enabled}
-        yield replace(
-            _live("Schedule", found.name, found.id, spec),
-            detail={
-                "updatedAt": found.updated_at.isoformat(),
-                "lastTick": found.last_tick and found.last_tick.isoformat(),
-            },
-        )
-
-
-def _runs(db: sqlite3.Connection, marks: Any) -> Iterator[LiveObject]:
-    for mark in marks:
-        if mark.kind == "Run":
-            detail = {"key": mark.spec.get("key"), "state": runs.state(db, mark.id)}
-            yield replace(_live("Run", mark.name, mark.id, mark.spec), detail=detail)
-
-
-def _live(kind: str, name: str, id_: str, spec: Mapping[str, Any]) -> LiveObject:
-    return LiveObject(kind, name, id_, spec, canonical.digest(spec), owned=False)
-
-
-def _owned(live: LiveObject, mark: ledger.Mark | None) -> LiveObject:
-    if mark is None:
-        return live
-    # An untouched object has the digest it was applied with, whatever went into that besides the spec.
-    digest = mark.digest if mark.digest and live.spec == mark.spec else live.digest
-    return replace(live, owned=True, applied=mark.digest or None, digest=digest, before=mark.spec)
 
 
 # --- changes
@@ -153,11 +67,17 @@ def _put(scope: Scope, desired: Resource, change: Update | Replace | None, at: d
 
 def _adopt(scope: Scope, change: Adopt) -> str:
     """Takes an object over as it is: what its document says otherwise is the next apply's."""
-    live = change.live
+    live, desired = change.live, change.desired
     with scope.database.write() as db:
         if not objects.exists(db, _TABLES[live.kind], live.id):
             raise Refused(f"{live.kind} `{live.name}` is not there any more")
-        ledger.put(db, scope.project, ledger.Mark(live.kind, live.name, live.id, "", live.spec))
+        ledger.release(db, live.kind, live.id)
+        version = live.detail.get("versionId")
+        if live.kind == "Pipeline" and version and live.spec["digest"] == desired.spec["digest"]:
+            # What the document compiles to means what is there, and may be written otherwise.
+            pipelines.renumber(db, version, str(desired.spec["digest"]))
+        spec, digest = (desired.spec, desired.digest) if fits(live, desired) else (live.spec, "")
+        ledger.put(db, scope.project, ledger.Mark(live.kind, live.name, live.id, digest, spec))
     return live.id
 
 

@@ -30,6 +30,12 @@ def marks(db: sqlite3.Connection, project: str) -> tuple[Mark, ...]:
     return tuple(_mark(row) for row in rows)
 
 
+def others(db: sqlite3.Connection, project: str) -> Mapping[tuple[str, str], str]:
+    """The projects that have the other objects, by kind and id."""
+    rows = db.execute("SELECT kind, id, project FROM inventory WHERE project <> ?", (project,))
+    return {(row["kind"], row["id"]): row["project"] for row in rows}
+
+
 def mark(db: sqlite3.Connection, project: str, kind: str, name: str) -> Mark | None:
     """One entry of the inventory."""
     row = db.execute(
@@ -56,6 +62,11 @@ def put(db: sqlite3.Connection, project: str, entry: Mark) -> None:
 def forget(db: sqlite3.Connection, project: str, kind: str, id_: str) -> None:
     """Takes an object out of the inventory."""
     db.execute("DELETE FROM inventory WHERE project = ? AND kind = ? AND id = ?", (project, kind, id_))
+
+
+def release(db: sqlite3.Connection, kind: str, id_: str) -> None:
+    """Takes an object out of the inventory of whoever has it."""
+    db.execute("DELETE FROM inventory WHERE kind = ? AND id = ?", (kind, id_))
 
 
 def fire(db: sqlite3.Connection, trigger: tuple[str, str, str], run_id: str, at: datetime) -> bool:

@@ -138,6 +138,11 @@ def upload(db: sqlite3.Connection, pipeline_id: str, package: Package, at: datet
     return replace(version(row), package=content)
 
 
+def renumber(db: sqlite3.Connection, version_id: str, digest: str) -> None:
+    """Gives a version the digest of another package that means the same."""
+    db.execute("UPDATE versions SET digest = ? WHERE id = ?", (digest, version_id))
+
+
 def versions(db: sqlite3.Connection, pipeline_id: str) -> tuple[Version, ...]:
     """The versions of a pipeline, newest first."""
     rows = db.execute(
