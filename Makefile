@@ -2,6 +2,7 @@
 # make test   everything that CI runs: lint, types, layers, tests with coverage
 # make fuzz   tries 20,000 repositories that were changed by chance (COUNT and SEED say how many, and which)
 # make fuzz-server   asks the local server 5,000 requests that were changed by chance (COUNT and SEED as above)
+# make test-faults   lets every request of every sort of apply go wrong in every way (needs Go; SEED, WORKERS, ARGS)
 # make bench  measures kfgit beside its peers and floors (see benchmarks/)
 #
 # Both need only make, git and Python >= 3.11 with venv and pip. What else they use they install into $(VENV), once, by
@@ -20,7 +21,7 @@ GO := $(shell command -v go)
 SECRET := .kfgit/secrets/deploy-target.env
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz fuzz-server bench format clean
+.PHONY: help demo test fuzz fuzz-server test-faults bench format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -55,6 +56,9 @@ fuzz: $(TEST_READY)
 
 fuzz-server: $(TEST_READY)
 	$(BIN)/python -m tests.hostile.server $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
+
+test-faults: $(TEST_READY)
+	$(BIN)/python -m tests.cluster.matrix $(if $(SEED),--seed $(SEED)) $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 
 bench: $(TEST_READY)
 	$(BIN)/python -m benchmarks

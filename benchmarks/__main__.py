@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import chain, compile, overhead, parallel, scale, server, startup, validate
+from benchmarks import chain, cluster, compile, overhead, parallel, scale, server, startup, validate
 from benchmarks.bench import Bench, Broken, cache_folder
 from benchmarks.table import Row, table
 
@@ -21,6 +21,7 @@ MEASUREMENTS: Mapping[str, Callable[[Bench], Iterable[Row]]] = {
     "compile": compile.measure,
     "server": server.measure,
     "scale": scale.measure,
+    "cluster": cluster.measure,
 }
 
 

@@ -56,6 +56,22 @@ spec:
 """
 
 
+_SCHEDULE = """\
+apiVersion: kfgit.dev/v1
+kind: Schedule
+metadata: {{name: {name}}}
+spec: {{pipeline: {of}, cron: "0 2 * * *"}}
+"""
+
+_PROD = """\
+apiVersion: kfgit.dev/v1
+kind: Environment
+metadata: {{name: prod}}
+spec:
+  target: {{type: cluster, context: tests, kfp: {{endpoint: "http://127.0.0.1:{port}"}}}}
+"""
+
+
 def empty(root: Path) -> Path:
     """A project without anything."""
     return _written(root, {})
@@ -111,6 +127,17 @@ def large(root: Path, documents: int) -> Path:
     files = {f"components/part-{i}": _part(i) for i in range(10)}
     files |= {f"pipelines/work-{i}": _work(i, 42, 10) for i in range(documents)}
     return _written(root, files)
+
+
+def deployed(root: Path, objects: int, port: int) -> dict[str, str]:
+    """So many objects for a cluster whose KFP is at a port: pipelines, and schedules, which are told with their own."""
+    pipelines = max(1, objects // 3)
+    schedules = {f"every-{i}": f"work-{i % pipelines}" for i in range(objects - pipelines)}
+    files = {f"pipelines/work-{i}": _work(i, 3, 10) for i in range(pipelines)}
+    files |= {f"components/part-{i}": _part(i) for i in range(10)}
+    files |= {f"schedules/{name}": _SCHEDULE.format(name=name, of=of) for name, of in schedules.items()}
+    _written(root, {**files, "environments/prod": _PROD.format(port=port)})
+    return schedules
 
 
 def _written(root: Path, files: dict[str, str]) -> Path:

@@ -397,7 +397,7 @@ def _change(resource: Resource, live: LiveObject | None, vanished: frozenset[tup
     told = tuple(difference(live.spec, resource.spec))
     diff = tuple(d for d in told if _field(d) not in live.fixed)
     notes = tuple(dict.fromkeys(live.fixed[_field(d)] for d in told if _field(d) in live.fixed))
-    if not diff and live.unrecorded:
+    if not diff and (live.unrecorded or (not told and live.applied not in (None, resource.digest))):
         return Update(resource, live, "source", (), (*notes, UNRECORDED))
     if not diff:
         return Unchanged(resource.kind, resource.name, notes)

@@ -49,14 +49,12 @@ def choose(plan: Plan, fights: Fights, now: float, *, heal: bool) -> Choice:
 
 def _fight(name: str, fight: Fight) -> Told:
     minutes = round(WINDOW / 60)
-    who = f"the manager {', '.join(fight.managers)}" if fight.managers else "somebody"
     text = (
-        f"{name} is not healed any more: {who} has changed {_paths(fight.fields)} back {fight.count} times within "
+        f"{name} is not healed any more: somebody has changed {_paths(fight.fields)} back {fight.count} times within "
         f"{minutes} min; settle who owns it, and the next commit is applied as ever"
     )
     fields = {
         "kind": fight.kind, "name": fight.name, "fields": list(fight.fields), "count": fight.count,
-        "managers": list(fight.managers),
     }  # fmt: skip
     return Told("error", "fight", text, fields)
 

@@ -22,13 +22,15 @@ Field: TypeAlias = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Fight:
-    """Fields of one object that somebody else changes back. `managers` says who, where the target knows."""
+    """Fields of one object that somebody else changes back, and how often they were healed.
+
+    KFP keeps no book of who does it. Kubernetes does: another manager's field is not taken there, and he is named.
+    """
 
     kind: str
     name: str
     fields: tuple[str, ...]
     count: int
-    managers: tuple[str, ...] = ()
 
 
 def drifted(change: Change) -> Iterator[str]:
@@ -82,14 +84,4 @@ class Fights:
         if not fields:
             return None
         count = max(len(self._healed.get((kind, name, path), ())) for path in fields)
-        return Fight(kind, name, fields, max(count, MOST), _managers(change, fields))
-
-
-def _managers(change: Change, fields: Sequence[str]) -> tuple[str, ...]:
-    """Who wrote the fields last, where the target keeps that (Kubernetes does, KFP does not)."""
-    if not isinstance(change, Update | Replace):
-        return ()
-    known = change.live.detail.get("managers")
-    if not isinstance(known, Mapping):
-        return ()
-    return tuple(dict.fromkeys(str(known[path]) for path in fields if path in known))
+        return Fight(kind, name, fields, max(count, MOST))

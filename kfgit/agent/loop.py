@@ -65,12 +65,16 @@ class Agent:
         # When the newest commit was first seen, and which one the target is equal to.
         self._seen_at = self._beat = ports.clock()
         self._equal: str | None = None
-        self.ready = False
+        self._planned = False
         numbers.watch_lag(self.lag)
 
     def alive(self) -> bool:
         """Whether the loop goes on."""
         return self._ports.clock() - self._beat < self._settings.interval + SILENCE_SECONDS
+
+    def ready(self) -> bool:
+        """Whether it has seen both sides once."""
+        return self._planned
 
     def lag(self) -> float:
         """For how many seconds the newest commit has been known and is not applied."""
@@ -93,7 +97,9 @@ class Agent:
         """Looks once at both sides, does what is to be done, and says how that ended (one of `numbers.TURNS`)."""
         self._beat = self._ports.clock()
         self._fetch()
-        if self._head is None:
+        if self._ports.ending():
+            result = "ended"
+        elif self._head is None:
             result = "fault"
         elif self._target.left(self._ports.clock()) > 0:
             return "fault"  # told and counted before
@@ -113,6 +119,9 @@ class Agent:
             self._numbers.fetched(done=False)
             if not self._ports.ending():
                 self._wait(self._git, "fetch-failed", str(fault))
+            return
+        except Exception as fault:  # noqa: BLE001 - as in a turn
+            self._wait(self._git, "mistake", _own_mistake(fault))
             return
         self._numbers.fetched(done=True)
         self._git.reset()
@@ -144,13 +153,19 @@ class Agent:
         if isinstance(source, Invalid):
             return "invalid"
         with self._ports.reach(source.repository, source.environment) as backend:
+            try:
+                return self._settle(source, backend)
+            finally:
+                self._numbers.asked(backend.requests)
+
+    def _settle(self, source: Wanted, backend: Backend) -> str:
+        choice = self._choice(source, backend)
+        if not choice.plan.pending:
+            return self._idle(choice)
+        with backend.lock(self._settings.who):
+            # What the lock's last holder did is seen only now.
             choice = self._choice(source, backend)
-            if not choice.plan.pending:
-                return self._idle(choice)
-            with backend.lock(self._settings.who):
-                # What the lock's last holder did is seen only now.
-                choice = self._choice(source, backend)
-                return self._apply(choice, backend) if choice.plan.pending else self._idle(choice)
+            return self._apply(choice, backend) if choice.plan.pending else self._idle(choice)
 
     def _understood(self, head: Head) -> Wanted | Invalid:
         """What the commit wants. Of one that is invalid it is told once, and nothing is tried before the next."""
@@ -165,9 +180,9 @@ class Agent:
         """Plans, and chooses what of it is done. Raises `Refused` for what a person must confirm."""
         began = self._ports.clock()
         plan = driver.plan(source.repository, source.checkout, source.desired, backend)
-        self._numbers.planned(self._ports.clock() - began, plan.requests)
+        self._numbers.planned(self._ports.clock() - began)
         choice = choose(plan, self._fights, self._ports.clock(), heal=self._settings.heal)
-        self.ready = True
+        self._planned = True
         self._numbers.stands(
             {"pending": len(plan.pending), "drifted": len(choice.drift), "fights": len(choice.fights)}
         )

@@ -48,9 +48,7 @@ class Numbers:
         self._fetches = Counter("kfgit_agent_fetches", "Fetches from git.", ("result",), registry=registry)
         for result in ("done", "failed"):
             self._fetches.labels(result)
-        self._requests = Counter(
-            "kfgit_agent_api_requests", "Requests to the target that planning took.", registry=registry
-        )
+        self._requests = Counter("kfgit_agent_api_requests", "Requests to the target.", registry=registry)
         self._lock_waits = Counter(
             "kfgit_agent_lock_waits", "Turns that found the environment locked by others.", registry=registry
         )
@@ -105,9 +103,12 @@ class Numbers:
         """Git was asked for the newest commit."""
         self._fetches.labels("done" if done else "failed").inc()
 
-    def planned(self, seconds: float, requests: int) -> None:
+    def planned(self, seconds: float) -> None:
         """A plan was made."""
         self._plan_seconds.observe(seconds)
+
+    def asked(self, requests: int) -> None:
+        """The target was asked so often in a turn."""
         self._requests.inc(requests)
 
     def applied(self, seconds: float, results: Sequence[ChangeFinished]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import click
 
 from kfgit import desired as wishes, driver, plan as plans
-from kfgit.backend import NotFound, Refused, SameName
+from kfgit.backend import Ambiguous, NotFound, Refused, SameName
 from kfgit.cli import options, source
 from kfgit.cli.apply import Performed, agree, perform, who
 from kfgit.cli.plan import tell
@@ -20,6 +20,7 @@ from kfgit.driver import Checkout
 from kfgit.ir import Resource
 from kfgit.plan import Live, LiveObject, Plan
 from kfgit.render import as_json
+from kfgit.render.style import clean
 
 Key = tuple[str, str]
 
@@ -66,14 +67,16 @@ def command(session: Session, /, names: Sequence[str], env: str | None, output: 
             meant = _meant(names, _Sight(checkout, desired, backend.observe(desired)))
             _check_owners(meant.found, from_other=flags["from_other"])
             for key in meant.ours:
-                session.say(f"{_word(key)} is this project's already")
+                session.say(f"{clean(_word(key))} is this project's already")
+            for text in meant.unclear:
+                session.warn(clean(text))
             live = backend.observe(desired, adopting=meant.found)
             chosen = {(each.kind, each.name): each.id for each in meant.found}
             plan = plans.adoption(
                 environment.name, backend.identity, desired, live, chosen, commit=repository.commit
             )
             plan = replace(plan, remarks=tuple(doubt.text for doubt in (*doubts, *more)))
-            if output == "human":
+            if output == "human" and plan.changes:
                 tell(session, plan, {}, output, pinned=read.commit is not None)
             if not flags["yes"]:
                 agree(session, plan, output)
@@ -115,18 +118,25 @@ class _Sight:
 
 @dataclass(slots=True, eq=False)
 class _Meant:
-    """What the names mean: objects to take over, and what is ours already."""
+    """What the names mean: objects to take over, what is ours already, and what a pattern cannot decide."""
 
     found: list[LiveObject] = field(default_factory=list)
     ours: list[Key] = field(default_factory=list)
+    unclear: list[str] = field(default_factory=list)
 
 
 def _meant(names: Sequence[str], sight: _Sight) -> _Meant:
     """The objects of all names, each once; raises for a name that means none, or several."""
     meant = _Meant()
     for name in dict.fromkeys(names):
-        for key, id_ in _keys(name, sight):
-            _take(meant, sight.live, key, id_)
+        if not any(sign in name for sign in "*?["):
+            _take(meant, sight.live, *_key(name, sight))
+            continue
+        for key in _matching(name, sight):
+            try:
+                _take(meant, sight.live, key, None)
+            except SameName as fault:
+                meant.unclear.append(f"{_word(key)} is left out: {fault}")
     return meant
 
 
@@ -150,16 +160,12 @@ def _take(meant: _Meant, live: Live, key: Key, id_: str | None) -> None:
     meant.found += [] if other is not None else foreign
 
 
-def _keys(text: str, sight: _Sight) -> Iterator[tuple[Key, str | None]]:
+def _key(text: str, sight: _Sight) -> tuple[Key, str | None]:
     """Kind and name on the server of what is meant, for schedules perhaps the id; raises for what means nothing."""
     word, slash, name = text.partition("/")
     wanted = sight.wanted()
-    if any(sign in text for sign in "*?["):
-        yield from _matching(text, sight)
-        return
-    kinds = {
-        kind.lower(): kind for kind in (*plans.ORDER[:-1], *(key[0] for key in wanted), *_live_kinds(sight))
-    }
+    live = {each.kind for each in sight.live.objects}
+    kinds = {kind.lower(): kind for kind in (*plans.ORDER[:-1], *(key[0] for key in wanted), *sorted(live))}
     if not slash or not name:
         raise click.UsageError(f"`{text}` names nothing: write KIND/NAME, such as `pipeline/churn`")
     kind = kinds.get(word.lower().removesuffix("s")) or kinds.get(word.lower())
@@ -167,38 +173,29 @@ def _keys(text: str, sight: _Sight) -> Iterator[tuple[Key, str | None]]:
         raise click.UsageError(f"there is no kind `{word}` here; {did_you_mean(word, kinds, what='kinds')}")
     server = name if (kind, name) in wanted else sight.server_names().get((kind, name), name)
     there = [each for each in sight.live.objects if each.kind == kind]
+    if any(each.name == server for each in there):
+        return _wanted((kind, server), wanted), None
     by_id = [each for each in there if kind == "Schedule" and len(name) >= _ID and each.id.startswith(name)]
-    if by_id and (kind, server) not in wanted:
-        if len(by_id) > 1:
-            raise SameName(name, [each.id for each in by_id])
-        yield _wanted((kind, by_id[0].name), wanted), by_id[0].id
-        return
-    if not any(each.name == server for each in there):
-        raise _absent(kind, name, server, there, wanted)
-    yield _wanted((kind, server), wanted), None
+    if len(by_id) > 1:
+        raise Ambiguous("schedule", name, [each.id for each in by_id])
+    if by_id:
+        return _wanted((kind, by_id[0].name), wanted), by_id[0].id
+    raise _absent(kind, name, server, there, wanted)
 
 
-def _matching(pattern: str, sight: _Sight) -> Iterator[tuple[Key, str | None]]:
-    """All foreign objects that a document wants and that a pattern names, by either of their names."""
-    wanted, documents = sight.wanted(), {(key[0], name): key for key, name in sight.server_names().items()}
-    found = False
-    for key in sorted({(each.kind, each.name) for each in sight.live.objects if not each.owned}):
-        if key in wanted and any(
-            fnmatch.fnmatchcase(_word(each), pattern.lower() if each is key else pattern)
-            for each in (key, documents.get(key, key))
-        ):
-            found = True
-            yield key, None
-    if not found and not any(
-        fnmatch.fnmatchcase(_word((each.kind, each.name)), pattern)
-        for each in sight.live.objects
-        if each.owned
-    ):
-        raise NotFound("object", pattern)
-
-
-def _live_kinds(sight: _Sight) -> Iterable[str]:
-    return {each.kind for each in sight.live.objects}
+def _matching(pattern: str, sight: _Sight) -> Sequence[Key]:
+    """All objects that a document wants and that a pattern names, by either of their names."""
+    documents = {(kind, server): (kind, name) for (kind, name), server in sight.server_names().items()}
+    wanted = sight.wanted()
+    found = sorted(
+        key
+        for key in {(each.kind, each.name) for each in sight.live.objects}
+        if key in wanted
+        and any(fnmatch.fnmatchcase(_word(each), pattern) for each in (key, documents.get(key, key)))
+    )
+    if not found:
+        raise click.UsageError(f"nothing that is there and that a document wants is named by `{pattern}`")
+    return found
 
 
 def _wanted(key: Key, wanted: Mapping[Key, Resource]) -> Key:

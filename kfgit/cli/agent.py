@@ -227,7 +227,7 @@ def _probes(agent: Agent, numbers: Numbers, flags: dict[str, Any]) -> AbstractCo
         return nullcontext()
     from kfgit.server.probes import Probes, served
 
-    probes = Probes(agent.alive, lambda: agent.ready, numbers.page)
+    probes = Probes(agent.alive, agent.ready, numbers.page)
     return served(probes, flags["host"].strip().strip("[]"), flags["port"])
 
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "schedules": ("schedules", "List schedules, show what became of their ticks, turn them on and off."),
     "experiments": ("experiments", "List experiments."),
     "adopt": ("adopt", "Take over objects that others made, as they are."),
+    "import": ("import_", "Write what is on a target as documents."),
     "agent": ("agent", "Keep an environment as a branch says."),
     "up": ("up", "Serve an environment: schedules, runs, KFP's API."),
     "destroy": ("destroy", "Remove what kfgit owns in an environment."),

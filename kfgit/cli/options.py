@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 # What a shell may be kept waiting for names.
-_PATIENCE_SECONDS = 3.0
+_PATIENCE_SECONDS = 5.0
 
 session = click.make_pass_decorator(Session)
 

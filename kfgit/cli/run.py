@@ -55,15 +55,15 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
     show_default=True,
     help="What runs container components; auto: what the environment says.",
 )
-@click.option("--detach", is_flag=True, help="Leave the run to the server (`kfgit up`) and print its id.")
+@click.option("--detach", is_flag=True, help="Leave the run to the server (a cluster, or `kfgit up`).")
 @options.output("human", "json")
 @options.session
 def command(session: Session, /, subject: str, env: str | None, output: str, **flags: Any) -> int:
     """Run a pipeline now and follow it to its end.
 
     VALUE is taken as it is for a string, as JSON for other types, and as a path or URI for an artifact.
-    Exits with 7 when the run fails. Ctrl-C cancels it; its exit task still runs. Where `kfgit up` serves the
-    environment, the server executes the run.
+    Exits with 7 when the run fails. Ctrl-C cancels it; its exit task still runs. A cluster executes the run, and so
+    does `kfgit up` where it serves the environment.
 
     \b
     Examples:

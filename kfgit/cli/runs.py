@@ -164,7 +164,7 @@ def watch(session: Session, run: str, env: str | None, output: str) -> int:
 
 @command.command("retry")
 @click.argument("run", shell_complete=options.complete_run)
-@click.option("--detach", is_flag=True, help="Leave the run to the server (`kfgit up`) and print its id.")
+@click.option("--detach", is_flag=True, help="Leave the run to the server (a cluster, or `kfgit up`).")
 @options.environment
 @options.output("human", "json")
 @options.session

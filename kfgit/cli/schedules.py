@@ -29,7 +29,8 @@ _NONE = "no schedules are live; `kfgit apply` makes those of the repository"
 def command() -> None:
     """List schedules, show what became of their ticks, turn them on and off.
 
-    They fire while `kfgit up` serves the environment. A schedule is named by its name or id, or the beginning of one.
+    They fire on a cluster, or while `kfgit up` serves a local environment. A schedule is named by its name or id, or
+    the beginning of one.
 
     \b
     Examples:
@@ -152,7 +153,7 @@ def disable(session: Session, /, schedules: tuple[str, ...], env: str | None, ou
 
 @command.command("trigger")
 @click.argument("schedule", shell_complete=options.complete_schedule)
-@click.option("--detach", is_flag=True, help="Leave the run to the server (`kfgit up`) and print its id.")
+@click.option("--detach", is_flag=True, help="Leave the run to the server (a cluster, or `kfgit up`).")
 @options.environment
 @options.output("human", "json")
 @options.session

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from kfgit.backends.local.backend import LocalBackend
     from kfgit.diagnostics import Diagnostic
     from kfgit.driver import Checkout, Repository
-    from kfgit.ir import Package
     from kfgit.model import Environment
 
 # Below `.kfgit/`, beside the environments.
@@ -210,10 +209,11 @@ class Session:
     def cluster(self, repository: Repository, environment: Environment) -> Iterator[ClusterBackend]:
         """The cluster that an environment names."""
         from kfgit.backends.cluster.backend import ClusterBackend, ClusterSettings
+        from kfgit.cli import authors
 
         assert environment.cluster is not None
-        packages = _packages(repository, environment.name)
-        settings = ClusterSettings(repository.name, environment.name, environment.cluster, packages)
+        known = authors.packages(repository, environment.name)
+        settings = ClusterSettings(repository.name, environment.name, environment.cluster, known)
         with closing(ClusterBackend.open(settings)) as backend:
             yield backend
 
@@ -246,24 +246,6 @@ class Session:
             yield backend
         finally:
             backend.close()
-
-
-def _packages(repository: Repository, environment: str) -> Callable[[str], Package | None]:
-    """What the repository has for a pipeline of that name on the server: checked once somebody asks."""
-    from kfgit import compiler, desired, driver
-
-    known: list[Checkout] = []
-
-    def package(name: str) -> Package | None:
-        known.extend(() if known else (driver.check(repository, environment).value,))
-        project = known[0].project
-        for pipeline in project.pipelines.values():
-            found = pipeline.pipeline
-            if name in {found.name, desired.server_name(project, found.name, found.external_name)}:
-                return compiler.compile_pipeline(pipeline)
-        return None
-
-    return package
 
 
 def cache_folder() -> Path:

@@ -19,7 +19,7 @@ from kfgit.cli.source import Source
 from kfgit.cli.standing import standing
 from kfgit.diagnostics import has_errors
 from kfgit.events import ApplyRecord
-from kfgit.plan import Live, LiveObject, Plan
+from kfgit.plan import LOCAL_TARGET, Live, LiveObject, Plan
 from kfgit.render import as_json, plans as show_plans, runs as show_runs
 from kfgit.render.envelope import envelope
 from kfgit.render.style import Style, ago, clean, instant, moment, table
@@ -176,14 +176,22 @@ def _human(found: _Status, style: Style) -> str:
     for failure in found.health.failures:
         text += f"{style.red('unhealthy')}: {clean(_failure(failure))}\n"
     text += _schedules(found.health.schedules, now, style)
-    if found.objects:
-        rows = [(o.kind.lower(), o.name, "ours" if o.owned else style.dim("not ours")) for o in found.objects]
-        text += "\n" + table(rows, ("KIND", "NAME", "OWNER"), style)
+    text += _objects(found, style)
     if found.health.runs:
         text += "\n" + show_runs.listing(found.health.runs[:_RUNS], now, style)
     if found.requests:
         text += style.dim(f"\n{found.requests:,} API requests were made.\n")
     return text
+
+
+def _objects(found: _Status, style: Style) -> str:
+    """All that is live; of a cluster, which belongs to many, what is ours."""
+    shown = [o for o in found.objects if o.owned or found.target == LOCAL_TARGET]
+    rows = [(o.kind.lower(), o.name, "ours" if o.owned else style.dim("not ours")) for o in shown]
+    others = len(found.objects) - len(shown)
+    text = "\n" + table(rows, ("KIND", "NAME", "OWNER"), style) if rows else ""
+    rest = f"{others:,} object{'' if others == 1 else 's'} of others: kfgit status -o json\n"
+    return text + (style.dim(rest) if others else "")
 
 
 def _failure(failure: Failure) -> str:

@@ -35,7 +35,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A document for a live object. `why` says why it cannot be one, and stands in the file with what there is of it."""
+    """A document for a live object. `why` says why it cannot be one; then the file has it as comments."""
 
     live: LiveObject
     name: str
@@ -75,7 +75,11 @@ def drafts(found: Iterable[LiveObject], standing: Standing) -> tuple[Draft, ...]
     """A document for each of some objects; the same for the same objects, in whatever order they come."""
     ranked = sorted(found, key=_rank)
     names = {kind: Names(name for of, name in standing.documents if of == kind) for kind in KINDS}
-    named = [(each, names[each.kind].free(_own_name(each, standing.prefix), each.kind)) for each in ranked]
+    # Who can keep its name keeps it, whoever else would be called so.
+    given: dict[str, str] = {}
+    for each in sorted(ranked, key=lambda each: not is_name(_own_name(each, standing.prefix))):
+        given[each.id] = names[each.kind].free(_own_name(each, standing.prefix), each.kind)
+    named = [(each, given[each.id]) for each in ranked]
     # Names of schedules are not unique, and the database of the server does not tell names by case.
     firsts: dict[Key, str] = {}
     for each, _ in named:
@@ -126,7 +130,7 @@ def _pipeline(live: LiveObject, name: str, _: _Scene) -> Draft:
     if not isinstance(content, Mapping):
         why = live.detail.get("odd") or "it has no version"
         return Draft(live, name, spec, description, why=f"it cannot be said what it is made of: {why}")
-    draft = Draft(live, name, {**spec, "package": f"./{name}.ir.yaml"}, description)
+    draft = Draft(live, name, {**spec, "package": f"{name}.ir.yaml"}, description)
     # Name and purpose are the document's to say.
     whole = {
         **content,
@@ -137,30 +141,14 @@ def _pipeline(live: LiveObject, name: str, _: _Scene) -> Draft:
 
 def _schedule(live: LiveObject, name: str, scene: _Scene) -> Draft:
     told = live.spec
-    spec: dict[str, Any] = {}
-    remarks: list[str] = []
-    pipeline = str(told.get("pipeline"))
-    spec["pipeline"] = scene.called.get(("Pipeline", pipeline), pipeline)
+    pipeline, experiment = str(told.get("pipeline")), str(told.get("experiment") or DEFAULT_EXPERIMENT)
     version, remark = _version(live, scene)
+    spec: dict[str, Any] = {"pipeline": scene.called.get(("Pipeline", pipeline), pipeline)}
     if version is not None:
         spec["version"] = version
-    remarks += [remark] if remark else []
-    experiment = str(told.get("experiment") or DEFAULT_EXPERIMENT)
     if experiment != DEFAULT_EXPERIMENT:
         spec["experiment"] = scene.called.get(("Experiment", experiment), experiment)
-    spec |= dict(_timing(told))
-    if told.get("catchup"):
-        spec["catchup"] = True
-    if told.get("maxConcurrency") not in (None, 1):
-        spec["maxConcurrency"] = told["maxConcurrency"]
-    if told.get("enabled") is False:
-        spec["enabled"] = False
-    if told.get("inputs"):
-        spec["inputs"] = dict(told["inputs"])
-    if told.get("serviceAccount") and told["serviceAccount"] not in _USUAL_ACCOUNTS:
-        spec["serviceAccount"] = told["serviceAccount"]
-    if told.get("pipelineRoot"):
-        spec["pipelineRoot"] = told["pipelineRoot"]
+    spec |= {**dict(_timing(told)), **dict(_settings(told))}
     why = None
     if ("Pipeline", pipeline) not in scene.called:
         why = f"its pipeline is none that is there: {pipeline}"
@@ -168,7 +156,20 @@ def _schedule(live: LiveObject, name: str, scene: _Scene) -> Draft:
         why = "it has no trigger: it fired once, when it was made"
     elif experiment.endswith(_GONE):
         why = f"its experiment is gone: {experiment}"
-    return Draft(live, name, spec, remarks=tuple(remarks), why=why)
+    return Draft(live, name, spec, remarks=(remark,) if remark else (), why=why)
+
+
+def _settings(told: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What is not as it is where nobody says it."""
+    usual = {
+        "catchup": (None, False),
+        "maxConcurrency": (None, 1),
+        "enabled": (None, True),
+        "inputs": (None, {}),
+        "serviceAccount": (None, "", *_USUAL_ACCOUNTS),
+        "pipelineRoot": (None, ""),
+    }
+    yield from ((key, told[key]) for key, values in usual.items() if told.get(key) not in values)
 
 
 # What the server's side says of an id that nobody knows.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kfgit import formatting
@@ -15,6 +15,7 @@ from kfgit.source import SourceFile
 _API_VERSION = "kfgit.dev/v1"
 # What a template would be, but for KFP's own placeholders.
 _TEMPLATE = re.compile(r"\{\{(?!\$)|\{%|\{#")
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def files(found: Iterable[Draft], shapes: Shapes) -> dict[str, str]:
@@ -32,7 +33,8 @@ def _text(draft: Draft, shapes: Shapes) -> str:
     head = [f"{live.kind} {_line(live.name)} ({live.id}) as it was found on the server."]
     if draft.why is not None:
         head += [f"It cannot be a document: {_line(draft.why)}."]
-    head += [f"Beware: {_line(remark)}." for remark in draft.remarks]
+    else:
+        head += [f"Beware: {_line(remark)}." for remark in draft.remarks]
     body = _formed(draft.path, "\n".join(_block(_document(draft))) + "\n", shapes)
     comment = "".join(f"# {line}\n" for line in head)
     if draft.why is None:
@@ -106,4 +108,6 @@ def _leaf(value: Any) -> str:
             return json.dumps(value)
 
 
-_quoted: Callable[[str], str] = json.dumps
+def _quoted(text: str) -> str:
+    """What YAML allows in no file is escaped (YAML 1.2, 5.1), and what some readers take for the end of a line."""
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))

@@ -6,6 +6,7 @@ size. What cannot be read is a diagnostic; nothing here runs code of the reposit
 
 from __future__ import annotations
 
+from kfgit.project.adding import Added
 from kfgit.project.files import Folder, Survey, content, find_root, has_folder, read, stamp, survey
 from kfgit.project.git import commit, git_state
 from kfgit.project.rewriting import rewrite
@@ -26,6 +27,7 @@ __all__ = [
     "DEFAULT_SOURCES",
     "MAX_FILES",
     "PROJECT_FILE",
+    "Added",
     "Content",
     "Folder",
     "Origin",

@@ -17,12 +17,14 @@ from kfgit.project.plumbing import broken
 
 # As many questions fit into a pipe together, so that none waits for an answer to be read.
 _AT_ONCE = 400
+# So much is taken from git before it is handed on.
+_MUCH = 8 * 1024 * 1024
 _MAX_TREE = 32 * 1024 * 1024
 _LACKING = (
     "an object of the commit is not in this clone, which is partial or damaged; fetch all of it "
     "(`git fetch --refetch`), or clone it anew"
 )
-_HEAD = re.compile(rb"([0-9a-f]{40,64}) (commit|tree|blob|tag) (\d{1,18})\Z")
+_HEAD = re.compile(rb"[0-9a-f]{40,64} (?:commit|tree|blob|tag) (\d{1,18})\Z")
 
 
 class Entry(NamedTuple):
@@ -61,41 +63,45 @@ class Objects:
             process.end()
         self._asked.clear()
 
-    def sizes(self, ids: Sequence[str]) -> Iterator[int]:
+    def sizes(self, ids: Sequence[str]) -> list[int]:
         """How large objects are, in bytes."""
-        told = self._process("--batch-check")
-        for some in _parts(ids):
-            told.ask(some)
-            yield from (told.head().size for _ in some)
+        return [size for some in _parts(ids) for size, _ in self._answers("--batch-check", some)]
 
-    def contents(self, ids: Sequence[str]) -> Iterator[bytes]:
-        """What objects hold, whatever their size."""
-        told = self._process("--batch")
-        for some in _parts(ids):
-            told.ask(some)
-            for _ in some:
-                yield told.body(told.head().size)
+    def contents(self, ids: Sequence[str], sizes: Sequence[int]) -> Iterator[bytes]:
+        """What objects of these sizes hold; a few at a time are in memory."""
+        some: list[str] = []
+        total = 0
+        for id_, size in zip(ids, sizes, strict=True):
+            some.append(id_)
+            total += size
+            if len(some) == _AT_ONCE or total > _MUCH:
+                yield from (content for _, content in self._answers("--batch", some))
+                some, total = [], 0
+        if some:
+            yield from (content for _, content in self._answers("--batch", some))
 
     def tree(self, id_: str) -> Mapping[str, Entry]:
         """The names in a folder; `id_` may be any expression that names a tree."""
         if id_ not in self._trees:
-            (size,) = self.sizes([id_])
+            (size,) = sizes = self.sizes([id_])
             if size > _MAX_TREE:
                 raise broken(f"a folder of the commit has more names than are read ({size} bytes of them)")
-            (found,) = self.contents([id_])
+            (found,) = self.contents([id_], sizes)
             width = 32 if len(id_.partition("^")[0]) == 64 else 20
             self._trees[id_] = dict(_entries(found, width))
         return self._trees[id_]
 
-    def _process(self, mode: str) -> _Process:
+    def _answers(self, mode: str, ids: Sequence[str]) -> list[tuple[int, bytes]]:
+        """All answers to some questions: none may be left in the pipe, where the next one who asks would find it."""
         if mode not in self._asked:
             self._asked[mode] = _Process(self._root, mode)
-        return self._asked[mode]
-
-
-class _Head(NamedTuple):
-    kind: str
-    size: int
+        process = self._asked[mode]
+        try:
+            process.ask(ids)
+            return [process.answer(whole=mode == "--batch") for _ in ids]
+        except BaseException:
+            self._asked.pop(mode).end()
+            raise
 
 
 class _Process:
@@ -113,23 +119,22 @@ class _Process:
         except OSError as fault:
             raise broken(_LACKING) from fault
 
-    def head(self) -> _Head:
-        """What is told of an object before its content."""
+    def answer(self, *, whole: bool) -> tuple[int, bytes]:
+        """The size of the next object, and what it holds where that is told, too."""
         while (end := self._read.find(b"\n")) < 0:
             self._more()
-        line = bytes(self._read[:end])
-        del self._read[: end + 1]
-        found = _HEAD.match(line)
+        found = _HEAD.match(self._take(end))
         if found is None:
             raise broken(_LACKING)
-        return _Head(found.group(2).decode(), int(found.group(3)))
+        size = int(found.group(1))
+        return size, self._take(size) if whole else b""
 
-    def body(self, size: int) -> bytes:
-        """The content that follows a head, and the line feed behind it."""
-        while len(self._read) <= size:
+    def _take(self, count: int) -> bytes:
+        """The next bytes, without the line feed that follows them."""
+        while len(self._read) <= count:
             self._more()
-        found = bytes(self._read[:size])
-        del self._read[: size + 1]
+        found = bytes(self._read[:count])
+        del self._read[: count + 1]
         return found
 
     def _more(self) -> None:

@@ -109,10 +109,12 @@ class Table:
     records: list[ApplyRecord] = field(default_factory=list)
     locked_by: str | None = None
     looks: int = 0
+    requests: int = 0
     did: list[str] = field(default_factory=list)
 
     def observe(self, desired: Sequence[Resource] = (), *, refresh: bool = False) -> Live:  # noqa: ARG002
         self.looks += 1
+        self.requests += 3
         self.fault("observe", None)
         return Live(tuple(self.live.values()), 3, frozenset(self.known.keys() - self.live.keys()))
 
@@ -240,6 +242,7 @@ def stage(
     def reach(_repository: Repository, environment: Environment) -> Iterator[Backend]:
         table.identity = "local" if environment.cluster is None else "https://cluster ml"
         table.fault("reach", environment)
+        table.requests = 0
         yield cast("Backend", table)
 
     numbers = Numbers("prod")

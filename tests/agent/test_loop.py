@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,11 @@ def on(tmp_path: Path) -> Stage:
 
 def test_the_first_turn_applies_the_newest_commit(tmp_path: Path) -> None:
     made = stage(tmp_path)
-    assert not made.agent.ready
+    assert not made.agent.ready()
     assert made.turn() == "applied"
     assert made.table.did == ["begin agent", "create pipeline/hello", "create schedule/nightly", "end"]
     assert made.events() == ["commit", *DONE]
-    assert made.agent.ready
+    assert made.agent.ready()
     commit = made.repo.git("rev-parse", "HEAD")
     assert made.number("kfgit_agent_applied_info", commit=commit, environment="prod") == 1
     assert made.number("kfgit_agent_changes_total", action="create", state="done") == 2
@@ -173,14 +172,11 @@ def test_drift_is_only_reported_where_that_is_wanted_and_the_source_is_still_app
     assert made.number("kfgit_agent_lag_seconds") == 0 or "synced" not in made.events()
 
 
-def test_whoever_changes_a_field_back_thrice_gets_it_and_is_named(on: Stage) -> None:
+def test_whoever_changes_a_field_back_thrice_gets_it(on: Stage) -> None:
     found = on.table.live["Schedule", "nightly"]
-    managers = {"managers": {"cron": "kubectl-edit"}}
 
     def somebody() -> None:
         on.table.somebody_sets("Schedule", "nightly", cron="0 0 5 * * *")
-        live = on.table.live["Schedule", "nightly"]
-        on.table.live["Schedule", "nightly"] = replace(live, detail=managers)
 
     for _ in range(3):
         somebody()
@@ -189,8 +185,8 @@ def test_whoever_changes_a_field_back_thrice_gets_it_and_is_named(on: Stage) -> 
     on.events()
     assert [on.turn(60) for _ in range(3)] == ["held"] * 3
     [fight] = [each for each in on.told if each.event == "fight"]
-    assert "the manager kubectl-edit has changed `cron` back 3 times within 10 min" in fight.message
-    assert fight.fields["managers"] == ["kubectl-edit"]
+    assert "somebody has changed `cron` back 3 times within 10 min" in fight.message
+    assert (fight.fields["fields"], fight.fields["count"]) == (["cron"], 3)
     assert on.number("kfgit_agent_fights") == 1
     # Even much later: whoever gave up does not begin again by itself.
     assert on.turn(3600) == "held"
@@ -250,7 +246,7 @@ def test_without_any_commit_it_only_tries_again(tmp_path: Path) -> None:
     made.git.append(MachineFault("no"))
     assert made.turn() == "fault"
     assert made.agent.pause() == 2
-    assert not made.agent.ready
+    assert not made.agent.ready()
     made.git.clear()
     assert made.turn(2) == "applied"
 
@@ -336,3 +332,11 @@ def test_who_hangs_is_not_alive(on: Stage) -> None:
     assert on.agent.alive()
     on.clock[0] += 100
     assert not on.agent.alive()
+
+
+def test_asked_to_end_while_it_fetches_it_begins_nothing(tmp_path: Path) -> None:
+    made = stage(tmp_path)
+    made.ending[0] = True
+    assert made.turn() == "ended"
+    assert made.table.did == []
+    assert made.events() == []

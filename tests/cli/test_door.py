@@ -206,14 +206,19 @@ def test_quiet_and_verbose(kfgit: Kfgit, project: MakeProject) -> None:
     assert kfgit("-q", "plan", "-e", "nope", cwd=root).err
 
 
-def test_a_cluster_cannot_be_reached_yet(kfgit: Kfgit, project: MakeProject) -> None:
+def test_a_cluster_that_is_not_there(kfgit: Kfgit, project: MakeProject) -> None:
     root = project({**BASE, "environments/prod.yaml": CLUSTER})
-    for argv in (("plan",), ("apply",), ("run", "hello"), ("status",), ("destroy",), ("runs", "list")):
-        told = kfgit(*argv, "-e", "prod", cwd=root)
-        assert (told.code, told.out) == (3, "")
-        assert "cluster" in told.err
-    for argv in (("validate",), ("render",), ("graph", "hello"), ("compile", "hello")):
-        assert kfgit(*argv, "-e", "prod", cwd=root).code == 0
+    nowhere = {"KUBECONFIG": str(root / "no-such-file")}
+    for argv in (("run", "hello"), ("destroy", "--yes"), ("runs", "list"), ("schedules", "list")):
+        told = kfgit(*argv, "-e", "prod", cwd=root, env=nowhere)
+        assert (told.code, told.out) == (8, "")
+        assert "kubeconfig" in told.err
+    for word in ("plan", "apply"):
+        told = kfgit(word, "-e", "prod", cwd=root, env=nowhere)
+        assert (told.code, told.out) == (3, ""), "a cluster gets a commit, and there is none"
+        assert "git" in told.err
+    for looking in (("validate",), ("render",), ("graph", "hello"), ("compile", "hello")):
+        assert kfgit(*looking, "-e", "prod", cwd=root).code == 0
 
 
 def on_terminal(*argv: str, cwd: Path, env: dict[str, str]) -> str:

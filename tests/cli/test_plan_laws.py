@@ -180,8 +180,10 @@ def test_what_is_as_it_should_be_and_what_is_foreign_is_not_touched(
         assert found is None or found.owned or (key[0] == "Run" and isinstance(change, Create))
         if isinstance(change, Update | Replace):
             assert found is not None
-            assert change.diff == tuple(difference(found.spec, specs_of[key].spec)) != ()
+            assert change.diff == tuple(difference(found.spec, specs_of[key].spec))
             alike = found.applied == specs_of[key].digest
+            # Without a difference it is what was written down of it that is behind.
+            assert change.diff or (found.applied is not None and not alike)
             assert change.cause == ("adoption" if found.applied is None else "drift" if alike else "source")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import BASE, HELLO, LOCAL, NIGHTLY, Kfgit
+from tests.cli.conftest import BASE, HELLO, LOCAL, NIGHTLY, Kfgit, run_document
 from tests.project.repository import Git, repository, write
 
 PROD = """\
@@ -92,6 +92,27 @@ def test_a_saved_plan_of_a_commit_brings_it_along(kfgit: Kfgit, git: Git) -> Non
     assert (refused.code, first in refused.err) == (64, True)
     done = kfgit("apply", "--plan", "plan.json", "-o", "json", cwd=git.root).json
     assert (done["commit"], [r["name"] for r in done["results"]]) == (first, ["hello"])
+
+
+def test_what_runs_ask_for_is_told(kfgit: Kfgit, git: Git) -> None:
+    profile = "apiVersion: kfgit.dev/v1\nkind: ResourceProfile\nmetadata: {name: gpu}\n"
+    spec = "spec: {accelerator: {resource: nvidia.com/gpu, count: 2}, cost: {perHour: 3.2, currency: EUR}}\n"
+    greet = "      component: greet\n"
+    assert greet in HELLO
+    write(
+        git.root,
+        {
+            "components/gpu.yaml": profile + spec,
+            "pipelines/hello.yaml": HELLO.replace(greet, f"{greet}      profile: gpu\n"),
+            "pipelines/nightly.yaml": NIGHTLY,
+            "pipelines/once.yaml": run_document("once", name="first"),
+        },
+    )
+    told = "asks for 2 × nvidia.com/gpu in greet; at most 3.20 EUR per hour"
+    assert kfgit("plan", cwd=git.root).out.count(told) == 2
+    notes = {c["kind"]: c["notes"] for c in kfgit("plan", "-o", "json", cwd=git.root).json["changes"]}
+    assert told in notes["Schedule"]
+    assert notes["Run"] == ["runs hello (once)", told]
 
 
 # --- clusters: what cannot be read

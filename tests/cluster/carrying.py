@@ -231,6 +231,10 @@ class Target:
         before = ledger.read()
         intents = [Intent(action(each), *subject(each)) for each in found.pending]
         number = ledger.begin(found, intents, "tests")
+        gone = live.vanished - {subject(each) for each in found.changes}
+        for entry in before.entries:
+            if (entry.kind, entry.name) in gone:
+                ledger.forget(entry.kind, entry.id)
         kfp = KfpApi(cast("Wire", wire or self.wire))
         context = Context(
             kfp,

@@ -13,6 +13,7 @@ from tests.apart import Unavailable
 from tests.cluster import binaries
 from tests.cluster.asking import asking
 from tests.cluster.cluster import Cluster, User, joined
+from tests.cluster.stage import Stage, staged
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +59,10 @@ def kubeconfig(cluster: Cluster, namespace: str, tmp_path: Path) -> Path:
 def kube(cluster: Cluster, namespace: str, tmp_path: Path) -> KubeApi:
     """kfgit's own way to the API server, as the administrator."""
     return asking(cluster.admin, namespace, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The door, with KFP's side."""
+    with staged(tmp_path_factory.mktemp("stage")) as made:
+        yield made

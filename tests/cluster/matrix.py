@@ -32,6 +32,8 @@ News: TypeAlias = tuple[str, int] | Outcome | str
 # Workers wait for servers and for pauses between tries, so there are more of them than processors.
 _EACH = 2
 _STORM = 0.08
+# Seconds between two lines about how far it is.
+_TELL = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Report:
     wrong: list[Outcome] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
+    told: float = 0.0
 
     def add(self, news: News) -> None:
         """One more; what is wrong is told at once."""
@@ -78,9 +81,10 @@ class Report:
 
     def show_progress(self, news: News) -> None:
         """A line now and then."""
-        total = sum(self.played.values())
-        if isinstance(news, Outcome) and total % 250 == 0:
-            _say(f"{total} cases, {len(self.wrong)} wrong, {time.monotonic() - self.began:.0f} s")
+        now = time.monotonic()
+        if isinstance(news, Outcome) and now > self.told + _TELL:
+            self.told = now
+            _say(f"{sum(self.played.values())} cases, {len(self.wrong)} wrong, {now - self.began:.0f} s")
 
     @property
     def good(self) -> bool:

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import KFGIT, Outcome
+from tests.cli.conftest import KFGIT
 from tests.cluster.cluster import Cluster
+from tests.cluster.forks import Forks, Told
 from tests.cluster.scenarios import ENVIRONMENT, PROJECT, TOOLS, pipeline, schedule
-from tests.cluster.stand import Stand, stand
+from tests.cluster.stand import Stand, State, stand
 from tests.project.repository import Git, write
 
 ENV = ENVIRONMENT.replace("spec:\n", "spec:\n  git: {branch: main}\n", 1)
@@ -31,10 +32,23 @@ FILES = {
 }
 
 
+@pytest.fixture(scope="module")
+def empty(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stand, State, Forks]]:
+    with stand(cluster, tmp_path_factory.mktemp("stand")) as found, found.forks() as forks:
+        yield found, found.take(), forks
+
+
 @pytest.fixture
-def place(cluster: Cluster, tmp_path: Path) -> Iterator[Stand]:
-    with stand(cluster, tmp_path / "stand") as found:
-        yield found
+def place(empty: tuple[Stand, State, Forks]) -> Stand:
+    """Two servers on which nothing was applied yet."""
+    found, state, _ = empty
+    found.put(state)
+    return found
+
+
+@pytest.fixture
+def forks(empty: tuple[Stand, State, Forks]) -> Forks:
+    return empty[2]
 
 
 @pytest.fixture
@@ -56,17 +70,14 @@ def variables(place: Stand) -> Mapping[str, str]:
 class Door:
     """The program in a repository, and on a terminal where it is to ask."""
 
-    def __init__(self, git: Git, variables: Mapping[str, str]) -> None:
-        self._git, self._variables = git, variables
+    def __init__(self, git: Git, variables: Mapping[str, str], forks: Forks) -> None:
+        self._git, self._variables, self._forks = git, variables, forks
 
-    def __call__(self, *words: str) -> Outcome:
-        done = subprocess.run(
-            [*KFGIT, *words], cwd=self._git.root, env=self._variables, capture_output=True, stdin=subprocess.DEVNULL,
-            check=False, text=True,
-        )  # fmt: skip
-        assert "Traceback" not in done.stderr
-        assert "mistake in kfgit" not in done.stderr
-        return Outcome(done.returncode, done.stdout, done.stderr)
+    def __call__(self, *words: str) -> Told:
+        (told,) = self._forks.run(self._git.root, words)
+        assert "Traceback" not in told.err
+        assert "mistake in kfgit" not in told.err
+        return told
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -99,11 +110,11 @@ class Door:
 
 
 @pytest.fixture
-def door(git: Git, variables: Mapping[str, str]) -> Door:
-    return Door(git, variables)
+def door(git: Git, variables: Mapping[str, str], forks: Forks) -> Door:
+    return Door(git, variables, forks)
 
 
-def actions(told: Outcome) -> dict[str, str]:
+def actions(told: Told) -> dict[str, str]:
     return {
         f"{c['kind']}/{c['name']}": c["action"] for c in told.json["changes"] if c["action"] != "unchanged"
     }
@@ -135,6 +146,20 @@ def test_the_answer_counts(door: Door) -> None:
     code, shown = door.typed("prod", "destroy", "-e", "prod")
     assert (code, "Applied: 2 deleted." in shown) == (0, True)
     assert door("destroy", "-e", "prod").code == 0, "there is nothing to ask about"
+
+
+def test_when_schedules_fire_by_both_clocks(door: Door, git: Git) -> None:
+    tokyo = schedule("nightly", "a", "cron: 0 3 * * *", ", timezone: Asia/Tokyo")
+    git.commit({"pipelines/nightly.yaml": tokyo})
+    plan = door("plan")
+    assert plan.code == 0, plan.err
+    told = plan.out
+    assert re.search(
+        r"fires next: \w{3} [-0-9]{10} 03:00 JST, .*; the first is \w{3} [-0-9]{10} 18:00 UTC for the controller",
+        told,
+    )
+    git.commit({"pipelines/nightly.yaml": schedule("nightly", "a")})
+    assert "for the controller" not in door("plan").out
 
 
 def test_destroy_needs_a_yes(door: Door) -> None:
@@ -178,13 +203,11 @@ def test_an_older_commit_and_another_line(door: Door, git: Git) -> None:
     assert door("apply", "--yes").code == 0, "the second descends from the first"
 
 
-def test_a_shallow_clone_says_what_it_lacks(
-    door: Door, git: Git, variables: Mapping[str, str], tmp_path: Path
-) -> None:
+def test_a_shallow_clone_says_what_it_lacks(door: Door, git: Git, forks: Forks, tmp_path: Path) -> None:
     assert door("apply", "--yes").code == 0
     git.commit({"pipelines/a.yaml": pipeline("a", "two")})
     git("clone", "--quiet", "--depth=1", f"file://{git.root}", str(tmp_path / "ci"))
-    shallow = Door(Git(tmp_path / "ci"), variables)
+    shallow = Door(Git(tmp_path / "ci"), {}, forks)
     refused = shallow("apply", "--yes")
     assert (refused.code, "git fetch --unshallow" in refused.err) == (3, True)
     Git(tmp_path / "ci")("fetch", "--quiet", "--unshallow")

@@ -7,21 +7,16 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 
-from tests.cluster.cluster import Cluster, User
-from tests.cluster.forks import Forks
+from tests.cluster.cluster import Cluster, User, until
 from tests.cluster.scenarios import BASE, pipeline, schedule
-from tests.cluster.test_rbac import APPLY, CLUSTER_ROLE, ROLE, commit, rules, single
-from tests.e2e.door import Project
-from tests.serving import serving
+from tests.cluster.stage import APPLY, CLUSTER_ROLE, PLAN, PROXY_ROLE, ROLE, Stage, rules, single
 
-PROXY = "kfp-proxy/rbac.yaml"
-SERVICE = "service: {name: ml-pipeline, namespace: STAND, port: 8888}"
+SERVICE = "service: {{name: ml-pipeline, namespace: {}, port: 8888}}"
 
 
 def own_address() -> str:
@@ -77,73 +72,68 @@ def reachable(address: str, port: int) -> Iterator[int]:
 
 
 def service(admin: User, namespace: str, address: str, port: int) -> None:
-    """The Service `ml-pipeline`, whose only endpoint is there."""
-    place = f"namespaces/{namespace}"
+    """The Service `ml-pipeline` before one pod, which is said to have an address; the API server asks no others."""
+    place = f"/api/v1/namespaces/{namespace}"
+    container = {"name": "api", "image": "kfp"}
+    admin.create(f"{place}/pods", {"metadata": {"name": "api"}, "spec": {"containers": [container]}})
+    admin.patch(f"{place}/pods/api/status", {"status": {"podIP": address, "podIPs": [{"ip": address}]}})
     spec = {"ports": [{"port": 8888, "protocol": "TCP"}]}
-    admin.create(f"/api/v1/{place}/services", {"metadata": {"name": "ml-pipeline"}, "spec": spec})
-    ports = [{"name": "", "port": port, "protocol": "TCP"}]
-    labels = {"kubernetes.io/service-name": "ml-pipeline"}
+    admin.create(f"{place}/services", {"metadata": {"name": "ml-pipeline"}, "spec": spec})
+    pod = {"kind": "Pod", "namespace": namespace, "name": "api"}
     admin.create(
-        f"/apis/discovery.k8s.io/v1/{place}/endpointslices",
+        f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
         {
-            "metadata": {"name": "ml-pipeline-1", "labels": labels},
+            "metadata": {"name": "api", "labels": {"kubernetes.io/service-name": "ml-pipeline"}},
             "addressType": "IPv4",
-            "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
-            "ports": ports,
+            "endpoints": [{"addresses": [address], "conditions": {"ready": True}, "targetRef": pod}],
+            "ports": [{"name": "", "port": port, "protocol": "TCP"}],
         },
     )
-    # Who asks for endpoints the old way finds them too.
-    admin.create(
-        f"/api/v1/{place}/endpoints",
-        {"metadata": {"name": "ml-pipeline"}, "subsets": [{"addresses": [{"ip": address}], "ports": ports}]},
-    )
+    health = f"{place}/services/ml-pipeline:8888/proxy/apis/v2beta1/healthz"
+    until(lambda: admin.ask("GET", health).status_code == 200)
 
 
 def allow(admin: User, namespace: str, allowed: list[Mapping[str, Any]], accounts_of: str) -> None:
     """Lets the service accounts of a namespace do this in another one."""
     group = "rbac.authorization.k8s.io"
     place = f"/apis/{group}/v1/namespaces/{namespace}"
-    admin.create(f"{place}/roles", {"metadata": {"name": "kfp"}, "rules": allowed})
+    admin.create(f"{place}/roles", {"metadata": {"name": accounts_of}, "rules": allowed})
     subject = {"apiGroup": group, "kind": "Group", "name": f"system:serviceaccounts:{accounts_of}"}
-    role = {"apiGroup": group, "kind": "Role", "name": "kfp"}
+    role = {"apiGroup": group, "kind": "Role", "name": accounts_of}
     admin.create(
-        f"{place}/rolebindings", {"metadata": {"name": "kfp"}, "roleRef": role, "subjects": [subject]}
+        f"{place}/rolebindings", {"metadata": {"name": accounts_of}, "roleRef": role, "subjects": [subject]}
     )
 
 
-@pytest.mark.parametrize("gone", [None, *(verb for _, _, verb in single(PROXY))])
-def test_kfp_is_asked_through_the_api_server_with_the_recommended_rules_and_each_is_needed(
-    cluster: Cluster, namespace: str, tmp_path: Path, gone: str | None
-) -> None:
-    kubeflow = cluster.namespace()
-    account = cluster.service_account(namespace, rules(ROLE), rules(CLUSTER_ROLE))
-    (rule,) = rules(PROXY)
-    allow(cluster.admin, kubeflow, [{**rule, "verbs": [v for v in rule["verbs"] if v != gone]}], namespace)
-    account.kubeconfig(tmp_path / "kubeconfig", namespace)
-    words = {
-        "endpoint: ENDPOINT": SERVICE.replace("STAND", kubeflow),
-        "      auth: {type: bearer, tokenFile: TOKEN}\n": "",
-        "STAND": namespace,
-    }
+@pytest.fixture(scope="module")
+def behind(cluster: Cluster, stage: Stage) -> Iterator[str]:
+    """The namespace in which the stage's KFP is the Service `ml-pipeline`."""
     address = own_address()
-    with (
-        serving(Project.new(tmp_path / "kfp"), "--no-engine", "--no-scheduler") as kfp,
-        reachable(address, kfp.port) as port,
-        Forks({"KUBECONFIG": str(tmp_path / "kubeconfig"), "HOME": str(tmp_path)}) as forks,
-    ):
-        service(cluster.admin, kubeflow, address, port)
-        repository = tmp_path / "repository"
-        changed = {
-            **BASE,
-            "pipelines/train.yaml": pipeline("train", "two"),
-            "pipelines/nightly.yaml": schedule("nightly", "train", "cron: 30 3 * * *"),
-        }
-        told = []
-        for files in (BASE, changed):
-            commit(repository, files, words)
-            told += forks.run(repository, ("plan", "-e", "prod"), APPLY)
-            if told[-1].code:
-                break
+    with reachable(address, stage.kfp.port) as port:
+        namespace = cluster.namespace()
+        service(cluster.admin, namespace, address, port)
+        yield namespace
+
+
+@pytest.mark.parametrize("gone", [None, *(verb for _, _, verb in single(PROXY_ROLE))])
+def test_kfp_is_asked_through_the_api_server_with_the_recommended_rules_and_each_is_needed(
+    cluster: Cluster, behind: str, stage: Stage, namespace: str, gone: str | None
+) -> None:
+    account = cluster.service_account(namespace, rules(ROLE), rules(CLUSTER_ROLE))
+    (rule,) = rules(PROXY_ROLE)
+    verbs = [verb for verb in rule["verbs"] if verb != gone]
+    allow(cluster.admin, behind, [{**rule, "verbs": verbs}], namespace)
+    changed = {
+        **BASE,
+        "pipelines/train.yaml": pipeline("train", "two"),
+        "pipelines/nightly.yaml": schedule("nightly", "train", "cron: 30 3 * * *"),
+    }
+    told = []
+    for files in (BASE, changed):
+        stage.commit(namespace, files, SERVICE.format(behind))
+        told += stage.run(account, namespace, PLAN, APPLY)
+        if told[-1].code:
+            break
     last = told[-1]
     if gone is None:
         assert [each.code for each in told] == [0] * 4, last

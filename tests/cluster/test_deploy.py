@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests import apart
 from tests.cluster.cluster import User
-from tests.deploy.building import COMPONENTS, WORKLOADS, overlay, pods, tool
+from tests.deploy.building import COMPONENTS, DEPLOY, WORKLOADS, overlay, pods, tool
 
 PLURALS = {
     "ClusterRole": "clusterroles", "ClusterRoleBinding": "clusterrolebindings", "ConfigMap": "configmaps",
@@ -71,6 +73,18 @@ def test_its_pods_may_be_where_pod_security_is_restricted(
     refused = admin.ask("POST", path, careless, dryRun="All")
     assert refused.status_code == 403
     assert "violates PodSecurity" in refused.text
+
+
+def test_the_role_for_kfp_behind_the_api_server_is_taken(admin: User, restricted: str) -> None:
+    text = (DEPLOY / "kfp-proxy" / "rbac.yaml").read_text()
+    for manifest in yaml.safe_load_all(
+        re.sub(r"namespace: (kubeflow|ml-prod)", f"namespace: {restricted}", text)
+    ):
+        answer = admin.ask(
+            "PATCH", place(manifest), manifest, kind="application/apply-patch+yaml",
+            fieldManager="tests", fieldValidation="Strict", dryRun="All",
+        )  # fmt: skip
+        assert answer.is_success, answer.text
 
 
 def test_a_mistake_would_be_found(admin: User, restricted: str, tmp_path: Path) -> None:

@@ -160,9 +160,8 @@ def test_credentials_that_stay_refused_end_it_with_a_word(theatre: Theatre, crea
     start(theatre, creating, "kfp POST /apis/v2beta1/experiments (1)", locked_out)
     (told,) = theatre.forks.end()
     theatre.stand.proxy.settle()
-    assert told.code == 6
-    assert "401" in told.out + told.err
     theatre.stand.renew()
+    assert (told.code in {6, 8}, "401" in told.out + told.err) == (True, True), told
     assert [each.code for each in theatre.forks.run(creating.folder, creating.command)] == [0]
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from kfgit.backend import MachineFault
+from kfgit.backend import MachineFault, Refused
 from kfgit.backends.cluster import kfp_answers, kfp_objects, uploading
 from kfgit.backends.cluster.kfp_api import KfpApi, KfpFault, RunQuery, equals
 from kfgit.backends.cluster.wire import Answer, Wire
@@ -171,6 +171,21 @@ def test_only_kfps_own_word_says_that_something_is_not_there() -> None:
             api.delete_run("x")
 
 
+def test_what_a_server_has_not_got_is_told() -> None:
+    api, _ = told(answer(501, {"code": 12, "message": "Method Not Allowed", "details": []}))
+    with pytest.raises(KfpFault, match=r"as KFP can since 2\.17: this server has no such call \(HTTP 501\)"):
+        api.update_pipeline("p", "Shown")
+
+
+def test_a_newer_server_may_say_more() -> None:
+    more = {
+        "experiments": [{"experiment_id": "1", "display_name": "a", "colour": "red"}],
+        "sorted_by": "name",
+    }
+    api, _ = told(answer(200, more))
+    assert [each.display_name for each in api.experiments()] == ["a"]
+
+
 def test_a_409_alone_does_not_say_that_a_name_is_taken() -> None:
     aborted = {
         "code": 10,
@@ -250,6 +265,40 @@ def test_what_no_server_would_take_is_not_sent(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(uploading, "MAX_BYTES", 2**20)
     with pytest.raises(MachineFault, match=r"has 1\.5 MiB, and KFP takes 1 at most"):
         api.upload_version("p", "v", f"a: {'b' * (3 * 2**19)}")
+    assert wire.asked == []
+
+
+@pytest.mark.parametrize(
+    ("send", "why"),
+    [
+        (lambda api: api.create_experiment("a🚀"), "experiment `a🚀` is not sent: .* such as `🚀` in a name"),
+        (lambda api: api.create_experiment("ü" * 65), "KFP keeps 128 bytes of a name, and this one has 130"),
+        (lambda api: api.create_pipeline("a" * 129), "KFP keeps 128 bytes of a name, and this one has 129"),
+        (
+            lambda api: api.create_pipeline("a", "b" * 256),
+            "KFP keeps 255 characters in a name, and these are 256",
+        ),
+        (lambda api: api.create_schedule({"display_name": "a" * 256}), "keeps 255 characters in a name"),
+        (
+            lambda api: api.create_schedule({"display_name": "a", "description": "b" * 256}),
+            "in the description",
+        ),
+        (
+            lambda api: api.create_run({"display_name": "a", "service_account": "b" * 256}),
+            "in the service account",
+        ),
+        (
+            lambda api: api.create_run(
+                {"display_name": "a", "runtime_config": {"parameters": {"x": ["🚀"]}}}
+            ),
+            "such as `🚀` in the inputs: write it otherwise",
+        ),
+    ],
+)
+def test_what_the_database_would_refuse_is_not_sent(send: Callable[[KfpApi], object], why: str) -> None:
+    api, wire = told(answer(200, {}))
+    with pytest.raises(Refused, match=why):
+        send(api)
     assert wire.asked == []
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from kfgit.backend import Locked, MachineFault
 from kfgit.backends.cluster import holders, lock
 from kfgit.backends.cluster.kube_api import KubeApi
+from kfgit.backends.cluster.kube_faults import Object
 from kfgit.backends.cluster.lock import Lock, lease
 from tests.cluster.asking import asking
 from tests.cluster.cluster import Cluster, User, until
@@ -26,6 +28,7 @@ import sys
 from pathlib import Path
 from kfgit.backends.cluster.connecting import connect
 from kfgit.backends.cluster.kube_api import KubeApi
+from kfgit.backends.cluster.kube_faults import Object
 from kfgit.backends.cluster.lock import lease
 from kfgit.model import ClusterTarget
 connection = connect(ClusterTarget(context="tests"), {"KUBECONFIG": sys.argv[1]})
@@ -132,6 +135,22 @@ def holds(mine: Lock) -> bool:
     return True
 
 
+class Ahead(KubeApi):
+    """As behind a proxy whose clock is an hour ahead."""
+
+    def observed(self, api_version: str, kind: str, name: str) -> tuple[Object | None, datetime | None]:
+        found, now = super().observed(api_version, kind, name)
+        return found, now and now + timedelta(hours=1)
+
+
+def test_the_clock_of_a_proxy_is_not_believed(kube: KubeApi, admin: User, place: str) -> None:
+    admin.create(place, foreign("somebody@elsewhere", seconds=600))
+    ahead = Ahead(kube.wire, kube.namespace)
+    with pytest.raises(Locked, match="somebody@elsewhere is applying"), lease(ahead, "kfgit-p-e", "bert"):
+        pass
+    assert admin.get(f"{place}/kfgit-p-e")["spec"]["holderIdentity"] == "somebody@elsewhere"
+
+
 def test_a_lease_that_was_seen_unchanged_for_its_whole_time_is_free(
     kube: KubeApi, admin: User, place: str
 ) -> None:
@@ -175,6 +194,12 @@ def test_a_holder_learns_that_another_has_it(kube: KubeApi, admin: User, place: 
         with pytest.raises(MachineFault, match="lost to bert@elsewhere"):
             held.held()
     assert admin.get(f"{place}/kfgit-p-e")["spec"]["holderIdentity"] == "bert@elsewhere"
+
+
+def test_it_is_given_back_though_somebody_else_has_edited_it(kube: KubeApi, admin: User, place: str) -> None:
+    with patient(kube, Clock()).hold("anna"):
+        admin.patch(f"{place}/kfgit-p-e", {"metadata": {"labels": {"team": "x"}}})
+    assert not admin.get(f"{place}/kfgit-p-e")["spec"].get("holderIdentity")
 
 
 def test_a_holder_learns_that_it_was_removed(kube: KubeApi, admin: User, place: str) -> None:

@@ -173,6 +173,35 @@ def test_a_long_description_is_no_difference(target: Target) -> None:
     assert change(target.plan([wanted])[0], wanted).notes == (UNRECORDED,)
 
 
+@pytest.mark.parametrize("description", ["to the 🚀", "🚀" * 200, "x" * 300])
+def test_what_kfp_cannot_keep_of_a_text_is_no_difference(target: Target, description: str) -> None:
+    tag, made_of = uuid4().hex[:8], package("hello")
+    desired = [
+        resource("Experiment", f"exp-{tag}", {"description": description}),
+        Wanted.of(made_of, f"pipe-{tag}", description=description, displayName=description[:40]),
+    ]
+    assert [each.error for each in target.apply(desired) if each.state != "done"] == []
+    plan, _, _ = target.plan(desired)
+    assert [(type(each), each.notes) for each in plan.changes if subject(each)[1].endswith(tag)] == [
+        (Unchanged, ()),
+        (Unchanged, ()),
+    ]
+
+
+def test_what_kfp_cannot_keep_at_all_is_told_before_it_fails(target: Target, wanted: Wanted) -> None:
+    inputs = {"who": "the 🚀"}
+    bad = schedule(
+        f"bad-{uuid4().hex[:8]}", wanted.pipeline.name, wanted.made_of, wanted.experiment.name, inputs=inputs
+    )
+    (note,) = change(target.plan([*wanted.all, bad])[0], bad).notes
+    assert note == (
+        "KFP's database keeps no characters beyond U+FFFF, such as `🚀` in the inputs: write it otherwise"
+    )
+    (failed,) = [each for each in target.apply([*wanted.all, bad]) if each.state == "failed"]
+    assert failed.error == f"schedule `{bad.name}` is not sent: {note}"
+    assert target.schedules(bad.name) == []
+
+
 # --- drift
 
 

@@ -15,7 +15,7 @@ from kfgit.backends.cluster import marks, performing
 from kfgit.backends.cluster.kfp_api import RunQuery
 from kfgit.backends.cluster.wire import Wire
 from kfgit.ir import Resource
-from kfgit.plan import Create, Unchanged
+from kfgit.plan import Adopt, Create, Unchanged
 from tests.cluster import carrying
 from tests.cluster.carrying import FATES, Fated, Killed, Target, package, resource, run, schedule
 
@@ -77,9 +77,12 @@ class Wanted:
 
 
 def check(target: Target, desired: list[Resource], runs: int) -> None:
-    """The server has what is wanted, once, and a plan finds nothing to do."""
-    found, _, _ = target.plan(desired)
+    """The server has what is wanted, once, the inventory says so, and a plan finds nothing to do."""
+    found, live, ledger = target.plan(desired)
     assert [change for change in found.changes if not isinstance(change, Unchanged)] == []
+    there = {(each.kind, each.name): each.id for each in live.objects if each.owned}
+    known = {(each.kind, each.name, each.id, each.digest) for each in ledger.read().entries}
+    assert known == {(each.kind, each.name, there[each.kind, each.name], each.digest) for each in desired}
     for each in desired:
         if each.kind == "Schedule":
             assert [one.enabled for one in target.schedules(each.name)] == [each.spec["enabled"]]
@@ -214,6 +217,44 @@ def test_a_pipeline_that_a_schedule_of_others_runs_is_not_deleted(target: Target
     ]
     assert target.kfp.schedule(foreign.recurring_run_id) == foreign
     target.kfp.delete_schedule(foreign.recurring_run_id)
+
+
+def test_what_others_made_is_taken_over_as_it_is_and_made_equal_by_the_next_apply(target: Target) -> None:
+    wanted = Wanted()
+    experiment = target.kfp.create_experiment(wanted.e, "theirs")
+    pipeline = target.kfp.create_pipeline(wanted.p, description="says it")
+    version = target.kfp.upload_version(pipeline.pipeline_id, "v1", wanted.one.to_yaml())
+    reference = {
+        "pipeline_id": pipeline.pipeline_id,
+        "pipeline_version_id": version.pipeline_version_id,
+    }
+    theirs = target.kfp.create_schedule(
+        {
+            "display_name": wanted.hourly,
+            "max_concurrency": "1",
+            "mode": "ENABLE",
+            "trigger": {"cron_schedule": {"cron": "0 0 * * * *"}},
+            "pipeline_version_reference": reference,
+            "experiment_id": experiment.experiment_id,
+        }
+    )
+    desired = [wanted.first[0], wanted.first[2], wanted.first[3]]
+    assert target.plan(desired)[0].pending == ()
+    context, _, ledger = target.begin(desired)
+    objects = {(each.kind, each.name): each for each in target.plan(desired)[1].objects}
+    for each in desired:
+        live = objects[each.kind, each.name]
+        assert performing.perform(Adopt(each, live, ()), context) == live.id
+    ledger.end([])
+    assert target.kfp.schedule(theirs.recurring_run_id) == theirs
+    told = target.apply(desired)
+    assert [(each.kind, each.action, each.state) for each in told] == [
+        ("Pipeline", "update", "done"),
+        ("Schedule", "replace", "done"),
+    ]
+    check(target, desired, 0)
+    assert target.kfp.pipeline_named(wanted.p) is not None
+    assert target.kfp.schedule(theirs.recurring_run_id) is None
 
 
 # --- single faults

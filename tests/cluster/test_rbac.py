@@ -3,54 +3,38 @@
 from __future__ import annotations
 
 import random
-import re
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from kfgit.backends.cluster import rights
 from kfgit.backends.cluster.inventory import Entry
 from kfgit.backends.cluster.inventory_codec import Place
 from kfgit.backends.cluster.records import Ledger
 from kfgit.backends.cluster.wire import Forbidden
 from tests.cluster.asking import asking
 from tests.cluster.cluster import Cluster, User
-from tests.cluster.forks import Forks, Told
+from tests.cluster.forks import Told
 from tests.cluster.scenarios import BASE, GOLD
-from tests.e2e.door import Project
-from tests.serving import Server, serving
+from tests.cluster.stage import APPLY, CLUSTER_ROLE, PLAN, PROXY_ROLE, ROLE, Rules, Stage, rules, single
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
-ROLE = "base/rbac.yaml"
-CLUSTER_ROLE = "components/priority-classes/rbac.yaml"
 # Only an inventory that is too large for one ConfigMap has shards to delete.
 SHARDS = ("", "configmaps", "delete")
 
-Rules = list[Mapping[str, Any]]
 
-
-def rules(path: str) -> Rules:
-    """What a role of ours allows."""
-    documents = yaml.safe_load_all((DEPLOY / path).read_text())
-    (role,) = (each for each in documents if each["kind"] in {"Role", "ClusterRole"})
-    found: Rules = role["rules"]
-    return found
-
-
-def single(path: str) -> list[tuple[str, str, str]]:
-    """Group, resource and verb of everything that a role allows."""
-    return [
-        (group, resource, verb)
-        for rule in rules(path)
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    ]
+def test_doctor_asks_for_the_recommended_rules() -> None:
+    asked = {
+        ROLE: rights.NAMESPACED,
+        CLUSTER_ROLE: rights.PRIORITY_CLASSES,
+        "components/multi-user/rbac.yaml": rights.MULTI_USER,
+        PROXY_ROLE: rights.PROXY,
+    }
+    for path, known in asked.items():
+        told = {(*what, verb) for what, verbs in known.items() for verb in verbs}
+        assert told == set(single(path)), path
 
 
 def without(path: str, gone: tuple[str, str, str]) -> Rules:
@@ -75,69 +59,22 @@ spec:
       BUCKET: {configMap: settings, key: bucket}
 """
 FILES = {**BASE, "components/say.yaml": TOOLS}
-APPLY = ("apply", "-e", "prod", "--yes")
-STORY = (("plan", "-e", "prod"), APPLY, ("status", "-e", "prod"))
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A namespace, and a kfgit that asks as whoever is in the kubeconfig."""
-
-    cluster: Cluster
-    kfp: Server
-    forks: Forks
-    folder: Path
-
-    def play(self, account: User, namespace: str) -> list[Told]:
-        """What the commands of the story say, up to the first that fails."""
-        account.kubeconfig(self.folder / "kubeconfig", namespace)
-        repository = self.folder / namespace
-        words = {
-            "STAND": namespace,
-            "ENDPOINT": self.kfp.url,
-            "{type: bearer, tokenFile: TOKEN}": "{type: none}",
-        }
-        commit(repository, FILES, words)
-        told = self.forks.run(repository, *STORY)
-        if told[-1].code:
-            return told
-        # A class of another value is another object.
-        commit(repository, {**FILES, "components/gold.yaml": GOLD.replace("1000", "2000")}, words)
-        return [*told, *self.forks.run(repository, APPLY, ("destroy", "-e", "prod", "--yes"))]
+def play(stage: Stage, account: User, namespace: str) -> list[Told]:
+    """What the commands of a whole life say, up to the first that fails."""
+    stage.commit(namespace, FILES)
+    told = stage.run(account, namespace, PLAN, APPLY, ("status", "-e", "prod"))
+    if told[-1].code:
+        return told
+    # A class of another value is another object.
+    stage.commit(namespace, {**FILES, "components/gold.yaml": GOLD.replace("1000", "2000")})
+    return [*told, *stage.run(account, namespace, APPLY, ("destroy", "-e", "prod", "--yes"))]
 
 
-def commit(folder: Path, files: Mapping[str, str], words: Mapping[str, str]) -> None:
-    """Puts files into a repository."""
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(told(text, words))
-    who = ("-c", "user.name=tests", "-c", "user.email=tests@example.com")
-    for step in (("init", "-q", "-b", "main"), ("add", "-A"), (*who, "commit", "-q", "-m", "change")):
-        subprocess.run(["git", *step], cwd=folder, check=True, capture_output=True)
-
-
-def told(text: str, words: Mapping[str, str]) -> str:
-    """A document of `scenarios`; its names are the namespace's own, since KFP's server is everybody's here."""
-    for word, meaning in words.items():
-        text = text.replace(word, meaning)
-    own = words["STAND"].rpartition("-")[2]
-    return re.sub(r"(?<=: )(train|serve|nightly|hourly|course|first)(?=[,}])", rf"\1-{own}", text)
-
-
-@pytest.fixture(scope="module")
-def stage(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    folder = tmp_path_factory.mktemp("rbac")
-    variables = {"KUBECONFIG": str(folder / "kubeconfig"), "HOME": str(folder)}
-    with (
-        serving(Project.new(folder / "kfp"), "--no-engine", "--no-scheduler") as kfp,
-        Forks(variables) as forks,
-    ):
-        yield Stage(cluster, kfp, forks, folder)
-
-
-def test_the_recommended_rules_are_enough(stage: Stage, namespace: str) -> None:
-    account = stage.cluster.service_account(namespace, rules(ROLE), rules(CLUSTER_ROLE))
-    told = stage.play(account, namespace)
+def test_the_recommended_rules_are_enough(cluster: Cluster, stage: Stage, namespace: str) -> None:
+    account = cluster.service_account(namespace, rules(ROLE), rules(CLUSTER_ROLE))
+    told = play(stage, account, namespace)
     assert [each.code for each in told] == [0] * 5, told[-1]
     assert "may not" not in "".join(each.out + each.err for each in told)
 
@@ -148,11 +85,11 @@ def test_the_recommended_rules_are_enough(stage: Stage, namespace: str) -> None:
     ids=lambda each: "-".join(each) if isinstance(each, tuple) else None,
 )
 def test_each_rule_is_needed_and_named_where_it_is_missing(
-    stage: Stage, namespace: str, path: str, gone: tuple[str, str, str]
+    cluster: Cluster, stage: Stage, namespace: str, path: str, gone: tuple[str, str, str]
 ) -> None:
     allowed = [without(each, gone) if each == path else rules(each) for each in (ROLE, CLUSTER_ROLE)]
-    account = stage.cluster.service_account(namespace, *allowed)
-    last = stage.play(account, namespace)[-1]
+    account = cluster.service_account(namespace, *allowed)
+    last = play(stage, account, namespace)[-1]
     group, resource, verb = gone
     assert last.code in {6, 8}, last
     groups = group or '""'

@@ -282,3 +282,19 @@ def test_without_kfp_the_rest_is_still_looked_at(cluster: Cluster, tmp_path: Pat
         assert [state for state, _, _ in found["kfp"]] == ["problem"]
         assert "cannot be reached" in prod("status", code=8).err
         assert "cannot be reached" in prod("runs", "list", code=8).err
+
+
+def test_runs_that_nobody_executes_wait_and_can_be_ended(cluster: Cluster, tmp_path: Path) -> None:
+    with site(cluster, tmp_path, "--no-engine", "--no-scheduler") as prod:
+        prod("apply", "--yes")
+        run_id = prod("schedules", "trigger", "nightly", "--detach").out.strip()
+        (waiting,) = prod.json("runs", "list")["items"]
+        assert (waiting["id"], waiting["state"], waiting["startedAt"]) == (run_id, "PENDING", None)
+        shown = prod.json("runs", "show", "latest")
+        assert {task["state"] for task in shown["tasks"]} == {"PENDING"}
+        assert shown["tasks"][-1]["path"] == "onExit"
+        assert prod("runs", "logs", run_id).out == ""
+        assert "is PENDING; only one that failed" in prod("runs", "retry", run_id, code=3).err
+        assert prod("runs", "cancel", run_id).out.split()[1] in {"CANCELING", "CANCELED"}
+        assert prod.json("status", "--exit-code")["healthy"] is True
+        assert prod("runs", "delete", run_id).out == "1 run deleted\n"

@@ -317,3 +317,29 @@ def test_the_checkouts_package_tells_the_tasks_where_it_is_that_of_the_run() -> 
         found = ClusterRuns(KfpApi(cast("Wire", kfp)), "prod", lambda _, known=known: known)  # type: ignore[misc]
         paths = {task.path for task in found.get(RUN).tasks}
         assert ("gate" in paths) == (first == "gate")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"run_details": {"task_details": 7}},
+        {"run_details": {"task_details": [{"display_name": "x", "start_time": "soon"}]}},
+        {"state_history": [{"state": "RUNNING", "update_time": 7}]},
+        {"pipeline_spec": {"pipelineInfo": {"name": 7}}},
+    ],
+    ids=str,
+)
+def test_a_message_that_is_not_kfps_is_a_fault_and_no_traceback(odd: dict[str, Any]) -> None:
+    told = message("FAILED", "FAILED") | odd
+    found, _ = runs({f"GET /runs/{RUN}": told, "GET /runs": {"runs": [told]}})
+    with pytest.raises(MachineFault, match="not KFP's"):
+        found.get(RUN)
+    if "pipeline_spec" not in odd:
+        with pytest.raises(MachineFault, match="not KFP's"):
+            found.newest(3)
+
+
+def test_what_is_not_there_is_not_said_to_be_deleted() -> None:
+    found, _ = runs({"GET /runs": {}})
+    with pytest.raises(NotFound):
+        found.delete(RUN)

@@ -14,6 +14,7 @@ import yaml
 from kfgit.cli.agent import command
 from tests import apart
 from tests.deploy.building import COMPONENTS, DEPLOY, WORKLOADS, build, overlay, pods, tool
+from tests.docs.markdown import sections
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +91,17 @@ def verbs(manifests: list[dict[str, Any]]) -> Iterator[str]:
 
 def test_no_role_has_a_star_or_reads_secrets(built: list[dict[str, Any]]) -> None:
     assert {"*", "secrets", "escalate", "bind", "impersonate"}.isdisjoint(verbs(built))
+
+
+def test_the_page_tells_the_role_as_it_is() -> None:
+    [role] = [
+        each
+        for each in yaml.safe_load_all((DEPLOY / "base" / "rbac.yaml").read_text())
+        if each["kind"] == "Role"
+    ]
+    wanted = {(rule["resources"][0], ", ".join(rule["verbs"])) for rule in role["rules"]}
+    text = sections(apart.ROOT / "docs" / "cluster.md", 2)["Rights"]
+    assert set(re.findall(r"^\| `(\w+)`[^|]*\| ([a-z, ]+) \|", text, re.MULTILINE)) == wanted
 
 
 def test_the_agent_is_one_and_has_time_to_end(tmp_path: Path) -> None:

@@ -339,12 +339,19 @@ def test_a_huge_blob_is_not_unpacked(git: Git) -> None:
     assert time.monotonic() - begun < 10
 
 
-def test_much_yaml_together(git: Git) -> None:
-    blob = git.blob(b"# " + b"x" * 1_900_000)
-    many = git.tree({f"{n:02}.yaml": ("100644", blob) for n in range(50)})
-    git.made(git.tree({"kfgit.yaml": ("100644", git.blob(PROJECT.encode())), "pipelines": ("040000", many)}))
+def test_much_yaml_together_and_what_is_asked_after_it(git: Git) -> None:
+    blobs = [git.blob(b"# %d " % n + b"x" * 1_900_000) for n in range(50)]
+    many = git.tree({f"{n:02}.yaml": ("100644", blob) for n, blob in enumerate(blobs)})
+    small = git.blob(b"small")
+    top = {
+        "kfgit.yaml": ("100644", git.blob(PROJECT.encode())),
+        "pipelines": ("040000", many),
+        "s": ("100644", small),
+    }
+    git.made(git.tree(top))
     with opened(git.root) as commit:
         assert ("too-many-files", "kfgit.yaml:1:1") in told(commit)
+        assert commit.content("s") == Content(b"small", Stamp(5, 0, 0, 0))
 
 
 # --- nothing runs, and nothing else is read

@@ -192,6 +192,7 @@ class Context(Calls):
     zone: str = field(kw_only=True, default="UTC")
     unsettled: frozenset[tuple[str, str]] = field(init=False)
     _entries: Mapping[tuple[str, str], Entry] = field(init=False)
+    _ids: dict[tuple[str, str], frozenset[str]] = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _schedules: tuple[KfpSchedule, ...] | None = None
 
@@ -202,6 +203,10 @@ class Context(Calls):
             frozenset((each.kind, each.name) for each in journal.intents) if journal else frozenset()
         )
         self._entries = self.inventory.by_id()
+        self._ids = {}
+        for kind, id_ in self._entries:
+            key = kind, self._entries[kind, id_].name
+            self._ids[key] = self._ids.get(key, frozenset()) | {id_}
 
     def mark(self, kind: str, name: str, digest: str) -> marks.Mark:
         """What is written on an object that this apply makes."""
@@ -211,6 +216,10 @@ class Context(Calls):
     def entry(self, kind: str, id_: str) -> Entry | None:
         """What the inventory knows of an object."""
         return self._entries.get((kind, id_))
+
+    def ids(self, kind: str, name: str) -> frozenset[str]:
+        """The ids that the inventory knows under a name: there may be more than one after an apply that was cut off."""
+        return self._ids.get((kind, name), frozenset())
 
     def check_unused(self, live: LiveObject, of: Callable[[KfpSchedule], str | None]) -> None:
         """Raises `Refused` where a schedule stands on what is to be deleted; those of the plan are gone by then."""

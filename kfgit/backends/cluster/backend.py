@@ -24,7 +24,7 @@ from kfgit.backends.cluster import (
 from kfgit.backends.cluster.applying import Calls, Context, names_of
 from kfgit.backends.cluster.capabilities import Capabilities
 from kfgit.backends.cluster.connecting import Connection, connect
-from kfgit.backends.cluster.inventory import Entry, Intent
+from kfgit.backends.cluster.inventory import Entry, Intent, Inventory
 from kfgit.backends.cluster.inventory_codec import Place
 from kfgit.backends.cluster.kfp_api import KfpApi
 from kfgit.backends.cluster.kube_api import KubeApi
@@ -175,6 +175,7 @@ class ClusterBackend:
         before = self.ledger.read()
         lease.held()
         number = self.ledger.begin(plan, [_intent(change) for change in plan.pending], who)
+        self._forget_the_unwanted_gone(plan, before)
         self._context = Context(
             self.kfp,
             lease.held,
@@ -188,6 +189,13 @@ class ClusterBackend:
             zone=self._zone,
         )
         return number
+
+    def _forget_the_unwanted_gone(self, plan: Plan, before: Inventory) -> None:
+        """What somebody else has removed and nobody wants: there is no change in the plan that would say so."""
+        gone = self._seen.vanished - {subject(change) for change in plan.changes}
+        for entry in before.entries:
+            if (entry.kind, entry.name) in gone:
+                self.ledger.forget(entry.kind, entry.id)
 
     def perform(self, change: Change) -> str:
         """Carries one change of a plan out and returns the object's id; `begin_apply` came before."""

@@ -76,7 +76,8 @@ def page(key: str, read: Callable[[Message], T]) -> Callable[[Message], Page[T]]
 
     def read_page(message: Message) -> Page[T]:
         found = message.get(key, [])
-        strange = message.keys() - {key, "total_size", "next_page_token"}
+        # A newer server may say more, but not something else.
+        strange = key not in message and message.keys() - {"total_size", "next_page_token"}
         if strange or not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
             raise Odd(f"it is no list of `{key}`")
         return Page([read(each) for each in found], text(message, "next_page_token"))
@@ -115,6 +116,8 @@ def _refusal(answer: Answer, message: Message | None) -> tuple[int, str]:
         if status == 404 and not message.get("details"):
             # The gateway knows no such path: nothing was looked for.
             return 0, f"it has no such call (HTTP 404); {_ADDRESS}"
+        if status in {405, 501}:
+            return message["code"], f"this server has no such call (HTTP {status})"
         return message["code"], f"{_shown(_short(message))} (HTTP {status})"
     if message is not None and isinstance(message.get("error_message"), str):
         return _upload_refusal(status, message)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import quote
 
+from kfgit.backend import Refused
 from kfgit.backends.cluster import kfp_objects as objects
 from kfgit.backends.cluster.kfp_answers import KfpFault, exactly, nothing, page, understood
 from kfgit.backends.cluster.kfp_objects import (
@@ -25,6 +26,7 @@ from kfgit.backends.cluster.kfp_objects import (
     KfpVersion,
     Message,
 )
+from kfgit.backends.cluster.limits import kept, unfit
 from kfgit.backends.cluster.uploading import form
 from kfgit.backends.cluster.wire import Wire
 
@@ -87,7 +89,8 @@ class KfpApi:
 
     def create_experiment(self, name: str, description: str = "") -> KfpExperiment:
         """Makes an experiment."""
-        body = {"display_name": name, "description": description, "namespace": self.namespace}
+        body = {"display_name": name, "description": kept(description), "namespace": self.namespace}
+        _check(f"experiment `{name}`", body, named="display_name")
         return self._write(
             f"create experiment `{name}`", "POST", "/experiments", objects.experiment, json=_filled(body)
         )
@@ -127,11 +130,13 @@ class KfpApi:
         """Makes a pipeline that has no version yet."""
         body = {
             "name": name,
-            "display_name": display_name,
-            "description": description,
+            "display_name": kept(display_name),
+            "description": kept(description),
             "namespace": self.namespace,
             "tags": tags,
         }
+        # A pipeline's description may have any length.
+        _check(f"pipeline `{name}`", {"name": name, "display_name": kept(display_name)}, named="name")
         return self._write(
             f"create pipeline `{name}`", "POST", "/pipelines", objects.pipeline, json=_filled(body)
         )
@@ -140,10 +145,9 @@ class KfpApi:
         self, id_: str, display_name: str = "", tags: Mapping[str, str] | None = None
     ) -> KfpPipeline:
         """Changes the name for people, and replaces all tags; what is empty stays as it is (KFP 2.17)."""
-        body = _filled({"display_name": display_name, "tags": tags})
-        return self._write(
-            f"change pipeline {id_}", "PATCH", f"/pipelines/{_quoted(id_)}", objects.pipeline, json=body
-        )
+        body = _filled({"display_name": kept(display_name), "tags": tags})
+        doing = f"change pipeline {id_}, as KFP can since 2.17"
+        return self._write(doing, "PATCH", f"/pipelines/{_quoted(id_)}", objects.pipeline, json=body)
 
     def delete_pipeline(self, id_: str, cascade: bool = True) -> bool:  # noqa: FBT001, FBT002 - KFP's own flag
         """Removes a pipeline, with `cascade` also one that has versions (2.14); False where it is gone already."""
@@ -210,6 +214,7 @@ class KfpApi:
     def create_schedule(self, message: Message) -> KfpSchedule:
         """Makes a recurring run of a message (`translate.schedule_message`). Never repeated: names are not unique."""
         doing = f"create recurring run `{message.get('display_name')}`"
+        _check(f"schedule `{message.get('display_name')}`", message)
         return self._write(doing, "POST", "/recurringruns", objects.schedule, json=message)
 
     def enable(self, id_: str) -> None:
@@ -249,6 +254,7 @@ class KfpApi:
     def create_run(self, message: Message) -> KfpRun:
         """Starts a run. Look for its `run_id` before: a second POST with one id makes a second workflow (KFP 2.17)."""
         doing = f"start run `{message.get('display_name')}`"
+        _check(f"run `{message.get('display_name')}`", message)
         made = self._write(doing, "POST", "/runs", objects.run, json=message)
         asked = message.get("run_id")
         if asked and made.run_id != asked:
@@ -355,6 +361,12 @@ def equals(wanted: Mapping[str, str]) -> str:
 
 def _versions(pipeline_id: str) -> _Kind[KfpVersion]:
     return _Kind(f"/pipelines/{_quoted(pipeline_id)}/versions", "pipeline_versions", objects.version)
+
+
+def _check(what: str, message: Message, named: str | None = None) -> None:
+    problem = unfit(message, named=named)
+    if problem is not None:
+        raise Refused(f"{what} is not sent: {problem}")
 
 
 def _quoted(id_: str) -> str:

@@ -86,11 +86,7 @@ class KubeApi:
         name = manifest["metadata"]["name"]
         if kind.namespaced:
             manifest = {**manifest, "metadata": {**manifest["metadata"], "namespace": self.namespace}}
-        query = {
-            "fieldManager": MANAGER,
-            "fieldValidation": "Strict",
-            **({"dryRun": "All"} if dry_run else {}),
-        }
+        query = _query(dry_run=dry_run)
         path = self._path(kind, name)
         body = json.dumps(manifest, separators=(",", ":"), ensure_ascii=False).encode()
         return _repeated(
@@ -127,15 +123,14 @@ class KubeApi:
     def create(self, manifest: Object) -> Object:
         """Makes an object that must not be there yet. Raises `Stale` where it is."""
         kind = self._kind(manifest["apiVersion"], manifest["kind"])
-        query = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
-        answer = self.wire.write("POST", self._path(kind), query, json=manifest)
+        answer = self.wire.write("POST", self._path(kind), _query(), json=manifest)
         return judged(answer, _words(kind, manifest["metadata"]["name"]))
 
-    def replace(self, manifest: Object) -> Object:
+    def replace(self, manifest: Object, *, dry_run: bool = False) -> Object:
         """Writes an object as a whole. Raises `Stale` where it is not the one that its resourceVersion names."""
         kind = self._kind(manifest["apiVersion"], manifest["kind"])
         name = manifest["metadata"]["name"]
-        query = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
+        query = _query(dry_run=dry_run)
         answer = self.wire.write("PUT", self._path(kind, name), query, json=manifest)
         return judged(answer, _words(kind, name))
 
@@ -229,6 +224,14 @@ def _date(answer: Answer) -> datetime | None:
 
 def _root(api_version: str) -> str:
     return f"/apis/{quote(api_version)}" if "/" in api_version else f"/api/{quote(api_version)}"
+
+
+def _query(*, dry_run: bool = False) -> dict[str, str]:
+    return {
+        "fieldManager": MANAGER,
+        "fieldValidation": "Strict",
+        **({"dryRun": "All"} if dry_run else {}),
+    }
 
 
 def _quoted(name: str) -> str:

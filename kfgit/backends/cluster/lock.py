@@ -1,9 +1,10 @@
 """One apply at a time: a Lease that its holder renews, and that others take over when it does not.
 
 Nobody's clock is believed alone. The holder counts by its own steady clock since it last asked for a renewal that was
-granted, and stops before the time is over. Others go by the API server's clock, which is both in the answer and on the
-last write of the Lease; a wrong clock here or there changes nothing. Where a server does not tell that, they wait until
-they have seen the Lease unchanged for its whole duration, as client-go does (tools/leaderelection).
+granted, and stops before the time is over. Others go by the API server's clock, which is on each write of the Lease and
+on the answer to a dry run of the next one; a wrong clock here or there changes nothing. Where a server does not tell
+that, they wait until they have seen the Lease unchanged for its whole duration, as client-go does
+(tools/leaderelection).
 """
 
 from __future__ import annotations
@@ -76,17 +77,9 @@ class Lease:
         with self._guard:
             if self._ended.is_set() or self._taken_by is not None:
                 return
-            asked = self.clock()
-            try:
-                self._stored = self.kube.replace(_renewed(self._stored))
-            except _IN_DOUBT:
-                found = self.kube.get(_API, "Lease", self._stored["metadata"]["name"])
-                if found is None or not _is_of(found, self.holder):
-                    self._taken_by = "somebody who removed it" if found is None else _who(found)
-                    return
-                # Somebody else has edited it, or it was renewed and the answer got lost.
-                self._stored = self.kube.replace(_renewed(found))
-            self._renewed = asked
+            asked = self._write(_renewed)
+            if asked is not None:
+                self._renewed = asked
 
     def keep(self, every: float) -> None:
         """Renews until `end`."""
@@ -107,9 +100,28 @@ class Lease:
             try:
                 with suppress(MachineFault):
                     if self._taken_by is None:
-                        self.kube.replace(_released(self._stored))
+                        self._write(_released)
             finally:
                 self._guard.release()
+
+    def _write(self, change: Callable[[Object], Object]) -> float | None:
+        """When that was asked for which was written; None where the lock is another's by now."""
+        fault: MachineFault | None = None
+        for _ in range(_TRIES):
+            asked = self.clock()
+            try:
+                self._stored = self.kube.replace(change(self._stored))
+            except _IN_DOUBT as lost:
+                fault = lost
+            else:
+                return asked
+            # Somebody else has edited it, or it was written and the answer got lost.
+            found = self.kube.get(_API, "Lease", self._stored["metadata"]["name"])
+            if found is None or not _is_of(found, self.holder):
+                self._taken_by = "somebody who removed it" if found is None else _who(found)
+                return None
+            self._stored = found
+        raise fault or MachineFault("the lock could not be written")
 
 
 @dataclass(eq=False)
@@ -154,6 +166,7 @@ class Lock:
                 if found is None:
                     stored = self.kube.create(_taken(_new(self.name), holder))
                 else:
+                    self._doubt(found, holder)
                     stored = self.kube.replace(_taken(found, holder))
             except _IN_DOUBT as lost:
                 fault = lost
@@ -161,11 +174,18 @@ class Lock:
                 return Lease(self.kube, holder, self.clock, stored, asked)
         raise fault or Locked(f"others take the lock `{self.name}` again and again")
 
+    def _doubt(self, found: Object, holder: Holder) -> None:
+        """Raises `Locked` where a Lease is not over yet, by the time that the server itself would write on it.
+
+        The time of an answer may be that of a proxy, whose clock is anybody's.
+        """
+        if not _is_left(found):
+            now = _written(self.kube.replace(_taken(found, holder), dry_run=True))
+            if now is not None and not self._is_free(found, now):
+                raise Locked(self._told(found, now))
+
     def _is_free(self, found: Object, now: datetime | None) -> bool:
-        if not _spec(found).get("holderIdentity"):
-            return True
-        holder = _holder(found)
-        if holder is not None and holders.is_dead(holder):
+        if _is_left(found):
             return True
         return _age(found, now) > _duration(found) + LATE or self._unchanged(found) > _duration(found)
 
@@ -251,6 +271,12 @@ def _is_of(found: Object, holder: Holder) -> bool:
     return stored is not None and stored.token == holder.token
 
 
+def _is_left(found: Object) -> bool:
+    """Whether nobody holds it, or a process of this machine that is no more."""
+    holder = _holder(found)
+    return not _spec(found).get("holderIdentity") or (holder is not None and holders.is_dead(holder))
+
+
 def _who(found: Object) -> str:
     return holders.shown(str(_spec(found).get("holderIdentity") or "somebody"))
 
@@ -264,12 +290,17 @@ def _age(found: Object, now: datetime | None) -> float:
     """Seconds since the last renewal, by the server's clock alone; where it did not write when, at least so many."""
     if now is None:
         return -SKEW
-    written = [_time(each.get("time")) for each in found["metadata"].get("managedFields") or ()]
-    known = [at for at in written if at is not None]
-    if known:
-        return (now - max(known)).total_seconds()
+    written = _written(found)
+    if written is not None:
+        return (now - written).total_seconds()
     renewed = _time(_spec(found).get("renewTime"))
     return -SKEW if renewed is None else (now - renewed).total_seconds() - SKEW
+
+
+def _written(found: Object) -> datetime | None:
+    """When it was written last, by the server's clock, where it keeps book of that."""
+    times = (_time(each.get("time")) for each in found["metadata"].get("managedFields") or ())
+    return max((at for at in times if at is not None), default=None)
 
 
 def _micro(at: datetime) -> str:

@@ -74,7 +74,8 @@ def spec_of(live: Object, wanted: Object | None = None) -> dict[str, Any]:
     """A live object as the spec of a resource: what kfgit has set of it, and what is wanted of it (another spec)."""
     fields = _fields(live)
     body = _without_others({key: value for key, value in live.items() if key not in _NOT_SAID}, fields)
-    found = merged(_owned(body, fields), _shaped(body, wanted or {}))
+    # What kfgit has never applied has nothing of it.
+    found = merged(_owned(body, fields) if fields else {}, _shaped(body, wanted or {}))
     metadata = _said(found.pop("metadata", {}))
     return {
         "apiVersion": live["apiVersion"],

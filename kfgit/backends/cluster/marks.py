@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
+from kfgit.backends.cluster.limits import kept
+
 SET_TAG = "kfgit-set"
 DIGEST_TAG = "kfgit-digest"
 MAX_DESCRIPTION = 255
@@ -46,10 +48,10 @@ def operation(text: str) -> str:
 
 
 def describe(text: str | None, mark: Mark) -> str:
-    """A description with a mark behind it; the text gives way where both are too long."""
+    """A description with a mark behind it; the text gives way where both are too long, or KFP cannot keep it."""
     tail = f"\n{mark}" if text else str(mark)
     room = MAX_DESCRIPTION - len(tail)
-    head = (text or "").encode()
+    head = kept(text or "").encode()
     if len(head) > room:
         head = head[: room - len("…".encode())]
         return head.decode(errors="ignore") + "…" + tail

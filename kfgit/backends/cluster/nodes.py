@@ -7,138 +7,28 @@ here, and those that are told are recognised by what is below them, or else by t
 backend/src/v2/compiler/argocompiler (dag.go, container.go, importer.go), backend/src/common/util/workflow.go
 (RetrievePodName); Argo's workflow/util/pod_name.go and pkg/apis/workflow/v1alpha1 (NodeID).
 
-A kfgit that serves a local environment tells the tasks themselves, each with its parent.
+A kfgit that serves a local environment tells the tasks themselves (`families`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
-from kfgit.backends.cluster.kfp_objects import Odd, part, text, time
+from kfgit.backends.cluster.families import family
 from kfgit.backends.cluster.places import DEEPEST, Place, Step, pod_metadata, steps
+from kfgit.backends.cluster.task_rows import Row, Seen, rows
 from kfgit.ir import ROOT, Package
 
 Message = Mapping[str, Any]
 _LONGEST_PREFIX = 253 - 1 - 10
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One task as KFP tells it."""
-
-    id: str
-    name: str
-    state: str
-    started_at: datetime | None
-    finished_at: datetime | None
-    error: str | None
-    parent: str
-    below: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What is known of a place. `logs` are what its attempts' logs are asked by, oldest first."""
-
-    state: str
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    error: str | None = None
-    logs: tuple[str, ...] = ()
-    cached: bool = False
-
-
-def rows(raw: Message) -> tuple[Row, ...]:
-    """The tasks in a run's message."""
-    told = part(raw, "run_details").get("task_details") or ()
-    if not isinstance(told, Sequence) or not all(isinstance(each, Mapping) for each in told):
-        raise Odd("its `task_details` are no list of tasks")
-    return tuple(_row(each) for each in told)
-
-
 def seen(raw: Message, package: Package) -> Mapping[Place, Seen]:
     """What became of each place of the pipeline, as far as it is told."""
     found = rows(raw)
-    return _family(found, package) if any(row.parent for row in found) else _workflow(found, package)
-
-
-def _row(told: Message) -> Row:
-    below = told.get("child_tasks") or ()
-    if not isinstance(below, Sequence):
-        raise Odd("its `child_tasks` are no list")
-    return Row(
-        text(told, "task_id"),
-        text(told, "display_name"),
-        text(told, "state"),
-        time(told, "start_time"),
-        time(told, "end_time"),
-        text(part(told, "error"), "message") or None,
-        text(told, "parent_task_id"),
-        tuple(text(each, "pod_name") or text(each, "task_id") for each in below if isinstance(each, Mapping)),
-    )
-
-
-# --- a kfgit that serves
-
-
-@dataclass(slots=True)
-class _Family:
-    """Tasks by their parents. Iterations have none of their own: what is in them comes once for each, in order."""
-
-    package: Package
-    children: Mapping[str, Sequence[Row]]
-    known: dict[Place, Seen] = field(default_factory=dict)
-
-    def enter(self, component: str, place: Place, told: Sequence[Row], depth: int = 0) -> None:
-        """Finds the tasks of a DAG among what is told of it."""
-        for step in steps(self.package, component) if depth < DEEPEST else ():
-            here = (*place, step.name)
-            row = next((row for row in told if row.name in {step.name, step.label}), None)
-            if row is not None:
-                self.known[here] = _seen(row)
-                self._inside(step, here, self.children.get(row.id, ()), depth)
-            elif not step.label:  # told by who knows the author's names, and looks through groups
-                self._inside(step, here, told, depth)
-
-    def _inside(self, step: Step, here: Place, told: Sequence[Row], depth: int) -> None:
-        if not step.loop:
-            self.enter(step.component, here, told, depth + 1)
-        elif step.kind == "dag":
-            for index, chosen in enumerate(_rounds(told)):
-                self.enter(step.component, (*here, index), chosen, depth + 1)
-        else:
-            self.known |= {(*here, index): _seen(row) for index, row in enumerate(told)}
-
-
-def _family(found: Sequence[Row], package: Package) -> Mapping[Place, Seen]:
-    children: dict[str, list[Row]] = {}
-    for row in found:
-        children.setdefault(row.parent, []).append(row)
-    family = _Family(package, children)
-    whole = next((row for row in found if not row.parent), None)
-    family.enter(ROOT, (), children.get(whole.id, ()) if whole else ())
-    return family.known
-
-
-def _rounds(told: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """The tasks of each iteration: the n-th of a name is of the n-th."""
-    count: dict[str, int] = {}
-    rounds: dict[int, list[Row]] = {}
-    for row in told:
-        index = count.get(row.name, 0)
-        count[row.name] = index + 1
-        rounds.setdefault(index, []).append(row)
-    return (rounds[index] for index in sorted(rounds))
-
-
-def _seen(row: Row) -> Seen:
-    return Seen(row.state, row.started_at, row.finished_at, row.error, (row.id,))
-
-
-# --- a workflow
+    return family(found, package) if any(row.parent for row in found) else _workflow(found, package)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from kfgit.backends.cluster.applying import CALLED, VERSION
 from kfgit.backends.cluster.capabilities import Capabilities
 from kfgit.backends.cluster.inventory import Entry, Inventory, Key
 from kfgit.backends.cluster.kfp_api import KfpApi
+from kfgit.backends.cluster.limits import unfit_resource
 from kfgit.backends.cluster.recognising import Knowledge, Seen
 from kfgit.ir import Resource
 from kfgit.plan import Live, LiveObject
@@ -29,6 +30,7 @@ B = TypeVar("B")
 _WIDTH = 8
 # So many of a pipeline's newest versions are looked at, and of so many pipelines the whole of what changes.
 _VERSIONS = 10
+_KINDS = ("Experiment", "Pipeline", "Schedule", "Run")
 # Names of Kubernetes objects (RFC 1123, as apimachinery's IsDNS1123Subdomain has it).
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _SPECS = 20
@@ -252,6 +254,9 @@ def _notes(seen: Seen, known: Knowledge) -> Iterator[tuple[Key, str]]:
 
 def _unfit(scene: Scene, desired: Sequence[Resource]) -> Iterator[tuple[Key, str]]:
     for each in desired:
+        problem = unfit_resource(each) if each.kind in _KINDS else None
+        if problem is not None:
+            yield (each.kind, each.name), problem
         if each.kind == "Pipeline" and scene.capabilities.native and not _SUBDOMAIN.fullmatch(each.name):
             yield ("Pipeline", each.name), _NATIVE
 

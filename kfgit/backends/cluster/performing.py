@@ -48,8 +48,9 @@ def _put(context: Context, desired: Resource, live: LiveObject | None) -> str:
             id_ = starting.fire(context, desired)
         case _:
             id_, extra = placing.put_object(context, desired, live)
-    if live is not None and live.id != id_:
-        context.ledger.forget(desired.kind, live.id)
+    # Names are unique, or were made so: what else the inventory knows under this one is gone.
+    for other in context.ids(desired.kind, desired.name) - {id_}:
+        context.ledger.forget(desired.kind, other)
     context.ledger.put(Entry(desired.kind, desired.name, id_, desired.digest, desired.spec, extra))
     return id_
 

@@ -19,12 +19,15 @@ from kfgit.backends.cluster.applying import CALLED, VERSION
 from kfgit.backends.cluster.inventory import Entry, Inventory, Key
 from kfgit.backends.cluster.kfp_api import KfpExperiment, KfpPipeline, KfpSchedule
 from kfgit.backends.cluster.kfp_objects import Message
+from kfgit.backends.cluster.limits import kept
 from kfgit.backends.cluster.translate import Ids, Names, Spec
 from kfgit.cron import CronError
 from kfgit.ir import Resource
 from kfgit.plan import LiveObject
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+# No version has this id, and none is also what a schedule says that takes the newest one.
+_ANOTHER = "another"
 _DESCRIPTION = "KFP cannot change the description of {}: it stays until the object is made anew"
 _DISPLAY_NAME = "this KFP cannot change display names (it is older than 2.17)"
 
@@ -236,7 +239,7 @@ class _Words:
         version = found.pipeline_version_id or ""
         ids = Ids(
             self.ids.get(("Pipeline", str(reference.get("pipeline"))), ""),
-            version if reference.get("version") in self._words_for(version) else "",
+            version if reference.get("version") in self._words_for(version) else _ANOTHER,
             self.ids.get(("Experiment", str(reference.get("experiment"))), ""),
         )
         try:
@@ -262,10 +265,11 @@ def _specs(entry: Entry | None, desired: Resource | None) -> Iterator[Spec]:
 
 
 def _description(written: str, mark: marks.Mark | None, specs: Iterable[Spec]) -> str:
-    """What a person wrote; a text that was too long gave way to our mark."""
-    if mark is None:
-        return marks.without_mark(written)
+    """What a person wrote, which was sent as KFP can keep it, and gave way to our mark where it was too long."""
     texts = (str(spec.get("description") or "") for spec in specs)
+    if mark is None:
+        told = marks.without_mark(written)
+        return next((each for each in texts if kept(each) == told), told)
     return next(
         (each for each in texts if marks.describe(each, mark) == written), marks.without_mark(written)
     )
@@ -274,7 +278,9 @@ def _description(written: str, mark: marks.Mark | None, specs: Iterable[Spec]) -
 def _display_name(found: KfpPipeline, specs: Iterable[Spec]) -> str:
     """Without one KFP shows the name."""
     words = (str(spec.get("displayName") or "") for spec in (*specs, {}))
-    return next((each for each in words if (each or found.name) == found.display_name), found.display_name)
+    return next(
+        (each for each in words if kept(each or found.name) == found.display_name), found.display_name
+    )
 
 
 def _digest_of(mark: marks.Mark, desired: Resource | None) -> str:

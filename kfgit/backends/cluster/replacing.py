@@ -126,9 +126,11 @@ def _with_none_on(there: list[Standing], *, enabled: bool) -> Step:
         for each in there:
             if not each.counted:
                 return Count(each.id)
-    keep = next((each for each in there if _usable(each) and not _outrun(each, there)), None)
-    if keep is None:
+    fitting = [each for each in there if _usable(each) and not _outrun(each, there)]
+    if not fitting:
         return Create(start_of(there))
+    # The one that has come furthest, so that none takes its place when those are gone that had come further.
+    keep = max(fitting, key=lambda each: (each.base, each.created, each.id))
     for each in there:
         if each is not keep and (each.dead or not enabled):
             return Delete(each.id)

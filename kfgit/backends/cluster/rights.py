@@ -52,7 +52,7 @@ MULTI_USER: Rules = {
     ("pipelines.kubeflow.org", "runs"): ("get", "list", "create", "retry", "terminate", "delete"),
 }
 # KFP behind the API server's proxy: the verbs of HTTP's methods.
-PROXY: Rules = {("", "services/proxy"): ("get", "create", "update", "patch", "delete")}
+PROXY: Rules = {("", "services/proxy"): ("get", "create", "patch", "delete")}
 
 
 def needed(target: ClusterTarget, namespace: str, *, priority_classes: bool) -> tuple[Right, ...]:

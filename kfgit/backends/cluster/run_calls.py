@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import quote
 
 from kfgit.backend import MachineFault
@@ -16,6 +18,15 @@ from kfgit.backends.cluster.kfp_answers import KfpFault, page, understood
 from kfgit.backends.cluster.kfp_api import KfpApi, KfpRun
 
 _RUNS = "/apis/v2beta1/runs"
+
+
+@contextmanager
+def strictly(api: KfpApi, what: str) -> Iterator[None]:
+    """Raises `MachineFault` for parts of a message that are read late, and are not KFP's."""
+    try:
+        yield
+    except objects.Odd as odd:
+        raise MachineFault(f"{api.wire.place} tells {what} in a form that is not KFP's: {odd}") from None
 
 
 def count(api: KfpApi, experiment_id: str | None = None) -> int:

@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 from kfgit.backends.cluster import nodes
 from kfgit.backends.cluster.kfp_objects import KfpRun, KfpVersion, part, text, time
-from kfgit.backends.cluster.nodes import Seen
 from kfgit.backends.cluster.places import DEEPEST, Place, Step, steps
+from kfgit.backends.cluster.task_rows import Row, Seen, rows
 from kfgit.backends.cluster.translate import Names
 from kfgit.events import FINAL, RunRecord, State, TaskRecord
 from kfgit.ir import DEFAULT_EXPERIMENT, ROOT, Package
@@ -35,7 +35,7 @@ def state_of(run: KfpRun, stopped: Container[str] = ()) -> State:
     serves says it of the tasks.
     """
     if run.state == "FAILED" and (
-        run.run_id in stopped or any(row.state == "CANCELED" for row in nodes.rows(run.raw))
+        run.run_id in stopped or any(row.state == "CANCELED" for row in rows(run.raw))
     ):
         return "CANCELED"
     return run.state if run.state in _STATES else "PENDING"  # type: ignore[return-value]
@@ -153,16 +153,16 @@ def _state(run: State, found: Seen) -> State:
 
 def _bare(run: KfpRun, state: State) -> Iterator[Told]:
     """Rows by their own names, without what KFP adds to the tasks of a pipeline."""
-    rows = nodes.rows(run.raw)
-    above = {row.id: row for row in rows if row.id}
-    for row in rows:
-        if not _is_added(row, rows):
+    told = rows(run.raw)
+    above = {row.id: row for row in told if row.id}
+    for row in told:
+        if not _is_added(row, told):
             path = "/".join(reversed(list(_names(row, above))))
             found = Seen(row.state, row.started_at, row.finished_at, row.error, (row.id,))
             yield _task(state, found, path, row.name, row.id)
 
 
-def _names(row: nodes.Row, above: Mapping[str, nodes.Row]) -> Iterator[str]:
+def _names(row: Row, above: Mapping[str, Row]) -> Iterator[str]:
     """The name of a row and of those that it stands in, but not of the run as a whole."""
     for _ in range(DEEPEST):
         yield row.name
@@ -171,10 +171,10 @@ def _names(row: nodes.Row, above: Mapping[str, nodes.Row]) -> Iterator[str]:
         row = above[row.parent]
 
 
-def _is_added(row: nodes.Row, rows: Sequence[nodes.Row]) -> bool:
-    if any(each.parent for each in rows):
+def _is_added(row: Row, told: Sequence[Row]) -> bool:
+    if any(each.parent for each in told):
         return not row.parent
-    names = {nodes.workflow_of(rows), "root", "executor"}
+    names = {nodes.workflow_of(told), "root", "executor"}
     return row.name in names or row.name.endswith(("-driver", "-iterations", ".onExit"))
 
 
@@ -186,7 +186,7 @@ def _started(run: KfpRun) -> datetime | None:
         if isinstance(each, Mapping) and text(each, "state") == "RUNNING"
     ]
     times = [at for at in began if at is not None] or [
-        row.started_at for row in nodes.rows(run.raw) if row.started_at
+        row.started_at for row in rows(run.raw) if row.started_at
     ]
     return min(times) if times else None
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kfgit.backend import Ambiguous, Gone, MachineFault, NotFound, Refused
 from kfgit.backends.cluster import marks, naming, run_calls
 from kfgit.backends.cluster.kfp_answers import KfpFault
-from kfgit.backends.cluster.kfp_api import KfpApi, KfpRun
+from kfgit.backends.cluster.kfp_api import PAGE_SIZE, KfpApi, KfpRun
 from kfgit.backends.cluster.places import is_same
 from kfgit.backends.cluster.run_records import Told, package_of, pipeline_of, record, state_of, tasks_of
 from kfgit.backends.cluster.translate import Names
@@ -61,8 +62,11 @@ class ClusterRuns:
         return run_calls.count(self.api)
 
     def by_experiment(self) -> Mapping[str, int]:
-        """How many runs there are of each experiment: a question for each of them."""
+        """How many runs there are of each experiment: a question for each of them, or all runs where that is less."""
         found = self.api.experiments()
+        if self.count() < len(found) * PAGE_SIZE:
+            names = {one.experiment_id: one.display_name for one in found}
+            return Counter(names.get(run.experiment_id, run.experiment_id) for run in self.api.runs())
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             counts = pool.map(lambda one: run_calls.count(self.api, one.experiment_id), found)
             return {one.display_name: count for one, count in zip(found, counts, strict=True)}
@@ -77,11 +81,12 @@ class ClusterRuns:
 
         def read() -> tuple[RunRecord, tuple[Told, ...]]:
             run = self.run(run_id)
-            if not known:
-                known.append(self._content(run))
-            names, package = known[0]
-            tasks = tasks_of(run, package, state_of(run, self.stopped))
-            return record(run, self.environment, names, tasks, self.stopped), tasks
+            with run_calls.strictly(self.api, f"run {run_id}"):
+                if not known:
+                    known.append(self._content(run))
+                names, package = known[0]
+                tasks = tasks_of(run, package, state_of(run, self.stopped))
+                return record(run, self.environment, names, tasks, self.stopped), tasks
 
         return read
 
@@ -147,8 +152,7 @@ class ClusterRuns:
     def delete(self, run_id: str) -> None:
         """Removes a run that is not running; what it made stays in the artifact store."""
         whole = self.resolve(run_id)
-        run = self.api.run(whole)
-        if run is not None and state_of(run) not in FINAL:
+        if self.run(whole).state not in {*FINAL, "CANCELING"}:
             raise Refused(f"run `{whole}` is running; cancel it first")
         self.api.delete_run(whole)
 
@@ -157,9 +161,9 @@ class ClusterRuns:
         if retention == Retention():
             return
         ours = frozenset(self.owned())
-        ended = [run for run in self.api.runs() if run.pipeline_id in ours and state_of(run) in FINAL]
+        ended = [run for run in self.api.runs() if run.pipeline_id in ours and run.state in FINAL]
         gone = ended if retention.count is None else ended[retention.count :]
-        before = None if retention.age is None else at - timedelta(seconds=retention.age)
+        before = None if retention.age is None else _earlier(at, retention.age)
         ids = [run.run_id for run in gone if before is None or (run.finished_at and run.finished_at < before)]
         for start in range(0, len(ids), _BATCH):
             with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -217,7 +221,8 @@ class ClusterRuns:
 
     def _records(self, found: Sequence[KfpRun]) -> tuple[RunRecord, ...]:
         names = self.names(found)
-        return tuple(record(run, self.environment, names, stopped=self.stopped) for run in found)
+        with run_calls.strictly(self.api, "a run"):
+            return tuple(record(run, self.environment, names, stopped=self.stopped) for run in found)
 
     def _content(self, run: KfpRun) -> tuple[Names, Package | None]:
         """What a run's things are called, and what it runs."""
@@ -245,7 +250,16 @@ class ClusterRuns:
             self.stopped.add(run_id)
 
     def _state(self, run_id: str) -> str:
-        return state_of(self.run(run_id), self.stopped)
+        run = self.run(run_id)
+        with run_calls.strictly(self.api, f"run {run_id}"):
+            return state_of(run, self.stopped)
+
+
+def _earlier(at: datetime, seconds: int) -> datetime:
+    try:
+        return at - timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _given_out(run: RunRecord, told: Told) -> Iterator[StoredArtifact]:

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from kfgit import cron, ticks
 from kfgit.backend import Ambiguous, NotFound, SameName, ScheduleStatus
-from kfgit.backends.cluster import marks, naming
+from kfgit.backends.cluster import marks, naming, run_calls
 from kfgit.backends.cluster.inventory import Entry
 from kfgit.backends.cluster.kfp_api import KfpApi, KfpRun, KfpSchedule, RunQuery
 from kfgit.backends.cluster.run_records import state_of
@@ -31,6 +31,14 @@ _ASKED_VERSIONS = 40
 _AT_ONCE = 8
 _KEPT = 100
 _LONGEST_NAME = 200
+# What a run takes over from its schedule (backend/api/v2beta1, run.proto and recurring_run.proto).
+_COPIED = (
+    "experiment_id",
+    "pipeline_version_reference",
+    "pipeline_spec",
+    "runtime_config",
+    "service_account",
+)
 _NO_TIME = datetime.fromtimestamp(0, UTC)
 
 
@@ -48,19 +56,22 @@ class ClusterSchedules:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def all(self) -> tuple[ScheduleStatus, ...]:
-        """Every schedule, by name, with its newest tick."""
+        """Every schedule, ours first, then by name, with its newest tick."""
         found = self.api.schedules()
-        known, newest = self.entries(), self._newest_runs(found)
-        names = self._names(found, known)
-        told = [self._told(one, known, names, newest.get(one.recurring_run_id, ())) for one in found]
-        return tuple(sorted(told, key=lambda one: (one.name, one.id)))
+        known = self.entries()
+        with run_calls.strictly(self.api, "a recurring run"):
+            newest = self._newest_runs(found)
+            names = self._names(found, known)
+            told = [self._told(one, known, names, newest.get(one.recurring_run_id, ())) for one in found]
+        return tuple(sorted(told, key=lambda one: (not one.owned, one.name, one.id)))
 
     def get(self, name: str) -> ScheduleStatus:
         """One schedule with its newest ticks; ours come before others of the same name."""
         known = self.entries()
         one = self._find(name, known)
         runs = self.api.runs(RunQuery(recurring_run_id=one.recurring_run_id), limit=_KEPT)
-        return self._told(one, known, self._names([one], known), runs)
+        with run_calls.strictly(self.api, f"recurring run {one.recurring_run_id}"):
+            return self._told(one, known, self._names([one], known), runs)
 
     def enable(self, name: str, *, enabled: bool) -> ScheduleStatus:
         """Turns a schedule on or off; one that is so already stays as it is."""
@@ -71,18 +82,14 @@ class ClusterSchedules:
 
     def trigger(self, name: str) -> str:
         """Starts a run with what the schedule runs, and returns its id. KFP does not count it among the schedule's."""
-        one = self._find(name, self.entries())
-        copied = (
-            "experiment_id",
-            "pipeline_version_reference",
-            "pipeline_spec",
-            "runtime_config",
-            "service_account",
-        )
+        known = self.entries()
+        one = self._find(name, known)
+        with run_calls.strictly(self.api, f"recurring run {one.recurring_run_id}"):
+            zone = self._spec(one, Names(), known.get(one.recurring_run_id)).get("timezone")
         message = {
             "run_id": str(uuid4()),
-            "display_name": self._run_name(one),
-            **{key: one.raw[key] for key in copied if one.raw.get(key)},
+            "display_name": _run_name(one, self.now(), str(zone or "UTC")),
+            **{key: one.raw[key] for key in _COPIED if one.raw.get(key)},
         }
         try:
             self.api.create_run(message)
@@ -199,12 +206,12 @@ class ClusterSchedules:
             versions |= {each.pipeline_version_id: each.name for each in told if each is not None}
         return replace(names, versions=versions)
 
-    def _run_name(self, one: KfpSchedule) -> str:
-        zone = str(schedule_spec(one, Names(), self.zone, {"timezone": self.zone}, None)["timezone"] or "UTC")
-        at = self.now()
-        with suppress(cron.CronError):
-            at = at.astimezone(cron.zone_of(zone))
-        return f"{one.display_name[:_LONGEST_NAME]}-{at:%Y-%m-%d-%H%M%S}"
+
+def _run_name(one: KfpSchedule, at: datetime, zone: str) -> str:
+    """By the time of the schedule's own zone, where anybody knows that."""
+    with suppress(cron.CronError):
+        at = at.astimezone(cron.zone_of(zone))
+    return f"{one.display_name[:_LONGEST_NAME]}-{at:%Y-%m-%d-%H%M%S}"
 
 
 def _begins(one: KfpSchedule, text: str) -> bool:

@@ -172,7 +172,8 @@ class _Scene:
             return next((each for each in found if each.description == message["description"]), None)
 
         made = context.written(lambda: context.kfp.create_schedule(message), fresh, times=2)
-        # All that were there are off, so that what they fired last stays what it is.
+        # All that were there are off, so that what they fired last stays what it is; this one has not begun.
+        self.last[made.recurring_run_id] = None
         self._look()
         kept = next((each for each in self.there if each.recurring_run_id == made.recurring_run_id), None)
         other = ["everything"] if kept is None else sorted(translate.unlike(message, kept.raw))

@@ -72,13 +72,15 @@ def _made(context: Context, desired: Resource) -> str:
 
 def _known_version(context: Context, desired: Resource, live: LiveObject | None) -> dict[str, Any] | None:
     """What is remembered of the version, where the content is as it was and only something else changes."""
-    if live is None or live.spec.get("digest") != desired.spec.get("digest"):
+    digest = desired.spec.get("digest")
+    if live is None or live.spec.get("digest") != digest:
         return None
     entry = context.entry("Pipeline", live.id)
-    if entry is None or entry.spec.get("digest") != desired.spec.get("digest"):
-        return None
-    kept = {key: entry.extra[key] for key in (VERSION, CALLED) if key in entry.extra}
-    return kept if VERSION in kept else None
+    if entry is not None and entry.spec.get("digest") == digest and VERSION in entry.extra:
+        return {key: entry.extra[key] for key in (VERSION, CALLED) if key in entry.extra}
+    # An apply that was cut off has uploaded it, and not written that down.
+    found = context.kfp.version_named(live.id, marks.version_name(str(digest)))
+    return None if found is None else {VERSION: found.pipeline_version_id}
 
 
 def _uploaded(context: Context, pipeline_id: str, package: Package) -> str:
