@@ -374,8 +374,12 @@ PRECIOUS = frozenset({
 
 
 def precious(plan: Plan) -> tuple[str, ...]:
-    """What a plan deletes that must be confirmed one by one, as `kind/name`."""
-    deleted = [change.live for change in plan.changes if isinstance(change, Delete)]
+    """What a plan deletes that must be confirmed one by one, as `kind/name`; also what it deletes to make it anew."""
+    deleted = [
+        change.live
+        for change in plan.changes
+        if isinstance(change, Delete) or (isinstance(change, Replace) and change.live.recreate)
+    ]
     return tuple(f"{live.kind.lower()}/{live.name}" for live in deleted if live.kind in PRECIOUS)
 
 

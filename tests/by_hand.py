@@ -129,10 +129,8 @@ def make(server: Server) -> Made:
     )  # fmt: skip
     server.schedule("weekly", model, newest, experiment_id=plain, service_account="somebody")
     seconds = {"cron_schedule": {"cron": "30 5 1 * * 1-5"}}
-    twins = (
-        server.schedule("twice", model, newest),
-        server.schedule("twice", model, newest, trigger=seconds),
-    )
+    server.schedule("twice", model, newest)
+    server.schedule("twice", model, newest, trigger=seconds)
     follower = server.schedule("follows", model)
     never = {"cron_schedule": {"cron": "0 0 0 31 2 *"}}
     server.schedule("strange", churn, mine, trigger=never)

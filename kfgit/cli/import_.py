@@ -124,7 +124,7 @@ class _Work:
         skipped = tuple(_left_out(each for each in there if each not in chosen))
         pipelines = sum(each.kind == "Pipeline" for each in chosen)
         if pipelines:
-            self.session.say(f"reading what {pipelines} pipeline{'s' if pipelines > 1 else ''} are made of …")
+            self.session.say(f"reading the versions of {pipelines} pipeline{'s' if pipelines > 1 else ''} …")
         ids = {(each.kind, each.id) for each in chosen}
         found = self.backend.observe(adopting=chosen).objects
         return [each for each in found if (each.kind, each.id) in ids], skipped
@@ -208,10 +208,13 @@ def _left_out(others: Iterable[LiveObject]) -> Iterator[str]:
     by_owner: dict[str, list[str]] = {}
     for each in others:
         by_owner.setdefault(str(each.detail["owner"]), []).append(_word(each))
-    for owner, names in by_owner.items():
+    for owner, names in list(by_owner.items())[:_SHOWN]:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         verb = "belongs" if len(names) == 1 else "belong"
         yield f"{', '.join(names[:_SHOWN])}{more} {verb} to {clean(owner)}: left out"
+    rest = list(by_owner.values())[_SHOWN:]
+    if rest:
+        yield f"{sum(map(len, rest))} more objects belong to {len(rest)} other sets of kfgit: left out"
 
 
 def _write(root: Path, texts: Mapping[str, bytes], *, force: bool) -> None:

@@ -76,10 +76,10 @@ def drafts(found: Iterable[LiveObject], standing: Standing) -> tuple[Draft, ...]
     ranked = sorted(found, key=_rank)
     names = {kind: Names(name for of, name in standing.documents if of == kind) for kind in KINDS}
     # Who can keep its name keeps it, whoever else would be called so.
-    given: dict[str, str] = {}
+    given: dict[Key, str] = {}
     for each in sorted(ranked, key=lambda each: not is_name(_own_name(each, standing.prefix))):
-        given[each.id] = names[each.kind].free(_own_name(each, standing.prefix), each.kind)
-    named = [(each, given[each.id]) for each in ranked]
+        given[each.kind, each.id] = names[each.kind].free(_own_name(each, standing.prefix), each.kind)
+    named = [(each, given[each.kind, each.id]) for each in ranked]
     # Names of schedules are not unique, and the database of the server does not tell names by case.
     firsts: dict[Key, str] = {}
     for each, _ in named:
@@ -151,7 +151,7 @@ def _schedule(live: LiveObject, name: str, scene: _Scene) -> Draft:
     spec |= {**dict(_timing(told)), **dict(_settings(told))}
     why = None
     if ("Pipeline", pipeline) not in scene.called:
-        why = f"its pipeline is none that is there: {pipeline}"
+        why = f"what it runs is no pipeline of the server: {pipeline}"
     elif not told.get("cron") and not told.get("every"):
         why = "it has no trigger: it fired once, when it was made"
     elif experiment.endswith(_GONE):

@@ -339,4 +339,6 @@ def test_asked_to_end_while_it_fetches_it_begins_nothing(tmp_path: Path) -> None
     made.ending[0] = True
     assert made.turn() == "ended"
     assert made.table.did == []
-    assert made.events() == []
+    assert made.table.looks == 0
+    # Whether git was done before it was ended is a matter of chance; no fault is told of it.
+    assert made.events() in ([], ["commit"])

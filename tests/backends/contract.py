@@ -355,6 +355,27 @@ class Contract:
             assert [each.id for each in told] == sorted({each.id for each in told}, reverse=True)
             assert backend.applies(1) == told[:1]
 
+    @pytest.mark.parametrize("before", ["", "one"])
+    def test_what_was_done_before_an_apply_was_cut_off_is_known_to_the_next(
+        self, place: Place, before: str
+    ) -> None:
+        if before:
+            applied(place, *everything(before))
+        desired, other = everything("two"), everything("three")
+        with closing(place.open()) as backend, backend.lock("tests"):
+            plan = planned(backend, desired)
+            backend.begin_apply(plan, "tests")
+            for change in plan.pending:
+                backend.perform(change)
+        applied(place, *desired)
+        # Whoever changes the source afterwards is not told that somebody else did.
+        with closing(place.open()) as backend:
+            told = planned(backend, other).pending
+            assert {getattr(change, "cause", None) for change in told} == {"source"}
+            assert not any(
+                each.drift for change in told if isinstance(change, Update) for each in change.diff
+            )
+
     def test_a_run_is_started_once_and_followed_to_its_end(self, place: Place) -> None:
         applied(place, experiment(), pipeline())
         request = RunRequest(RUN, "by hand", "demo", package(), {"lr": 2.0}, experiment="course")

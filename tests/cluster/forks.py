@@ -12,7 +12,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -45,7 +46,7 @@ class Forks:
             env={**kept, "NO_COLOR": "1", "COLUMNS": "100", "TZ": "UTC", **variables},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        self._said = ("", "")
+        self._outs: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -116,27 +117,35 @@ def main() -> None:
 
 def _warm() -> None:
     """Imports what a command on a cluster imports, by letting one fail on a cluster that is not there."""
-    with tempfile.TemporaryDirectory() as folder:
-        for path, text in {"kfgit.yaml": _PROJECT, "environments/prod.yaml": _ENVIRONMENT}.items():
-            Path(folder, path).parent.mkdir(exist_ok=True)
-            Path(folder, path).write_text(text)
-        git = ("git", "-C", folder, "-c", "user.name=tests", "-c", "user.email=tests@example.com")
-        for words in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "warm")):
-            subprocess.run([*git, *words], check=True, stdout=subprocess.DEVNULL)
-        before = {name: os.environ.get(name) for name in ("KUBECONFIG",)}
-        Path(folder, "kubeconfig").write_text(_KUBECONFIG)
-        os.environ["KUBECONFIG"] = str(Path(folder, "kubeconfig"))
-        kept = [os.dup(descriptor) for descriptor in (1, 2)]
-        for descriptor in (1, 2):
-            _redirect(descriptor, os.devnull)
-        from kfgit.cli import run
+    from kfgit.cli import run
 
-        run(["-C", folder, "apply", "-e", "prod", "--yes"])
+    told = os.environ.get("KUBECONFIG", "")
+    with tempfile.TemporaryDirectory() as name, _silence():
+        folder = Path(name)
+        for path, text in _WARM.items():
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_text(text)
+        git = ("git", "-C", name, "-c", "user.name=tests", "-c", "user.email=tests@example.com")
+        for words in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "warm")):
+            subprocess.run([*git, *words], check=True)
+        os.environ["KUBECONFIG"] = str(folder / "kubeconfig")
+        run(["-C", name, "apply", "-e", "prod", "--yes"])
+    os.environ["KUBECONFIG"] = told
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    kept = [os.dup(descriptor) for descriptor in (1, 2)]
+    for descriptor in (1, 2):
+        _redirect(descriptor, os.devnull)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
         for descriptor, old in zip((1, 2), kept, strict=True):
-            (sys.stdout, sys.stderr)[descriptor - 1].flush()
             os.dup2(old, descriptor)
             os.close(old)
-        os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
 def _live(asked: Mapping[str, Any], news: int) -> None:
@@ -166,21 +175,23 @@ def _redirect(descriptor: int, path: str) -> None:
     os.close(file)
 
 
-_PROJECT = "apiVersion: kfgit.dev/v1\nkind: Project\nmetadata: {name: warm}\n"
-_ENVIRONMENT = """\
+_WARM = {
+    "kfgit.yaml": "apiVersion: kfgit.dev/v1\nkind: Project\nmetadata: {name: warm}\n",
+    "environments/prod.yaml": """\
 apiVersion: kfgit.dev/v1
 kind: Environment
 metadata: {name: prod}
 spec: {target: {type: cluster, context: tests, kfp: {endpoint: "http://127.0.0.1:1"}}}
-"""
-_KUBECONFIG = """\
+""",
+    "kubeconfig": """\
 apiVersion: v1
 kind: Config
 current-context: tests
 clusters: [{name: tests, cluster: {server: "http://127.0.0.1:1"}}]
 users: [{name: tests, user: {token: none}}]
 contexts: [{name: tests, context: {cluster: tests, user: tests, namespace: tests}}]
-"""
+""",
+}
 
 if __name__ == "__main__":
     main()

@@ -123,4 +123,5 @@ def _pattern(output: str) -> str:
     """As in the other pages; commits are shown with ten digits here, and a log line begins with its time."""
     found = re.sub(r"\\? [0-9a-f]{10}\b", " [0-9a-f]{10}", pattern(output))
     found = re.sub(r"\\? \[0-9a-f\]\{10\}", r"\\ [0-9a-f]{10}", found)
+    found = re.sub(r"\(\d+\\ API", r"(\\d+\\ API", found)
     return re.sub(r"2026\\-\d\d\\-\d\d\\ \d\d:\d\d:\d\dZ", r"[0-9-]{10}\\ [0-9:]{8}Z", found)

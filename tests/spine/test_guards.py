@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kfgit.apply import guard
 from kfgit.backend import Refused
 from kfgit.ir import Resource
-from kfgit.plan import HIDDEN, Delete, Difference, LiveObject, Plan, cause_of, difference, precious
+from kfgit.plan import HIDDEN, Delete, Difference, LiveObject, Plan, Replace, cause_of, difference, precious
 
 TARGET = "https://10.0.0.1 ml (uid 1)"
 
@@ -69,6 +71,17 @@ def test_what_holds_data_is_confirmed_one_by_one() -> None:
     assert refusal(plan, plan.digest, "Pipeline/a", "experiment/b", "namespace/d") is None
     assert refusal(deleting("pipeline/a", target="local")) is None
     assert precious(plan) == ("pipeline/a", "experiment/b", "namespace/d")
+
+
+def test_what_is_emptied_to_be_made_anew_is_confirmed_too() -> None:
+    claim = LiveObject("PersistentVolumeClaim", "data", "1", {}, "", owned=True, recreate=True)
+    wanted = Resource("PersistentVolumeClaim", "data", {"apiVersion": "v1"}, "d")
+    changes = (
+        Replace(wanted, claim, "source", ()),
+        Replace(wanted, replace(claim, recreate=False), "source", ()),
+    )
+    assert precious(Plan("e", "t", changes[:1])) == ("persistentvolumeclaim/data",)
+    assert precious(Plan("e", "t", changes[1:])) == ()
 
 
 def test_both_guards_together() -> None:
