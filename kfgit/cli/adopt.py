@@ -142,8 +142,9 @@ def _meant(names: Sequence[str], sight: _Sight) -> _Meant:
 
 def _take(meant: _Meant, live: Live, key: Key, id_: str | None) -> None:
     there = [each for each in live.objects if (each.kind, each.name) == key]
-    ours = next((each for each in there if each.owned), None)
-    foreign = [each for each in there if not each.owned and id_ in {None, each.id}]
+    # One that is ours by its mark alone was being taken over when that was cut off.
+    ours = next((each for each in there if each.owned and not each.unrecorded), None)
+    foreign = [each for each in there if (not each.owned or each.unrecorded) and id_ in {None, each.id}]
     if ours is not None and (id_ is None or ours.id == id_):
         meant.ours += [] if key in meant.ours else [key]
         return

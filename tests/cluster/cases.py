@@ -99,7 +99,8 @@ class Theatre:
         if scenario.before is not None:
             self._peace(name, self.forks.run(folders[0], ("apply", "-e", "prod", "--yes"))[0])
             # Names of schedules are not unique: who comes later may take one that we have.
-            namesakes = foreign.namesakes(self.stand, "nightly", "hourly")
+            names = ("nightly", "hourly") if scenario.namesakes else ()
+            namesakes = foreign.namesakes(self.stand, *names)
             strangers = looking.strangers(self.stand, *self.strangers.ids, *namesakes)
         if scenario.ticks:
             self._tick()
@@ -111,9 +112,9 @@ class Theatre:
         (told,) = self.forks.run(prepared.folder, prepared.command)
         records = tuple(self.stand.proxy.settle())
         self._peace(name, told)
+        for again in self.forks.run(prepared.folder, *scenario.then):
+            self._peace(f"{name}, after it", again)
         final = looking.look(self.stand, strangers, known)
-        for again in self._rest(prepared):
-            self._peace(f"{name}, again", again)
         return replace(prepared, records=records, final=final)
 
     def play(self, prepared: Prepared, case: Case) -> Outcome:
@@ -149,22 +150,17 @@ class Theatre:
     def _recovered(self, prepared: Prepared) -> Iterator[str]:
         yield from (f"the proxy: {fault}" for fault in self.stand.proxy.faults)
         self.stand.proxy.begin()
-        words = ("apply again", "the plan after it")
-        for word, told in zip(
-            words, self.forks.run(prepared.folder, prepared.command, *_rest(prepared)), strict=False
-        ):
+        commands = (prepared.command, *prepared.scenario.then)
+        for command, told in zip(commands, self.forks.run(prepared.folder, *commands), strict=False):
             yield from _ended(told)
             if told.code:
-                yield f"{word} ends with {told.code}: {told.out[-1500:]}{told.err[-1500:]}"
+                yield f"{' '.join(command)}, in peace, ends with {told.code}: {told.out[-1500:]}{told.err[-1500:]}"
         self.stand.proxy.settle()
         yield from self.stand.watched()
         yield from looking.touched(self.stand, prepared.strangers)
         yield from looking.differences(
             prepared.final, looking.look(self.stand, prepared.strangers, prepared.known)
         )
-
-    def _rest(self, prepared: Prepared) -> list[Told]:
-        return self.forks.run(prepared.folder, *_rest(prepared))
 
     def _peace(self, name: str, told: Told) -> None:
         self.stand.proxy.settle()
@@ -176,13 +172,6 @@ class Theatre:
         self.stand.age(timedelta(days=2, minutes=20))
         with closing(Database(self.stand.server.state / "state.db")) as database:
             firing.fire(database, "local", datetime.now(UTC))
-
-
-def _rest(prepared: Prepared) -> tuple[tuple[str, ...], ...]:
-    """What must find nothing to do."""
-    if prepared.scenario.command[0] == "destroy":
-        return (prepared.command,)
-    return (("plan", "-e", "prod", "--exit-code"),)
 
 
 def _ended(told: Told) -> Iterator[str]:

@@ -112,7 +112,8 @@ BASE: Files = {
 class Scenario:
     """`before` is applied in peace, `after` while something goes wrong. Without `before` nothing of kfgit's is there.
 
-    `ticks` says that schedules have fired in between. `command` is what goes wrong.
+    `ticks` says that schedules have fired in between. `command` is what goes wrong; `then` follows in peace, and the
+    last of it must find nothing to do. `namesakes`: before it, others have made schedules of the same names.
     """
 
     after: Files
@@ -120,12 +121,17 @@ class Scenario:
     ticks: bool = False
     command: tuple[str, ...] = ("apply", "-e", "prod", "--yes")
     confirm: tuple[str, ...] = ()
+    then: tuple[tuple[str, ...], ...] = (("plan", "-e", "prod", "--exit-code"),)
+    namesakes: bool = True
 
 
 def _but(changed: Mapping[str, str | None]) -> Files:
     merged = {**BASE, **changed}
     return {path: text for path, text in merged.items() if text is not None}
 
+
+# What nobody can adopt.
+_ALONE: Mapping[str, str | None] = {"profiles/gold.yaml": None, "pipelines/first.yaml": None}
 
 SCENARIOS: Mapping[str, Scenario] = {
     "create": Scenario(BASE),
@@ -208,5 +214,13 @@ SCENARIOS: Mapping[str, Scenario] = {
         BASE,
         BASE,
         command=("destroy", "-e", "prod", "--yes"),
+        then=(("destroy", "-e", "prod", "--yes"),),
+    ),
+    "adopt": Scenario(
+        _but(_ALONE),
+        _but({**_ALONE, "kfgit.yaml": PROJECT.replace("demo", "other")}),
+        command=("adopt", "pipeline/*", "schedule/*", "experiment/*", "-e", "prod", "--yes", "--from-other"),
+        then=(("apply", "-e", "prod", "--yes"), ("plan", "-e", "prod", "--exit-code")),
+        namesakes=False,
     ),
 }

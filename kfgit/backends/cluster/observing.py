@@ -17,7 +17,7 @@ from kfgit.backends.cluster import marks, recognising
 from kfgit.backends.cluster.applying import CALLED, VERSION
 from kfgit.backends.cluster.capabilities import Capabilities
 from kfgit.backends.cluster.inventory import Entry, Inventory, Key
-from kfgit.backends.cluster.kfp_api import KfpApi
+from kfgit.backends.cluster.kfp_api import KfpApi, KfpVersion
 from kfgit.backends.cluster.limits import unfit_resource
 from kfgit.backends.cluster.recognising import Knowledge, Seen
 from kfgit.ir import Resource
@@ -124,7 +124,7 @@ def _with_versions(scene: Scene, seen: Seen, known: Knowledge, pool: ThreadPoolE
     }
     asked = {pair for pair in asked if pair[1] not in told}
     found = dict(_each(pool, lambda pair: scene.kfp.version(*pair), sorted(asked)))
-    names = {id_: version.name for (_, id_), version in found.items() if version is not None}
+    names = {id_: _word(scene, version) for (_, id_), version in found.items() if version is not None}
     gone = {id_ for (_, id_), version in found.items() if version is None}
     return replace(seen, versions={**seen.versions, **names}, gone=seen.gone | gone)
 
@@ -133,7 +133,7 @@ def _refreshed(scene: Scene, seen: Seen, known: Knowledge, pool: ThreadPoolExecu
     """The newest versions of our pipelines: whether ours is among them, and whether somebody else's is newer."""
     ours = [live for live in recognising.pipelines(seen, known) if live.owned]
     lists = dict(_each(pool, lambda id_: scene.kfp.versions(id_, _VERSIONS), [live.id for live in ours]))
-    names = {each.pipeline_version_id: each.name for versions in lists.values() for each in versions}
+    names = {each.pipeline_version_id: _word(scene, each) for versions in lists.values() for each in versions}
     lacking, newer = set(), {}
     for live in ours:
         wanted = _called(live, known)
@@ -145,6 +145,12 @@ def _refreshed(scene: Scene, seen: Seen, known: Knowledge, pool: ThreadPoolExecu
         if versions and versions[0].name != wanted and versions[0].tags.get(marks.SET_TAG) != scene.owner:
             newer[live.id] = versions[0].name
     return replace(seen, versions=names, lacking=frozenset(lacking), newer=newer)
+
+
+def _word(scene: Scene, version: KfpVersion) -> str:
+    """What a version is called in documents; one that was taken over has a name of its own, and says what it is."""
+    digest = marks.tagged_digest(version.tags) if version.tags.get(marks.SET_TAG) == scene.owner else None
+    return marks.version_name(digest) if digest else version.name
 
 
 def _called(live: LiveObject, known: Knowledge) -> str:
