@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -160,12 +161,16 @@ class Agent:
 
     def _settle(self, source: Wanted, backend: Backend) -> str:
         choice = self._choice(source, backend)
-        if not choice.plan.pending:
+        if not _has_work(choice.plan):
             return self._idle(choice)
         with backend.lock(self._settings.who):
             # What the lock's last holder did is seen only now.
             choice = self._choice(source, backend)
-            return self._apply(choice, backend) if choice.plan.pending else self._idle(choice)
+            if choice.plan.pending:
+                return self._apply(choice, backend)
+            # Writes down that an apply is over which was cut off after its last change.
+            deque(applying.carry_out(choice.plan, backend, self._settings.who), maxlen=0)
+            return self._idle(choice)
 
     def _understood(self, head: Head) -> Wanted | Invalid:
         """What the commit wants. Of one that is invalid it is told once, and nothing is tried before the next."""
@@ -190,7 +195,7 @@ class Agent:
             for key, told in choice.told():
                 self._voice.once(key, self._with_place(told))
             self._guarded(plan)
-            if choice.plan.pending:
+            if _has_work(choice.plan):
                 self._undoubted(source, backend)
         return choice
 
@@ -296,6 +301,10 @@ class Agent:
             "commit": head.commit if head else None,
         }
         return replace(told, fields={**place, **told.fields})
+
+
+def _has_work(plan: Plan) -> bool:
+    return bool(plan.pending) or plan.unfinished
 
 
 def _change(event: ChangeFinished) -> Told:

@@ -23,6 +23,8 @@ from kfgit.project.commits import is_branch
 
 SECONDS = 300.0
 _POLL_SECONDS = 0.1
+# What tells a copy of ours from somebody's repository; there before anything else is.
+_MARK = "kfgit-copy"
 _SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 # Of a caller inside another repository: git(1), "The Git Repository" of its environment variables, and git-config(1).
 _OTHERS = (
@@ -129,10 +131,17 @@ class Mirror:
         return Head(branch, commit)
 
     def _prepare(self) -> None:
-        if (self._git_folder / "HEAD").is_file():
+        """Makes the copy where there is none. It is overwritten and removed at will, so it must be nobody else's."""
+        mark = self._git_folder / _MARK
+        if mark.is_file() and (self._git_folder / "HEAD").is_file():
             return
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._git_folder.mkdir(parents=True, exist_ok=True)
+            if not mark.is_file() and any(self._git_folder.iterdir()):
+                raise MachineFault(
+                    f"{self._git_folder} is a repository that kfgit has not made: choose another folder (--dir)"
+                )
+            mark.touch()
         except OSError as fault:
             raise MachineFault(f"cannot write to {self.folder}: {(fault.strerror or '').lower()}") from fault
         self._git("init", "--bare", "--quiet", "--template=", "--", str(self._git_folder))

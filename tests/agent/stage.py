@@ -111,12 +111,14 @@ class Table:
     looks: int = 0
     requests: int = 0
     did: list[str] = field(default_factory=list)
+    unfinished: bool = False
 
     def observe(self, desired: Sequence[Resource] = (), *, refresh: bool = False) -> Live:  # noqa: ARG002
         self.looks += 1
         self.requests += 3
         self.fault("observe", None)
-        return Live(tuple(self.live.values()), 3, frozenset(self.known.keys() - self.live.keys()))
+        vanished = frozenset(self.known.keys() - self.live.keys())
+        return Live(tuple(self.live.values()), 3, vanished, unfinished=self.unfinished)
 
     @contextmanager
     def lock(self, owner: str) -> Iterator[None]:
@@ -131,6 +133,7 @@ class Table:
     def begin_apply(self, plan: Plan, who: str) -> int:
         self.fault("begin", plan)
         self.did.append(f"begin {who}")
+        self.unfinished = True
         self._commit = plan.commit
         return 1
 
@@ -168,6 +171,7 @@ class Table:
     def end_apply(self, number: int, results: Sequence[ChangeFinished]) -> None:  # noqa: ARG002
         self.fault("end", results)
         self.did.append("end")
+        self.unfinished = False
         record = ApplyRecord(1, "demo", self._commit, "", "", None, None, {})  # type: ignore[arg-type]
         self.records.insert(0, record)
 

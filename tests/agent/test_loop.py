@@ -278,7 +278,12 @@ def test_how_it_ended_cannot_be_written_down(on: Stage) -> None:
     on.table.fault = failing("end", 1)
     assert on.turn(60) == "fault"
     assert on.number("kfgit_agent_changes_total", action="replace", state="done") == 1
+    on.table.did.clear()
     assert on.turn(2) == "unchanged"
+    # Nothing is left to change, and that is written down: the target no longer says that an apply was cut off.
+    assert on.table.did == ["begin agent", "end"]
+    assert on.turn(60) == "unchanged"
+    assert on.table.did == ["begin agent", "end"]
 
 
 def test_a_mistake_of_our_own_ends_no_agent(on: Stage) -> None:

@@ -82,6 +82,19 @@ def test_what_a_kill_or_a_disk_has_spoilt_is_fetched_anew(spoilt: str, repo: Rep
     assert mirror(tmp_path, repo.root).fetch("main").commit == wanted
 
 
+def test_a_repository_of_somebody_is_never_taken_for_the_copy(repo: Repo, tmp_path: Path) -> None:
+    other = Repo.make(tmp_path / "copy", {"work.txt": "of a week"})
+    before = other.git("rev-parse", "HEAD")
+    with pytest.raises(MachineFault, match="has not made: choose another folder"):
+        mirror(tmp_path, repo.root).fetch("main")
+    assert other.git("rev-parse", "main") == before
+
+
+def test_a_copy_that_a_kill_left_before_git_made_it_is_made(repo: Repo, tmp_path: Path) -> None:
+    (tmp_path / "copy" / ".git").mkdir(parents=True)
+    assert mirror(tmp_path, repo.root).fetch("main").commit == repo.git("rev-parse", "HEAD")
+
+
 def test_git_is_not_waited_for_for_ever_and_not_beyond_the_end(tmp_path: Path) -> None:
     slow = tmp_path / "bin" / "git"
     slow.parent.mkdir()

@@ -24,7 +24,7 @@ from kfgit.backends.cluster.kube_api import KubeApi
 from kfgit.backends.cluster.kube_faults import Stale
 from kfgit.backends.cluster.pooling import pool
 from kfgit.backends.cluster.records import Ledger
-from kfgit.backends.cluster.wire import Ambiguous, Answer, Wire
+from kfgit.backends.cluster.wire import Ambiguous, Answer, Forbidden, Wire
 from kfgit.events import ChangeFinished
 from kfgit.ir import Package, Resource
 from kfgit.plan import Change, Live, Plan, Rules, action, plan, subject
@@ -127,6 +127,10 @@ def broken(_wire: Fated, _send: Callable[[], Answer]) -> Answer:
 
 def refused(_wire: Fated, _send: Callable[[], Answer]) -> Answer:
     return fault(400, 3, "the parameter is none")
+
+
+def forbidden(_wire: Fated, _send: Callable[[], Answer]) -> Answer:
+    raise Forbidden("the server: `ada` may not create jobs")
 
 
 def taken(_wire: Fated, _send: Callable[[], Answer]) -> Answer:

@@ -31,7 +31,7 @@ from tests.cluster.stand import stand
 News: TypeAlias = tuple[str, int] | Outcome | str
 # Workers wait for servers and for pauses between tries, so there are more of them than processors.
 _EACH = 2
-_STORM = 0.08
+_STORM = 0.05
 # Seconds between two lines about how far it is.
 _TELL = 30.0
 
@@ -185,12 +185,21 @@ def _play(theatre: Theatre, number: int, wanted: Wanted, news: Queue[News | None
         ready.append(prepared)
         news.put((name, len(prepared.records)))
         for case in prepared.cases(wanted.faults):
+            _check_parent()
             if _number(wanted.seed, str(case)) % wanted.workers != number:
                 continue
             if random.Random(f"{wanted.seed} {case}").random() < wanted.share:
                 news.put(theatre.play(prepared, case))
     for storm_ in range(number, wanted.storms if ready else 0, wanted.workers):
+        _check_parent()
         news.put(stormy(theatre, ready, f"{wanted.seed}/{storm_}"))
+
+
+def _check_parent() -> None:
+    """Whoever started this may have been killed, and nobody listens any more."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        raise SystemExit
 
 
 def stormy(theatre: Theatre, ready: Sequence[Prepared], seed: str) -> Outcome:
@@ -215,7 +224,7 @@ def _parsed(arguments: Sequence[str] | None) -> Wanted:
     parser.add_argument("--fault", action="append", choices=faults.MATRIX, help="only these")
     parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED") or 1))
     parser.add_argument("--share", type=float, default=1.0, help="so many of all cases, chosen by the seed")
-    parser.add_argument("--storms", type=int, default=200, help="so many applies in which much goes wrong")
+    parser.add_argument("--storms", type=int, default=60, help="so many applies in which much goes wrong")
     parser.add_argument("--workers", type=int, default=_EACH * (os.cpu_count() or 1))
     told = parser.parse_args(arguments)
     return Wanted(

@@ -278,7 +278,7 @@ def test_without_the_lock_nothing_is_written(target: Target) -> None:
     check(target, wanted.first, 1)
 
 
-@pytest.mark.parametrize("what", [carrying.refused, carrying.other_than_sent])
+@pytest.mark.parametrize("what", [carrying.refused, carrying.forbidden, carrying.other_than_sent])
 def test_what_kfp_refuses_leaves_the_old_schedule_on(target: Target, what: carrying.Treatment) -> None:
     wanted = Wanted()
     target.apply(wanted.first)

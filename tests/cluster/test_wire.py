@@ -174,6 +174,18 @@ def test_a_write_that_the_server_had_no_time_for_is_sent_again(served: MakeWire)
     assert asked(server) == ["POST", "POST"]
 
 
+@pytest.mark.parametrize("act", [Say(429, headers={"Retry-After": "100"}), Say(401)], ids=str)
+def test_a_write_is_not_sent_again_once_the_lock_is_lost(act: Act, served: MakeWire, time: Time) -> None:
+    def held() -> None:
+        raise MachineFault("the lock was lost")
+
+    wire, server = served(act, Say(201), credentials=Bearer(Variable("TOKEN", {"TOKEN": "word"})), guard=held)
+    with pytest.raises(MachineFault, match="the lock was lost"):
+        wire.write("POST", "/", json={})
+    assert asked(server) == ["POST"]
+    assert wire.read("GET", "/").status == 201
+
+
 @pytest.mark.parametrize(
     "act", [Cut(), Cut(b"HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\n{"), Cut(b"x")], ids=str
 )

@@ -164,10 +164,12 @@ class ClusterBackend:
         """Holds the target for one apply; raises `Locked`, which says who has it."""
         with Lock(self.kube, self._place.name).hold(owner) as lease:
             self._lease = lease
+            kfp = self.connection.kfp
+            unguarded, kfp.guard = kfp.guard, lease.held
             try:
                 yield
             finally:
-                self._lease = None
+                self._lease, kfp.guard = None, unguarded
 
     def begin_apply(self, plan: Plan, who: str) -> int:
         """Writes the inventory ahead: what is there, and what is about to be. Returns the apply's number."""

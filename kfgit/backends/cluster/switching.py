@@ -20,6 +20,7 @@ from kfgit.backends.cluster.applying import Calls, Context, experiment_id, pipel
 from kfgit.backends.cluster.kfp_api import KfpFault, KfpSchedule, RunQuery
 from kfgit.backends.cluster.replacing import Count, Create, Delete, Disable, Done, Enable, Standing
 from kfgit.backends.cluster.translate import Ids
+from kfgit.backends.cluster.wire import Forbidden
 from kfgit.ir import Resource
 
 # No replacement takes so many steps, unless somebody else changes the same schedules at the same time.
@@ -67,7 +68,7 @@ def converge(context: Context, wish: Wish, *, fresh: bool) -> KfpSchedule:
             if isinstance(step, Done):
                 return scene.found(step.id)
             scene.follow(step)
-    except (KfpFault, Refused):
+    except (KfpFault, Refused, Forbidden):
         with suppress(MachineFault):
             scene.restore(before)
         raise

@@ -88,11 +88,16 @@ class _Call:
         return f"{self.method} {urlsplit(self.url).path}"
 
 
+def _nothing() -> None:
+    """No lock stands behind what is written."""
+
+
 @dataclass(slots=True, eq=False)
 class Wire:
     """The way to one server at `base`, an URL whose path stands before that of every request. Thread-safe.
 
-    `headers` go with every request. `place` is what people are told.
+    `headers` go with every request. `place` is what people are told. `guard` is asked before a write is sent again, which
+    may be long after the first time: what it raises (that a lock was lost) ends the write.
     """
 
     base: str
@@ -102,6 +107,7 @@ class Wire:
     place: str = ""
     timing: Timing = field(default_factory=Timing, repr=False)
     patience: Patience = field(default_factory=Patience, repr=False)
+    guard: Callable[[], None] = field(default=_nothing, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _requests: int = field(default=0, repr=False)
     _met: bool = field(default=False, repr=False)
@@ -149,7 +155,7 @@ class Wire:
     ) -> Answer:
         """What changes something: sent again only where it did not happen for sure. Raises `Unsent` and `Ambiguous`."""
         call = self._call(method, path, query, headers, _content(json, body, content_type))
-        match self._ask(call, _did_not_happen):
+        match self._ask(call, _did_not_happen, self.guard):
             case Answer(status=status) if status in _IN_DOUBT:
                 why = f"it answered {status}"
                 raise Ambiguous(self._ambiguous(call, why))
@@ -179,7 +185,9 @@ class Wire:
         body, typed = content
         return _Call(method, url, {**usual, **self.headers, **typed, **(headers or {})}, body)
 
-    def _ask(self, call: _Call, again: Callable[[Answer | Lost], bool]) -> Answer | Lost:
+    def _ask(
+        self, call: _Call, again: Callable[[Answer | Lost], bool], guard: Callable[[], None] = _nothing
+    ) -> Answer | Lost:
         """Asks until there is an answer that stands."""
         deadline = self.timing.clock() + self.patience.total
         renewed = False
@@ -192,6 +200,7 @@ class Wire:
                 self._met = True
                 if outcome.status == 401 and not renewed and self.credentials.renew(shown):
                     renewed = True
+                    guard()
                     continue
             if not again(outcome) or tries >= self._tries():
                 return outcome
@@ -199,6 +208,7 @@ class Wire:
             if self.timing.clock() + rest > deadline:
                 return outcome
             self.timing.sleep(rest)
+            guard()
 
     def _tries(self) -> int:
         return self.patience.tries if self._met else self.patience.first_tries
