@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 HOUSE = ROOT / "kfgit"
 # Whose modules have a line each in the code map; other packages are one line.
-MAPPED = (Path(), Path("backends"), Path("backends/local"), Path("render"))
+MAPPED = (Path(), Path("backends"), Path("backends/local"), Path("backends/cluster"), Path("render"))
 # They say nothing of what a module is for.
 NO_NAMES = {
     "utils",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import uuid4
 
-from kfgit.backends.cluster.connecting import connect
-from kfgit.backends.cluster.kube_api import KubeApi
+from kfgit.backends.cluster.connection.connecting import connect
+from kfgit.backends.cluster.kubernetes.api import KubeApi
 from kfgit.model import ClusterTarget
 from tests.cluster.cluster import User
 

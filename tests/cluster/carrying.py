@@ -15,16 +15,18 @@ from typing import Any, cast
 from uuid import uuid4
 
 from kfgit import apply, canonical
-from kfgit.backends.cluster import capabilities, observing, performing
-from kfgit.backends.cluster.applying import Context, names_of
-from kfgit.backends.cluster.inventory import Intent
-from kfgit.backends.cluster.inventory_codec import Place
-from kfgit.backends.cluster.kfp_api import KfpApi, KfpSchedule
-from kfgit.backends.cluster.kube_api import KubeApi
-from kfgit.backends.cluster.kube_faults import Stale
-from kfgit.backends.cluster.pooling import pool
-from kfgit.backends.cluster.records import Ledger
-from kfgit.backends.cluster.wire import Ambiguous, Answer, Forbidden, Wire
+from kfgit.backends.cluster.changes import performing
+from kfgit.backends.cluster.changes.applying import Context, names_of
+from kfgit.backends.cluster.connection.pooling import pool
+from kfgit.backends.cluster.connection.wire import Ambiguous, Answer, Forbidden, Wire
+from kfgit.backends.cluster.kfp import capabilities
+from kfgit.backends.cluster.kfp.api import KfpApi, KfpSchedule
+from kfgit.backends.cluster.kubernetes.api import KubeApi
+from kfgit.backends.cluster.kubernetes.faults import Stale
+from kfgit.backends.cluster.live import observing
+from kfgit.backends.cluster.records.codec import Place
+from kfgit.backends.cluster.records.inventory import Intent
+from kfgit.backends.cluster.records.ledger import Ledger
 from kfgit.events import ChangeFinished
 from kfgit.ir import Package, Resource
 from kfgit.plan import Change, Live, Plan, Rules, action, plan, subject

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kfgit.backends.cluster.kube_api import KubeApi
+from kfgit.backends.cluster.kubernetes.api import KubeApi
 from tests.apart import Unavailable
 from tests.cluster import binaries
 from tests.cluster.asking import asking

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kfgit.backends.cluster.wire import Answer, Wire
+from kfgit.backends.cluster.connection.wire import Answer, Wire
 
 TAGS, ORPHAN = "tags", "orphan"
 

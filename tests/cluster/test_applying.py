@@ -12,10 +12,10 @@ from typing import Any, cast
 import pytest
 
 from kfgit.backend import MachineFault
-from kfgit.backends.cluster import switching
-from kfgit.backends.cluster.applying import LOOKS, Calls, Names
-from kfgit.backends.cluster.kfp_api import KfpApi, KfpFault, KfpRun, KfpSchedule, RunQuery
-from kfgit.backends.cluster.wire import Ambiguous
+from kfgit.backends.cluster.changes import switching
+from kfgit.backends.cluster.changes.applying import LOOKS, Calls, Names
+from kfgit.backends.cluster.connection.wire import Ambiguous
+from kfgit.backends.cluster.kfp.api import KfpApi, KfpFault, KfpRun, KfpSchedule, RunQuery
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 INTERNAL = KfpFault("do it", 500, 13, "Internal Server Error")

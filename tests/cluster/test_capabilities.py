@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from kfgit.backend import MachineFault
-from kfgit.backends.cluster import capabilities
-from kfgit.backends.cluster.kfp_api import KfpApi, KfpFault
-from kfgit.backends.cluster.wire import Answer, Wire
+from kfgit.backends.cluster.connection.wire import Answer, Wire
+from kfgit.backends.cluster.kfp import capabilities
+from kfgit.backends.cluster.kfp.api import KfpApi, KfpFault
 from kfgit.ir import Resource
 from kfgit.plan import Unchanged, subject
 from tests.cluster import carrying

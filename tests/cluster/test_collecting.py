@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kfgit.backend import MachineFault
-from kfgit.backends.cluster.kube_api import KubeApi
+from kfgit.backends.cluster.kubernetes.api import KubeApi
 from tests.cluster import keeper
 from tests.cluster.cluster import Cluster, User, until
 

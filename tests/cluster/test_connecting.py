@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from kfgit.backend import MachineFault
-from kfgit.backends.cluster.connecting import Connection, connect
-from kfgit.backends.cluster.kubeconfig import User
-from kfgit.backends.cluster.patience import Timing
-from kfgit.backends.cluster.proxies import proxy_for
-from kfgit.backends.cluster.wire import Unauthorized, Unsent
+from kfgit.backends.cluster.connection.connecting import Connection, connect
+from kfgit.backends.cluster.connection.kubeconfig import User
+from kfgit.backends.cluster.connection.patience import Timing
+from kfgit.backends.cluster.connection.proxies import proxy_for
+from kfgit.backends.cluster.connection.wire import Unauthorized, Unsent
 from kfgit.model import ClusterTarget, KfpAuth, KfpServer
 from tests.cluster.scripted import Authority, Say, Scripted, authority
 

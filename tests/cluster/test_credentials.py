@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from kfgit.backend import MachineFault
-from kfgit.backends.cluster.commands import issue, redacted
-from kfgit.backends.cluster.credentials import (
+from kfgit.backends.cluster.connection.commands import issue, redacted
+from kfgit.backends.cluster.connection.credentials import (
     MAX_TOKEN,
     Bearer,
     Command,

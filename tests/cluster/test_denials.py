@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from kfgit.backends.cluster.denials import denial, is_denial, told
+from kfgit.backends.cluster.connection.denials import denial, is_denial, told
 
 
 def status(message: str) -> bytes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from kfgit.backends.cluster import lock
-from kfgit.backends.cluster.inventory import Inventory
-from kfgit.backends.cluster.inventory_codec import Place
-from kfgit.backends.cluster.kube_api import KubeApi
-from kfgit.backends.cluster.records import Ledger
+from kfgit.backends.cluster.kubernetes.api import KubeApi
+from kfgit.backends.cluster.records import lock
+from kfgit.backends.cluster.records.codec import Place
+from kfgit.backends.cluster.records.inventory import Inventory
+from kfgit.backends.cluster.records.ledger import Ledger
 from tests.cluster.cluster import User
 from tests.cluster.scenarios import BASE, pipeline
 from tests.cluster.stage import APPLY, PLAN, Stage

@@ -12,9 +12,9 @@ from uuid import uuid4
 import pytest
 
 from kfgit.backend import MachineFault, Refused
-from kfgit.backends.cluster import kfp_answers, kfp_objects, uploading
-from kfgit.backends.cluster.kfp_api import KfpApi, KfpFault, RunQuery, equals
-from kfgit.backends.cluster.wire import Answer, Wire
+from kfgit.backends.cluster.connection.wire import Answer, Wire
+from kfgit.backends.cluster.kfp import answers as kfp_answers, messages as kfp_objects, uploading
+from kfgit.backends.cluster.kfp.api import KfpApi, KfpFault, RunQuery, equals
 from tests.cluster import carrying
 from tests.cluster.carrying import package
 

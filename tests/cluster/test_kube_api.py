@@ -9,11 +9,11 @@ from uuid import uuid4
 import pytest
 
 from kfgit.backend import MachineFault
-from kfgit.backends.cluster import kube_api, lock
-from kfgit.backends.cluster.connecting import connect
-from kfgit.backends.cluster.inventory_codec import Place
-from kfgit.backends.cluster.kube_api import KubeApi
-from kfgit.backends.cluster.kube_faults import (
+from kfgit.backends.cluster.connection.connecting import connect
+from kfgit.backends.cluster.connection.wire import Ambiguous, Answer, Forbidden
+from kfgit.backends.cluster.kubernetes import api as kube_api
+from kfgit.backends.cluster.kubernetes.api import KubeApi
+from kfgit.backends.cluster.kubernetes.faults import (
     Conflict,
     Held,
     Immutable,
@@ -21,8 +21,9 @@ from kfgit.backends.cluster.kube_faults import (
     KubeFault,
     NoSuchKind,
 )
-from kfgit.backends.cluster.records import Ledger
-from kfgit.backends.cluster.wire import Ambiguous, Answer, Forbidden
+from kfgit.backends.cluster.records import lock
+from kfgit.backends.cluster.records.codec import Place
+from kfgit.backends.cluster.records.ledger import Ledger
 from kfgit.model import ClusterTarget
 from kfgit.plan import Plan
 from tests.cluster import faults

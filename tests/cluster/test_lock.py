@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from kfgit.backend import Locked, MachineFault
-from kfgit.backends.cluster import holders, lock
-from kfgit.backends.cluster.kube_api import KubeApi
-from kfgit.backends.cluster.kube_faults import Object
-from kfgit.backends.cluster.lock import Lock, lease
+from kfgit.backends.cluster.kubernetes.api import KubeApi
+from kfgit.backends.cluster.kubernetes.faults import Object
+from kfgit.backends.cluster.records import holders, lock
+from kfgit.backends.cluster.records.lock import Lock, lease
 from tests.cluster.asking import asking
 from tests.cluster.cluster import Cluster, User, until
 
@@ -26,10 +26,10 @@ ROOT = Path(__file__).parents[2]
 HOLDS = """
 import sys
 from pathlib import Path
-from kfgit.backends.cluster.connecting import connect
-from kfgit.backends.cluster.kube_api import KubeApi
-from kfgit.backends.cluster.kube_faults import Object
-from kfgit.backends.cluster.lock import lease
+from kfgit.backends.cluster.connection.connecting import connect
+from kfgit.backends.cluster.kubernetes.api import KubeApi
+from kfgit.backends.cluster.kubernetes.faults import Object
+from kfgit.backends.cluster.records.lock import lease
 from kfgit.model import ClusterTarget
 connection = connect(ClusterTarget(context="tests"), {"KUBECONFIG": sys.argv[1]})
 with lease(KubeApi(connection.kube, connection.namespace), "kfgit-p-e", "anna"):

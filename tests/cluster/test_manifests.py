@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 
 from kfgit import canonical
-from kfgit.backends.cluster import manifests
-from kfgit.backends.cluster.inventory import Entry, Inventory
-from kfgit.backends.cluster.kube_api import KubeApi
-from kfgit.backends.cluster.kube_faults import Conflict, Stale
-from kfgit.backends.cluster.objects import Observer
+from kfgit.backends.cluster.kubernetes import manifests
+from kfgit.backends.cluster.kubernetes.api import KubeApi
+from kfgit.backends.cluster.kubernetes.faults import Conflict, Stale
+from kfgit.backends.cluster.kubernetes.objects import Observer
+from kfgit.backends.cluster.records.inventory import Entry, Inventory
 from kfgit.ir import Resource
 from kfgit.plan import UNRECORDED, Change, Create, Live, Replace, Rules, Unchanged, Update, plan
 from tests.cluster.cluster import User

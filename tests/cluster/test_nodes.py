@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from kfgit.backends.cluster import kfp_objects, nodes
-from kfgit.backends.cluster.places import is_same
-from kfgit.backends.cluster.run_records import record, state_of, tasks_of
-from kfgit.backends.cluster.translate import Names
+from kfgit.backends.cluster.history import nodes
+from kfgit.backends.cluster.history.places import is_same
+from kfgit.backends.cluster.history.run_records import record, state_of, tasks_of
+from kfgit.backends.cluster.kfp import messages as kfp_objects
+from kfgit.backends.cluster.kfp.translate import Names
 from kfgit.events import TaskRecord
 from kfgit.ir import Package
 from tests import compiling

@@ -10,9 +10,11 @@ from uuid import uuid4
 
 import pytest
 
-from kfgit.backends.cluster import capabilities, marks, observing
-from kfgit.backends.cluster.kfp_api import KfpApi, KfpFault, RunQuery
-from kfgit.backends.cluster.wire import Answer, Wire
+from kfgit.backends.cluster.connection.wire import Answer, Wire
+from kfgit.backends.cluster.kfp import capabilities
+from kfgit.backends.cluster.kfp.api import KfpApi, KfpFault, RunQuery
+from kfgit.backends.cluster.live import observing
+from kfgit.backends.cluster.records import marks
 from kfgit.ir import Resource
 from kfgit.plan import (
     UNRECORDED,

@@ -11,9 +11,10 @@ from uuid import uuid4
 import pytest
 
 from kfgit.backend import MachineFault, Refused
-from kfgit.backends.cluster import marks, performing
-from kfgit.backends.cluster.kfp_api import RunQuery
-from kfgit.backends.cluster.wire import Wire
+from kfgit.backends.cluster.changes import performing
+from kfgit.backends.cluster.connection.wire import Wire
+from kfgit.backends.cluster.kfp.api import RunQuery
+from kfgit.backends.cluster.records import marks
 from kfgit.ir import Resource
 from kfgit.plan import Adopt, Create, Unchanged
 from tests.cluster import carrying

@@ -8,14 +8,14 @@ from uuid import uuid4
 import pytest
 
 from kfgit.backend import MachineFault, Refused
-from kfgit.backends.cluster import performing
-from kfgit.backends.cluster.applying import Context
-from kfgit.backends.cluster.capabilities import Capabilities
-from kfgit.backends.cluster.inventory_codec import Place
-from kfgit.backends.cluster.kfp_api import KfpApi
-from kfgit.backends.cluster.kube_api import KubeApi
-from kfgit.backends.cluster.objects import Observer
-from kfgit.backends.cluster.records import Ledger
+from kfgit.backends.cluster.changes import performing
+from kfgit.backends.cluster.changes.applying import Context
+from kfgit.backends.cluster.kfp.api import KfpApi
+from kfgit.backends.cluster.kfp.capabilities import Capabilities
+from kfgit.backends.cluster.kubernetes.api import KubeApi
+from kfgit.backends.cluster.kubernetes.objects import Observer
+from kfgit.backends.cluster.records.codec import Place
+from kfgit.backends.cluster.records.ledger import Ledger
 from kfgit.ir import Resource
 from kfgit.plan import Adopt, Create, Delete, LiveObject, Replace, Update
 from tests.cluster.carrying import resource

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from kfgit.backends.cluster import rights
-from kfgit.backends.cluster.inventory import Entry
-from kfgit.backends.cluster.inventory_codec import Place
-from kfgit.backends.cluster.records import Ledger
-from kfgit.backends.cluster.wire import Forbidden
+from kfgit.backends.cluster.connection.wire import Forbidden
+from kfgit.backends.cluster.records.codec import Place
+from kfgit.backends.cluster.records.inventory import Entry
+from kfgit.backends.cluster.records.ledger import Ledger
 from tests.cluster.asking import asking
 from tests.cluster.cluster import Cluster, User
 from tests.cluster.forks import Told

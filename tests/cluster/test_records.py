@@ -15,11 +15,11 @@ from hypothesis import given, strategies as st
 
 from kfgit import canonical
 from kfgit.backend import MachineFault
-from kfgit.backends.cluster import inventory_codec as codec
-from kfgit.backends.cluster.inventory import Entry, Intent, Inventory, Journal
-from kfgit.backends.cluster.inventory_codec import Place, Unreadable
-from kfgit.backends.cluster.kube_api import KubeApi
-from kfgit.backends.cluster.records import Ledger
+from kfgit.backends.cluster.kubernetes.api import KubeApi
+from kfgit.backends.cluster.records import codec
+from kfgit.backends.cluster.records.codec import Place, Unreadable
+from kfgit.backends.cluster.records.inventory import Entry, Intent, Inventory, Journal
+from kfgit.backends.cluster.records.ledger import Ledger
 from kfgit.events import ApplyRecord, ChangeFinished
 from kfgit.plan import Plan
 from tests.cluster.asking import asking

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from kfgit.backends.cluster.references import Reference, missing, references
+from kfgit.backends.cluster.kubernetes.references import Reference, missing, references
 from kfgit.ir import Package, Resource
 
 

@@ -15,8 +15,8 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from kfgit import cron, ticks
-from kfgit.backends.cluster import replacing
-from kfgit.backends.cluster.replacing import Count, Create, Delete, Disable, Done, Enable, Standing
+from kfgit.backends.cluster.changes import replacing
+from kfgit.backends.cluster.changes.replacing import Count, Create, Delete, Disable, Done, Enable, Standing
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOURLY = ticks.Times(cron.parse("0 0 * * * *"), "UTC")

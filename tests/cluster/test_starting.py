@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 
 from kfgit.backend import MachineFault, Refused, RunRequest
-from kfgit.backends.cluster import starting
-from kfgit.backends.cluster.applying import Calls
-from kfgit.backends.cluster.kfp_api import KfpApi, RunQuery
-from kfgit.backends.cluster.starting import Standing
-from kfgit.backends.cluster.wire import Wire
+from kfgit.backends.cluster.changes import starting
+from kfgit.backends.cluster.changes.applying import Calls
+from kfgit.backends.cluster.changes.starting import Standing
+from kfgit.backends.cluster.connection.wire import Wire
+from kfgit.backends.cluster.kfp.api import KfpApi, RunQuery
 from kfgit.ir import Package
 from tests.cluster import carrying
 from tests.cluster.carrying import Fated, Target, package, resource

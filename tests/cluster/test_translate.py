@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from kfgit.backends.cluster import kfp_objects, translate
-from kfgit.backends.cluster.translate import Ids, Names
+from kfgit.backends.cluster.kfp import messages as kfp_objects, translate
+from kfgit.backends.cluster.kfp.translate import Ids, Names
 from kfgit.cron import CronError
 from kfgit.plan import difference
 

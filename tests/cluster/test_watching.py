@@ -10,11 +10,11 @@ from typing import Any, cast
 import pytest
 
 from kfgit.backend import Ambiguous, Gone, MachineFault, NotFound, Refused
-from kfgit.backends.cluster import run_calls
-from kfgit.backends.cluster.kfp_api import KfpApi
-from kfgit.backends.cluster.runs import ClusterRuns
-from kfgit.backends.cluster.watching import LONGEST_PAUSE, PATIENCE_SECONDS, Clock, watch
-from kfgit.backends.cluster.wire import Answer, Unreachable, Wire
+from kfgit.backends.cluster.connection.wire import Answer, Unreachable, Wire
+from kfgit.backends.cluster.history import run_calls
+from kfgit.backends.cluster.history.runs import ClusterRuns
+from kfgit.backends.cluster.history.watching import LONGEST_PAUSE, PATIENCE_SECONDS, Clock, watch
+from kfgit.backends.cluster.kfp.api import KfpApi
 from kfgit.events import Event, Preparing, RunFinished, RunStarted, TaskChanged
 from kfgit.model import Retention
 from tests.cluster.test_nodes import package

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from kfgit.backends.cluster.connecting import connect
-from kfgit.backends.cluster.wire import Forbidden, Unauthorized
+from kfgit.backends.cluster.connection.connecting import connect
+from kfgit.backends.cluster.connection.wire import Forbidden, Unauthorized
 from kfgit.model import ClusterTarget
 from tests.cluster.cluster import Cluster
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from kfgit.backend import MachineFault
-from kfgit.backends.cluster.credentials import Bearer, Credentials, File, Nobody, Variable
-from kfgit.backends.cluster.patience import Patience, Timing
-from kfgit.backends.cluster.pooling import IDLE_SECONDS, Tls, pool
-from kfgit.backends.cluster.wire import (
+from kfgit.backends.cluster.connection.credentials import Bearer, Credentials, File, Nobody, Variable
+from kfgit.backends.cluster.connection.patience import Patience, Timing
+from kfgit.backends.cluster.connection.pooling import IDLE_SECONDS, Tls, pool
+from kfgit.backends.cluster.connection.wire import (
     MAX_BODY,
     Ambiguous,
     Forbidden,
@@ -175,7 +175,7 @@ def test_a_write_that_the_server_had_no_time_for_is_sent_again(served: MakeWire)
 
 
 @pytest.mark.parametrize("act", [Say(429, headers={"Retry-After": "100"}), Say(401)], ids=str)
-def test_a_write_is_not_sent_again_once_the_lock_is_lost(act: Act, served: MakeWire, time: Time) -> None:
+def test_a_write_is_not_sent_again_once_the_lock_is_lost(act: Act, served: MakeWire) -> None:
     def held() -> None:
         raise MachineFault("the lock was lost")
 

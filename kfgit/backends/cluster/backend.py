@@ -12,29 +12,25 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from kfgit.backend import MachineFault, RunRequest
-from kfgit.backends.cluster import (
-    adopting as taking_over,
-    capabilities,
-    marks,
-    observing,
-    performing,
-    references,
-    starting,
-)
-from kfgit.backends.cluster.applying import Calls, Context, names_of
-from kfgit.backends.cluster.capabilities import Capabilities
-from kfgit.backends.cluster.connecting import Connection, connect
-from kfgit.backends.cluster.inventory import Entry, Intent, Inventory
-from kfgit.backends.cluster.inventory_codec import Place
-from kfgit.backends.cluster.kfp_api import KfpApi
-from kfgit.backends.cluster.kube_api import KubeApi
-from kfgit.backends.cluster.lock import Lease, Lock
-from kfgit.backends.cluster.objects import Observer
-from kfgit.backends.cluster.observing import Scene
-from kfgit.backends.cluster.records import Ledger
-from kfgit.backends.cluster.runs import ClusterRuns, Packages, no_packages
-from kfgit.backends.cluster.schedules import ClusterSchedules
-from kfgit.backends.cluster.watching import watch
+from kfgit.backends.cluster.changes import adopting as taking_over, performing, starting
+from kfgit.backends.cluster.changes.applying import Calls, Context, names_of
+from kfgit.backends.cluster.connection.connecting import Connection, connect
+from kfgit.backends.cluster.history.runs import ClusterRuns, Packages, no_packages
+from kfgit.backends.cluster.history.schedules import ClusterSchedules
+from kfgit.backends.cluster.history.watching import watch
+from kfgit.backends.cluster.kfp import capabilities
+from kfgit.backends.cluster.kfp.api import KfpApi
+from kfgit.backends.cluster.kfp.capabilities import Capabilities
+from kfgit.backends.cluster.kubernetes import references
+from kfgit.backends.cluster.kubernetes.api import KubeApi
+from kfgit.backends.cluster.kubernetes.objects import Observer
+from kfgit.backends.cluster.live import observing
+from kfgit.backends.cluster.live.observing import Scene
+from kfgit.backends.cluster.records import marks
+from kfgit.backends.cluster.records.codec import Place
+from kfgit.backends.cluster.records.inventory import Entry, Intent, Inventory
+from kfgit.backends.cluster.records.ledger import Ledger
+from kfgit.backends.cluster.records.lock import Lease, Lock
 from kfgit.events import ApplyRecord, ChangeFinished, Event, Holder, RunRecord
 from kfgit.ir import Resource
 from kfgit.model import ClusterTarget

@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 from kfgit.backend import Finding, MachineFault
-from kfgit.backends.cluster import references, rights
+from kfgit.backends.cluster import rights
 from kfgit.backends.cluster.backend import ClusterBackend
+from kfgit.backends.cluster.connection.wire import Forbidden
+from kfgit.backends.cluster.kubernetes import references
 from kfgit.backends.cluster.rights import Right
-from kfgit.backends.cluster.wire import Forbidden
 from kfgit.ir import Resource
 
 # How KFP is installed (manifests/kustomize/base/pipeline/ml-pipeline-scheduledworkflow-deployment.yaml).

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kfgit.backend import MachineFault
-from kfgit.backends.cluster.wire import Wire
+from kfgit.backends.cluster.connection.wire import Wire
 from kfgit.model import ClusterTarget
 
 _AT_ONCE = 8

@@ -1,0 +1,1 @@
+"""How the servers of an installation are reached: one client for each, credentials, proxies, certificates."""

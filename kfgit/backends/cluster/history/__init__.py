@@ -1,0 +1,1 @@
+"""Runs and schedules as people look at them and steer them."""

@@ -1,0 +1,1 @@
+"""Kubernetes' side: its API, and objects as kfgit writes and reads them."""
