@@ -98,8 +98,8 @@ ENTRIES = {
     "submodule": Explanation(
         "a submodule among the sources",
         "What is applied to a cluster is read from a commit of this repository. A submodule is another repository, "
-        "of which the commit has nothing but a name, so its documents cannot be read. Copy them, or leave the folder out "
-        "of `spec.sources`.",
+        "of which the commit has nothing but a name, so its documents cannot be read. Copy them, or leave the "
+        "folder out of `spec.sources`.",
         wrong="git submodule add https://example.com/pipelines.git pipelines/shared",
         right="git subtree add --prefix pipelines/shared https://example.com/pipelines.git main",
     ),

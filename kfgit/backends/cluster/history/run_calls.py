@@ -1,4 +1,4 @@
-"""What is asked of KFP about runs beside `kfp_api`: how many, those whose ids begin so, what a task printed and made.
+"""What is asked of KFP about runs beside `kfp.api`: how many, those whose ids begin so, what a task printed and made.
 
 Facts: backend/src/apiserver/server (run_server.go, runlog_server.go, run_artifact_server.go).
 """

@@ -2,7 +2,7 @@
 
 The fields have KFP's names (backend/api/v2beta1/*.proto) and `raw` is the whole message. KFP leaves out what is empty,
 0 or false, writes 64-bit numbers as texts, and 1970 for a time that has not come. A message that is none of KFP's
-raises `Odd`, which `kfp_answers` tells.
+raises `Odd`, which `answers` tells.
 """
 
 from __future__ import annotations
