@@ -273,10 +273,11 @@ def plan(
     wanted = {(resource.kind, resource.name) for resource in desired}
     changes: list[Change] = [_change(r, found.get((r.kind, r.name)), live.vanished) for r in desired]
     gone = [thing for key, thing in found.items() if key not in wanted and thing.owned]
-    changes += _prunes(gone, rules)
-    changes += _second_ones(
-        live, {subject(change) for change in changes if isinstance(change, Create | Replace)}
-    )
+    made_anew = {subject(change) for change in changes if isinstance(change, Create | Replace)}
+    prunes = list(_prunes(gone, rules))
+    # Of what is kept nobody says which of the two it is that goes on.
+    kept = {subject(change) for change in prunes if isinstance(change, Unchanged)}
+    changes += [*prunes, *_second_ones(live, made_anew | kept)]
     changes = [_noted(change, live.notes.get(subject(change), ())) for change in changes]
     changes.sort(key=_place)
     owned = sum(thing.owned for thing in live.objects)
@@ -339,10 +340,10 @@ def fits(live: LiveObject, resource: Resource) -> bool:
     return all(_field(each) in live.fixed for each in difference(live.spec, resource.spec))
 
 
-def _second_ones(live: Live, made_anew: Container[tuple[str, str]]) -> Iterator[Delete]:
+def _second_ones(live: Live, left_alone: Container[tuple[str, str]]) -> Iterator[Delete]:
     """What an apply that was cut off left behind; the replacement that it belonged to clears up itself."""
     for thing in live.objects:
-        if thing.leftover and (thing.kind, thing.name) not in made_anew:
+        if thing.leftover and (thing.kind, thing.name) not in left_alone:
             yield Delete(thing, ("an apply that was cut off left it behind",))
 
 

@@ -136,7 +136,14 @@ def test_the_project_is_found_upwards_and_by_directory(
     ids=" ".join,
 )
 def test_without_a_project_the_way_out_is_named(kfgit: Kfgit, tmp_path: Path, path: tuple[str, ...]) -> None:
-    needed = {"graph": ["x"], "run": ["x"], "destroy": ["-e", "local"]}.get(path[0], [])
+    needed = {
+        "graph": ["x"],
+        "run": ["x"],
+        "destroy": ["-e", "local"],
+        "adopt": ["pipeline/x"],
+        "agent": ["-e", "local", "--once", "--no-http"],
+        "import": ["--live"],
+    }.get(path[0], [])
     if path[0] in {"runs", "artifacts", "schedules"} and path[1] not in {"list", "next"}:
         needed = ["x"]
     told = kfgit(*path, *needed, cwd=tmp_path)

@@ -154,6 +154,25 @@ def test_what_is_no_answer_of_kfps_is_told_and_not_repeated(given: Answer, why: 
     assert not caught.value.missing
 
 
+@pytest.mark.parametrize(
+    ("odd", "why"),
+    [
+        ({"trigger": 3}, "its `trigger` is no object"),
+        ({"trigger": {"cron_schedule": {"cron": 5}}}, "its `cron` is no text"),
+        ({"trigger": {"cron_schedule": {"end_time": "soon"}}}, "its `end_time` is no time"),
+        ({"trigger": {"periodic_schedule": {"interval_second": "a"}}}, "its `interval_second` is no whole"),
+        ({"max_concurrency": "many"}, "its `max_concurrency` is no whole number"),
+        ({"runtime_config": {"parameters": [1]}}, "its `parameters` is no object"),
+        ({"service_account": 3}, "its `service_account` is no text"),
+        ({"updated_at": "9999-12-31T23:59:59-14:00"}, "its `updated_at` is beyond all calendars"),
+    ],
+)
+def test_what_is_odd_inside_a_schedule_is_told_where_it_is_read(odd: dict[str, Any], why: str) -> None:
+    message = {"recurring_run_id": "a", "display_name": "b", **odd}
+    with pytest.raises(kfp_objects.Odd, match=why):
+        kfp_objects.schedule(message)
+
+
 def test_only_kfps_own_word_says_that_something_is_not_there() -> None:
     gone = {"code": 5, "message": "long", "details": [{"code": 5, "message": "Run x not found"}]}
     api, _ = told(answer(404, gone))

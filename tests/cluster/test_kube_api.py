@@ -10,7 +10,8 @@ import pytest
 
 from kfgit.backend import MachineFault
 from kfgit.backends.cluster.connection.connecting import connect
-from kfgit.backends.cluster.connection.wire import Ambiguous, Answer, Forbidden
+from kfgit.backends.cluster.connection.pooling import pool
+from kfgit.backends.cluster.connection.wire import Ambiguous, Answer, Forbidden, Wire
 from kfgit.backends.cluster.kubernetes import api as kube_api
 from kfgit.backends.cluster.kubernetes.api import KubeApi
 from kfgit.backends.cluster.kubernetes.faults import (
@@ -31,6 +32,7 @@ from tests.cluster.asking import asking
 from tests.cluster.cluster import Cluster, User, until
 from tests.cluster.proxy import Proxy, Upstream
 from tests.cluster.requests import Answer as Refusal
+from tests.cluster.scripted import Say, Scripted
 
 
 def config_map(name: str = "settings", **data: str) -> dict[str, Any]:
@@ -347,3 +349,37 @@ def test_the_inventory_is_written_though_an_answer_gets_lost(
     ledger.end([])
     proxied.proxy.begin()
     assert [each.id for each in Ledger(proxied.kube, Place("p", "e")).past()] == [1]
+
+
+NO_OBJECTS = (
+    b"{}",
+    b'{"metadata": null}',
+    b'{"metadata": {"uid": 5}}',
+    b'{"items": [1]}',
+    b'{"resources": [{}]}',
+)
+
+
+@pytest.mark.parametrize("body", NO_OBJECTS, ids=bytes.decode)
+def test_a_server_that_is_no_kubernetes_is_told_as_that(body: bytes) -> None:
+    with Scripted(Say(200, body)) as server:
+        stranger = KubeApi(Wire(server.url, pool()), "ml")
+        held = lock.Lock(stranger, "kfgit-a-b")
+        for ask in (
+            stranger.namespace_uid,
+            held.holder,
+            held.hold("ada").__enter__,
+            Ledger(stranger, Place("a", "b")).read,
+            lambda: stranger.apply(config_map(), dry_run=True),
+        ):
+            with pytest.raises(MachineFault, match="no object of Kubernetes"):
+                ask()
+
+
+def test_a_list_of_something_else_is_none() -> None:
+    with Scripted(Say(200, b'{"items": [{}], "resources": [{}]}')) as server:
+        stranger = KubeApi(Wire(server.url, pool()), "ml")
+        with pytest.raises(MachineFault, match="no object of Kubernetes for a list"):
+            stranger.list("v1", "ConfigMap")
+        with pytest.raises(MachineFault, match="does not say what kinds it has in `a/v1`"):
+            stranger.get("a/v1", "Thing", "x")

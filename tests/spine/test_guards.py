@@ -9,7 +9,20 @@ import pytest
 from kfgit.apply import guard
 from kfgit.backend import Refused
 from kfgit.ir import Resource
-from kfgit.plan import HIDDEN, Delete, Difference, LiveObject, Plan, Replace, cause_of, difference, precious
+from kfgit.plan import (
+    HIDDEN,
+    Delete,
+    Difference,
+    Live,
+    LiveObject,
+    Plan,
+    Replace,
+    Rules,
+    cause_of,
+    difference,
+    plan,
+    precious,
+)
 
 TARGET = "https://10.0.0.1 ml (uid 1)"
 
@@ -147,3 +160,19 @@ def test_a_desired_value_keeps_its_digest_though_it_is_hidden() -> None:
     assert one.digest != other.digest
     (told,) = difference(one.spec, other.spec)
     assert (told.before, told.after) == (HIDDEN, HIDDEN)
+
+
+@pytest.mark.parametrize(
+    ("rules", "gone"),
+    [
+        (Rules({"schedules": "keep"}), set()),
+        (Rules({"schedules": "delete"}, ("schedule/nightly",)), set()),
+        (Rules({"schedules": "delete"}), {"old", "new"}),
+    ],
+)
+def test_what_is_kept_keeps_what_took_over_from_it(rules: Rules, gone: set[str]) -> None:
+    """Cut off before the old one was deleted: the inventory still knows the old one, which is off."""
+    old = LiveObject("Schedule", "nightly", "old", {"enabled": False}, "a", owned=True, applied="b")
+    new = replace(old, id="new", spec={"enabled": True}, digest="c", leftover=True)
+    changes = plan("prod", TARGET, [], Live((old, new)), rules).changes
+    assert {each.live.id for each in changes if isinstance(each, Delete)} == gone

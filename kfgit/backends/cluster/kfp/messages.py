@@ -166,6 +166,7 @@ def version(message: Message) -> KfpVersion:
 def schedule(message: Message) -> KfpSchedule:
     """Reads a recurring run. `mode` is what KFP was told last; `status` follows when the controller has seen it."""
     reference = part(message, "pipeline_version_reference")
+    _check_settings(message)
     return KfpSchedule(
         _needed(message, "recurring_run_id"),
         _needed(message, "display_name"),
@@ -178,6 +179,21 @@ def schedule(message: Message) -> KfpSchedule:
         time(message, "updated_at"),
         message,
     )
+
+
+def _check_settings(message: Message) -> None:
+    """Reads once what `translate` reads of a schedule later on, where nobody knows any more what answered."""
+    trigger, config = part(message, "trigger"), part(message, "runtime_config")
+    cron, periodic = part(trigger, "cron_schedule"), part(trigger, "periodic_schedule")
+    for window in (cron, periodic):
+        time(window, "start_time")
+        time(window, "end_time")
+    text(cron, "cron")
+    whole(periodic, "interval_second")
+    whole(message, "max_concurrency")
+    text(message, "service_account")
+    text(config, "pipeline_root")
+    part(config, "parameters")
 
 
 def run(message: Message) -> KfpRun:
@@ -246,7 +262,10 @@ def time(message: Message, key: str) -> datetime | None:
         raise Odd(f"its `{key}` is no time") from None
     if found.tzinfo is None:
         raise Odd(f"its `{key}` has no time zone")
-    return None if found.timestamp() == 0 else found.astimezone(UTC)
+    try:
+        return None if found.timestamp() == 0 else found.astimezone(UTC)
+    except OverflowError:
+        raise Odd(f"its `{key}` is beyond all calendars") from None
 
 
 def _needed(message: Message, key: str) -> str:

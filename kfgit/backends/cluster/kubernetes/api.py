@@ -24,6 +24,7 @@ from kfgit.backends.cluster.kubernetes.faults import (
     ServerFault,
     Stale,
     judged,
+    whole,
 )
 
 MANAGER = "kfgit"
@@ -75,7 +76,8 @@ class KubeApi:
                 f"{answer.place} has no namespace `{self.namespace}`: make it, or name another in "
                 "`target.namespace`"
             )
-        return str(judged(answer, f"namespace `{self.namespace}`")["metadata"]["uid"])
+        words = f"namespace `{self.namespace}`"
+        return str(whole(judged(answer, words), answer.place, words)["metadata"]["uid"])
 
     def apply(self, manifest: Object, *, dry_run: bool = False) -> Object:
         """Makes an object be what a manifest says, and returns what it is then; `dry_run`: what it would be.
@@ -89,9 +91,9 @@ class KubeApi:
         query = _query(dry_run=dry_run)
         path = self._path(kind, name)
         body = json.dumps(manifest, separators=(",", ":"), ensure_ascii=False).encode()
-        return _repeated(
-            lambda: self.wire.write("PATCH", path, query, body=body, content_type=_APPLY), _words(kind, name)
-        )
+        words = _words(kind, name)
+        told = _repeated(lambda: self.wire.write("PATCH", path, query, body=body, content_type=_APPLY), words)
+        return whole(told, self.wire.place, words)
 
     def get(self, api_version: str, kind: str, name: str) -> Object | None:
         """The object, if there is one."""
@@ -101,8 +103,9 @@ class KubeApi:
         """The object, if there is one, and when that was by the server's clock, if it says so."""
         found = self._kind(api_version, kind)
         answer = self.wire.read("GET", self._path(found, name))
+        words = _words(found, name)
         try:
-            return judged(answer, _words(found, name)), _date(answer)
+            return whole(judged(answer, words), answer.place, words), _date(answer)
         except Gone:
             return None, _date(answer)
 
@@ -124,7 +127,8 @@ class KubeApi:
         """Makes an object that must not be there yet. Raises `Stale` where it is."""
         kind = self._kind(manifest["apiVersion"], manifest["kind"])
         answer = self.wire.write("POST", self._path(kind), _query(), json=manifest)
-        return judged(answer, _words(kind, manifest["metadata"]["name"]))
+        words = _words(kind, manifest["metadata"]["name"])
+        return whole(judged(answer, words), answer.place, words)
 
     def replace(self, manifest: Object, *, dry_run: bool = False) -> Object:
         """Writes an object as a whole. Raises `Stale` where it is not the one that its resourceVersion names."""
@@ -132,7 +136,7 @@ class KubeApi:
         name = manifest["metadata"]["name"]
         query = _query(dry_run=dry_run)
         answer = self.wire.write("PUT", self._path(kind, name), query, json=manifest)
-        return judged(answer, _words(kind, name))
+        return whole(judged(answer, _words(kind, name)), answer.place, _words(kind, name))
 
     def delete(self, api_version: str, kind: str, name: str, uid: str) -> bool:
         """Removes the object with this uid; False where it was gone. It may stay until its finalizers are done."""
@@ -186,10 +190,13 @@ class KubeApi:
         answer = self.wire.read("GET", _root(api_version))
         if answer.status == 404:
             return
-        for each in judged(answer, f"the kinds of `{api_version}`").get("resources") or ():
-            if "/" not in each["name"]:
-                found = Kind(api_version, each["kind"], each["name"], bool(each["namespaced"]))
-                self._kinds[api_version, found.kind] = found
+        try:
+            for each in judged(answer, f"the kinds of `{api_version}`").get("resources") or ():
+                if "/" not in each["name"]:
+                    found = Kind(api_version, each["kind"], each["name"], bool(each["namespaced"]))
+                    self._kinds[api_version, found.kind] = found
+        except (KeyError, TypeError) as fault:
+            raise MachineFault(f"{answer.place} does not say what kinds it has in `{api_version}`") from fault
 
     def _path(self, kind: Kind, name: str | None = None) -> str:
         place = f"/namespaces/{_quoted(self.namespace)}" if kind.namespaced else ""
@@ -207,7 +214,7 @@ def _pages(
         found = [] if "items" in told and told["items"] is None else told.get("items")
         if not isinstance(found, list):
             raise MachineFault(f"{answer.place} answers GET {path} with something else than a list")
-        items += found
+        items += (whole(each, answer.place, "a list") for each in found)
         following = (told.get("metadata") or {}).get("continue")
         if not following:
             return items

@@ -19,6 +19,7 @@ _IMMUTABLE = re.compile(
     r"updates to .* (are|is) forbidden|may not change once set",
     re.IGNORECASE,
 )
+_NAMED = ("name", "uid")
 _MANAGER = re.compile(
     r'conflict with "(?P<manager>[^"]*)"(?: with subresource "[^"]*")?(?: using (?P<version>\S+))?'
 )
@@ -93,6 +94,18 @@ def judged(answer: Answer, words: str) -> dict[str, Any]:
             raise MachineFault(f"{answer.place} answers with something else than an object for {words}")
         return told
     raise _fault(answer, words)
+
+
+def whole(found: Any, place: str, words: str) -> dict[str, Any]:
+    """What was found, if it is an object with a name and a uid; whoever else answers at an address has none."""
+    metadata = found.get("metadata") if isinstance(found, dict) else None
+    if not isinstance(metadata, dict) or not all(isinstance(metadata.get(key), str) for key in _NAMED):
+        raise MachineFault(
+            f"{place} answers with something that is no object of Kubernetes for {words}: is the address that of its "
+            "API server?"
+        )
+    told: dict[str, Any] = found
+    return told
 
 
 def _fault(answer: Answer, words: str) -> KubeFault:
