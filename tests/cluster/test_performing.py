@@ -11,8 +11,10 @@ from uuid import uuid4
 import pytest
 
 from kfgit.backend import MachineFault, Refused
-from kfgit.backends.cluster.changes import performing
+from kfgit.backends.cluster.changes import performing, switching
+from kfgit.backends.cluster.changes.applying import Calls
 from kfgit.backends.cluster.connection.wire import Wire
+from kfgit.backends.cluster.kfp import messages
 from kfgit.backends.cluster.kfp.api import RunQuery
 from kfgit.backends.cluster.records import marks
 from kfgit.ir import Resource
@@ -290,6 +292,14 @@ def test_what_kfp_refuses_leaves_the_old_schedule_on(target: Target, what: carry
     assert [(each.recurring_run_id, each.enabled) for each in after] == [(before[0].recurring_run_id, True)]
     target.apply(wanted.second)
     check(target, wanted.second, 2)
+
+
+@pytest.mark.parametrize("cron", ["CRON_TZ=Asia/Tokyo 0 0 3 * * *", "@daily", "whenever"])
+def test_the_last_tick_of_a_cron_that_only_kfp_reads_is_what_its_runs_say(target: Target, cron: str) -> None:
+    times = {"created_at": "2026-03-01T00:00:00Z", "updated_at": "2026-03-02T00:00:00Z"}
+    message = {"recurring_run_id": str(uuid4()), "display_name": "theirs", **times}
+    theirs = messages.schedule({**message, "trigger": {"cron_schedule": {"cron": cron}}})
+    assert switching.newest_tick(Calls(target.kfp, looks=(0.0,)), theirs, "UTC") is None
 
 
 def test_a_schedule_whose_workflow_is_gone_is_replaced(target: Target) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from kfgit.backends.cluster.kubernetes.references import Reference, missing, references
 from kfgit.ir import Package, Resource
 
@@ -77,3 +79,15 @@ def test_nothing_is_asked_where_nothing_is_named() -> None:
     kube = Names({})
     assert missing([pipeline(Package("p", {}))], kube, secrets=True) == {}  # type: ignore[arg-type] # as above
     assert kube.asked == []
+
+
+ODD: tuple[Any, ...] = (
+    3, {"configMapAsEnv": 5}, {"configMapAsEnv": [3]}, {"configMapAsEnv": [{"configMapName": 5}]},
+    {"configMapAsEnv": [{"configMapNameParameter": 3}]},
+    {"secretAsEnv": [{"secretNameParameter": {"runtimeValue": 3}}]},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_a_package_may_say_anything_there(odd: Any) -> None:
+    assert list(references(package(**{"exec-a": odd}))) == []

@@ -23,6 +23,7 @@ from kfgit.backends.cluster.kfp import translate
 from kfgit.backends.cluster.kfp.api import KfpFault, KfpSchedule, RunQuery
 from kfgit.backends.cluster.kfp.translate import Ids
 from kfgit.backends.cluster.records import marks
+from kfgit.cron import CronError
 from kfgit.ir import Resource
 
 # No replacement takes so many steps, unless somebody else changes the same schedules at the same time.
@@ -238,14 +239,18 @@ def _just_missed(found: KfpSchedule, last: datetime | None, zone: str) -> bool:
     every = (trigger.get("periodic_schedule") or {}).get("interval_second")
     if not cron and not every:
         return False
-    rule = ticks.read(
-        {
-            "cron": cron and ticks.from_api(cron),
-            "every": every,
-            "timezone": zone,
-            "start": translate.start_of(found.raw),
-            "catchup": not found.raw.get("no_catchup"),
-        }
-    )
+    try:
+        rule = ticks.read(
+            {
+                "cron": cron and ticks.from_api(cron),
+                "every": every,
+                "timezone": zone,
+                "start": translate.start_of(found.raw),
+                "catchup": not found.raw.get("no_catchup"),
+            }
+        )
+    except CronError:
+        # What others made may have a cron that KFP alone can read, such as one with a time zone of its own.
+        return False
     owed = ticks.owed(rule, ticks.Standing(found.created_at, last), found.updated_at)
     return bool(owed) and found.updated_at - owed[-1] <= REPORTED_WITHIN

@@ -37,7 +37,7 @@ def references(package: Package) -> Iterator[Reference]:
     """What the tasks of a package name and do not call optional."""
     for label, executor in _executors(package).items():
         for field, kind, key in _FIELDS:
-            for each in executor.get(field) or ():
+            for each in _listed(executor, field):
                 name = _constant(each, key)
                 if name and not each.get("optional"):
                     yield Reference(kind, name, label.removeprefix("exec-"))
@@ -75,11 +75,19 @@ def _executors(package: Package) -> Mapping[str, Mapping[str, Any]]:
     found: Any = package.platform
     for key in ("platforms", "kubernetes", "deploymentSpec", "executors"):
         found = found.get(key) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+    told = found if isinstance(found, Mapping) else {}
+    return {label: each for label, each in told.items() if isinstance(each, Mapping)}
+
+
+def _listed(executor: Mapping[str, Any], field: str) -> Iterator[Mapping[str, Any]]:
+    """What stands there in a package that others made: KFP's format takes anything for a platform's words."""
+    found = executor.get(field)
+    yield from (each for each in found if isinstance(each, Mapping)) if isinstance(found, list) else ()
 
 
 def _constant(reference: Mapping[str, Any], key: str) -> str | None:
-    told = reference.get(f"{key}Parameter")
-    value = told.get("runtimeValue", {}).get("constant") if isinstance(told, Mapping) else None
-    found = value if value is not None else reference.get(key)
+    told: Any = reference.get(f"{key}Parameter")
+    for part in ("runtimeValue", "constant"):
+        told = told.get(part) if isinstance(told, Mapping) else None
+    found = told if told is not None else reference.get(key)
     return found if isinstance(found, str) else None
