@@ -126,4 +126,7 @@ def _performed(change: Change, backend: Backend, ending: Callable[[], bool]) -> 
         id_ = backend.perform(change)
     except (MachineFault, Refused) as fault:
         return ChangeFinished(word, kind, name, None, "failed", str(fault))
+    except Exception as fault:  # noqa: BLE001 - whatever it is, the other changes and the inventory must not suffer
+        told = f"this is a mistake in kfgit itself: {type(fault).__name__}: {fault}"
+        return ChangeFinished(word, kind, name, None, "failed", told)
     return ChangeFinished(word, kind, name, id_, "done")

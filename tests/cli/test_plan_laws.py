@@ -246,26 +246,30 @@ def test_a_difference_tells_what_differs(one: dict[str, object], other: dict[str
 
 @dataclass
 class Failing:
-    """Fails at one change."""
+    """Fails at one change, by a fault of the machine or a mistake of its own."""
 
     memory: Memory
     at: int
     parallelism: int
+    fault: Exception
 
     def perform(self, change: Change) -> str:
         self.at -= 1
         if self.at == -1:
-            raise MachineFault("no")
+            raise self.fault
         return self.memory.perform(change)
 
 
-@given(wanted(), living(), rules, st.integers(0, 8), st.integers(1, 3))
+faults = st.sampled_from([MachineFault("no"), KeyError("no")])
+
+
+@given(wanted(), living(), rules, st.integers(0, 8), st.integers(1, 3), faults)
 def test_a_failure_stops_what_stands_on_it_and_the_next_apply_ends_it(
-    desired: list[Resource], live: Live, how: Rules, at: int, parallelism: int
+    desired: list[Resource], live: Live, how: Rules, at: int, parallelism: int, fault: Exception
 ) -> None:
     target = Memory({(o.kind, o.name, o.owned): o for o in live.objects if o.owned or o.kind != "Run"})
     first = made(desired, target.observe(), how)
-    broken = Failing(target, at, parallelism)
+    broken = Failing(target, at, parallelism, fault)
     ends = [e for e in apply(first, broken) if isinstance(e, ChangeFinished)]  # type: ignore[arg-type]
     told = [(e.action, e.kind, e.name) for e in ends]
     assert sorted(told) == sorted((action(c), *subject(c)) for c in first.pending)
