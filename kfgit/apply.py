@@ -7,6 +7,7 @@ the command and the agent refuse the same.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import groupby
@@ -31,15 +32,15 @@ def guard(plan: Plan, confirmed: Sequence[str] = ()) -> None:
             f"no document wants anything in `{plan.environment}`, and that may be a mistake: nothing is deleted; "
             f"if it is meant: kfgit destroy -e {plan.environment}"
         )
-    if what is not None and plan.digest not in confirmed:
-        raise Refused(f"this plan deletes {what}; if that is meant, repeat it with --confirm {plan.digest}")
     told = {name.lower() for name in confirmed}
-    missing = [name for name in precious(plan) if name.lower() not in told] if not plan.is_local else []
+    missing = list(precious(plan, told)) if not plan.is_local else []
+    reasons = ["what holds data or serves traffic"] if missing else []
+    if what is not None and plan.digest not in confirmed:
+        missing.insert(0, plan.digest)
+        reasons.insert(0, what)
     if missing:
-        flags = " ".join(f"--confirm {name}" for name in missing)
-        raise Refused(
-            f"this plan deletes what holds data or serves traffic; if that is meant, repeat it with {flags}"
-        )
+        flags = " ".join(f"--confirm {shlex.quote(name)}" for name in missing)
+        raise Refused(f"this plan deletes {', and '.join(reasons)}; if that is meant, repeat it with {flags}")
 
 
 def _never() -> bool:

@@ -197,6 +197,9 @@ class Schedules(Protocol):
     def all(self) -> tuple[ScheduleStatus, ...]:
         """Every schedule, by name, with its newest tick."""
 
+    def ours(self) -> tuple[ScheduleStatus, ...]:
+        """As `all`, without those that are others' on a target that many share."""
+
     def get(self, name: str) -> ScheduleStatus:
         """One schedule with its newest ticks; raises `NotFound`, `Ambiguous` or `SameName`."""
 

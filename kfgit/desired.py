@@ -36,23 +36,26 @@ def server_name(checked: CheckedProject, name: str, external: str | None) -> str
     return external if external is not None else checked.project.environment.prefix + name
 
 
-def _resource(kind: str, name: str, spec: Mapping[str, Any], package: Package | None = None) -> Resource:
-    return Resource(kind, name, spec, canonical.digest([kind, name, spec]), package)
+def _resource(
+    kind: str, name: str, spec: Mapping[str, Any], *documents: str, package: Package | None = None
+) -> Resource:
+    return Resource(kind, name, spec, canonical.digest([kind, name, spec]), package, documents)
 
 
 def _priority_classes(checked: CheckedProject) -> Iterator[Resource]:
     """The classes that profiles give a value, once each; with a queue the class is Kueue's, which is not kept here."""
     if checked.project.environment.cluster is None:
         return
-    values = {
-        profile.placement.priority: profile.priority_value
-        for profile in checked.project.profiles.values()
-        if profile.placement.priority
-        and profile.placement.queue is None
-        and profile.priority_value is not None
-    }
+    values: dict[str, int] = {}
+    wanting: dict[str, list[str]] = {}
+    for profile in checked.project.profiles.values():
+        name, value = profile.placement.priority, profile.priority_value
+        if name and profile.placement.queue is None and value is not None:
+            values[name] = value
+            wanting.setdefault(name, []).append(profile.name)
     for name, value in sorted(values.items()):
-        yield _resource("PriorityClass", name, {"apiVersion": "scheduling.k8s.io/v1", "value": value})
+        spec = {"apiVersion": "scheduling.k8s.io/v1", "value": value}
+        yield _resource("PriorityClass", name, spec, *sorted(wanting[name]))
 
 
 def _experiments(checked: CheckedProject) -> Iterator[Resource]:
@@ -61,6 +64,7 @@ def _experiments(checked: CheckedProject) -> Iterator[Resource]:
             "Experiment",
             server_name(checked, found.name, found.external_name),
             {"description": found.description},
+            found.name,
         )
 
 
@@ -72,7 +76,8 @@ def _pipelines(checked: CheckedProject, packages: Mapping[str, Package]) -> Iter
             "description": pipeline.description,
             "digest": package.digest,
         }
-        yield _resource("Pipeline", server_name(checked, name, pipeline.external_name), spec, package)
+        external = pipeline.external_name
+        yield _resource("Pipeline", server_name(checked, name, external), spec, name, package=package)
 
 
 def experiment_name(checked: CheckedProject, name: str | None) -> str:
@@ -113,6 +118,7 @@ def _schedules(checked: CheckedProject, packages: Mapping[str, Package]) -> Iter
                 "serviceAccount": schedule.service_account or standing.service_account,
                 "pipelineRoot": schedule.pipeline_root or standing.pipeline_root,
             },
+            schedule.name,
         )
 
 
@@ -140,7 +146,8 @@ def _runs(checked: CheckedProject, packages: Mapping[str, Package], state: str) 
         }
         # What decides is the key: a run that was started under it is what was wanted.
         name = server_name(checked, run.name, None)
-        yield Resource("Run", name, spec, canonical.digest([name, run.trigger, spec["key"]]), package)
+        digest = canonical.digest([name, run.trigger, spec["key"]])
+        yield Resource("Run", name, spec, digest, package, (run.name,))
 
 
 def _key(run: Run, package: Package, state: str) -> str:

@@ -190,16 +190,17 @@ def plan(
     backend: Backend,
     *,
     remarks: Sequence[str] = (),
+    refresh: bool = False,
 ) -> Plan:
     """What makes the environment's target equal to what is wanted, from what is live now.
 
-    `remarks` are about the source.
+    `remarks` are about the source; with `refresh` more of the target is looked at.
     """
     found = compare(
         repository,
         checkout,
         desired,
-        backend.observe(desired),
+        backend.observe(desired, refresh=refresh),
         backend.identity,
     )
     return replace(found, remarks=(*remarks, *found.remarks))
@@ -212,5 +213,5 @@ def compare(
     from kfgit import plan as plans  # noqa: PLC0415 - as above
 
     environment = checkout.project.project.environment
-    rules = plans.Rules(environment.prune, environment.protect)
+    rules = plans.Rules(environment.prune, environment.protect, environment.prefix)
     return plans.plan(environment.name, target, desired, live, rules, commit=repository.commit)

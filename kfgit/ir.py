@@ -73,13 +73,17 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One desired object. `spec` is JSON and the whole of what is compared; a Pipeline's IR is in `package`."""
+    """One desired object. `spec` is JSON and the whole of what is compared; a Pipeline's IR is in `package`.
+
+    `documents` are the names (`metadata.name`) of those that want it, where that may be another than its own.
+    """
 
     kind: str
     name: str
     spec: Mapping[str, Any]
     digest: str
     package: Package | None = None
+    documents: tuple[str, ...] = ()
 
 
 class _Dumper(yaml.SafeDumper if not yaml.__with_libyaml__ else yaml.CSafeDumper):  # type: ignore[misc]

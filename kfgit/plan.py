@@ -22,7 +22,7 @@ class LiveObject:
     `before` is what was applied, where that is known: what differs from it has drifted. `fixed` says of fields that the
     target cannot change why that is so; `recreate`, that it takes the change only as a new object. A `leftover` is a
     second object of ours under one name, which an apply that was cut off has left behind. `unrecorded` is ours by its
-    mark alone: nothing that was written down knows of it.
+    mark alone: nothing that was written down knows of it. `documents` are the names of the documents that wanted it.
     """
 
     kind: str
@@ -38,6 +38,7 @@ class LiveObject:
     recreate: bool = False
     leftover: bool = False
     unrecorded: bool = False
+    documents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +135,24 @@ ORDER = ("Experiment", "Pipeline", "Schedule", "Run")
 _PRUNE_KEYS = {"Experiment": "experiments", "Pipeline": "pipelines", "Schedule": "schedules", "Run": "runs"}
 # What Kubernetes has on behalf of profiles.
 _OTHERS = "profiles"
+# What people call the documents that those come from.
+_PROFILE = ("profile", "resourceprofile")
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What an environment says about deleting: `prune` by kind, and globs of what is protected."""
+    """What an environment says about deleting: `prune` by kind, and globs of what is protected.
+
+    With the `prefix` that names have there, a document's name can be told from an object's.
+    """
 
     prune: Mapping[str, str] = field(default_factory=dict)
     protect: tuple[str, ...] = ()
+    prefix: str = ""
+
+    def protects(self, live: LiveObject) -> bool:
+        """Whether a glob names an object, by its own name or that of a document."""
+        return any(fnmatch.fnmatchcase(name, glob) for name in addresses(live) for glob in self.protect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +223,7 @@ FOREIGN = (
 )
 
 
-UNRECORDED = "it is as it should be, and an apply that was cut off did not write that down"
+UNRECORDED = "it is as it should be, and the inventory does not say so yet"
 
 
 def level(kind: str) -> int:
@@ -272,13 +283,17 @@ def plan(
     found = {(thing.kind, thing.name): thing for thing in ranked}
     wanted = {(resource.kind, resource.name) for resource in desired}
     changes: list[Change] = [_change(r, found.get((r.kind, r.name)), live.vanished) for r in desired]
-    gone = [thing for key, thing in found.items() if key not in wanted and thing.owned]
+    gone = [_documented(thing, rules) for key, thing in found.items() if key not in wanted and thing.owned]
     made_anew = {subject(change) for change in changes if isinstance(change, Create | Replace)}
     prunes = list(_prunes(gone, rules))
     # Of what is kept nobody says which of the two it is that goes on.
     kept = {subject(change) for change in prunes if isinstance(change, Unchanged)}
     changes += [*prunes, *_second_ones(live, made_anew | kept)]
-    changes = [_noted(change, live.notes.get(subject(change), ())) for change in changes]
+    baseless = _baseless(changes, desired, found)
+    changes = [
+        _noted(change, (*baseless.get(subject(change), ()), *live.notes.get(subject(change), ())))
+        for change in changes
+    ]
     changes.sort(key=_place)
     owned = sum(thing.owned for thing in live.objects)
     strangers = [thing for thing in live.objects if _is_foreign(thing, wanted)]
@@ -374,14 +389,21 @@ PRECIOUS = frozenset({
 })  # fmt: skip
 
 
-def precious(plan: Plan) -> tuple[str, ...]:
-    """What a plan deletes that must be confirmed one by one, as `kind/name`; also what it deletes to make it anew."""
+def precious(plan: Plan, confirmed: Container[str] = ()) -> tuple[str, ...]:
+    """What a plan deletes that must be confirmed one by one, and is not, as `kind/name`.
+
+    Also what it deletes to make it anew. A document's name confirms as well as the object's own.
+    """
     deleted = [
         change.live
         for change in plan.changes
         if isinstance(change, Delete) or (isinstance(change, Replace) and change.live.recreate)
     ]
-    return tuple(f"{live.kind.lower()}/{live.name}" for live in deleted if live.kind in PRECIOUS)
+    return tuple(
+        f"{live.kind.lower()}/{live.name}"
+        for live in deleted
+        if live.kind in PRECIOUS and not any(name.lower() in confirmed for name in addresses(live))
+    )
 
 
 def _place(change: Change) -> tuple[bool, int, str]:
@@ -398,7 +420,7 @@ def _change(resource: Resource, live: LiveObject | None, vanished: frozenset[tup
     if resource.kind == "Run":
         return Unchanged("Run", resource.name) if live.applied == resource.digest else Create(resource)
     if not live.owned:
-        return Unchanged(resource.kind, resource.name, (FOREIGN,))
+        return Unchanged(resource.kind, resource.name, (_foreign(live),))
     told = tuple(difference(live.spec, resource.spec))
     diff = tuple(d for d in told if _field(d) not in live.fixed)
     notes = tuple(dict.fromkeys(live.fixed[_field(d)] for d in told if _field(d) in live.fixed))
@@ -409,6 +431,36 @@ def _change(resource: Resource, live: LiveObject | None, vanished: frozenset[tup
     diff = _drifted((*diff, *_package_difference(resource, live)), live)
     made_anew = live.recreate or (resource.kind == "Schedule" and any(d.path != "enabled" for d in diff))
     return (Replace if made_anew else Update)(resource, live, _cause(resource, live, diff), diff, notes)
+
+
+def _foreign(live: LiveObject) -> str:
+    """What to say of a stranger's object; what its mark says another project keeps is not there to be taken over."""
+    owner = live.detail.get("owner")
+    if owner is None:
+        return FOREIGN
+    return f"an object of this name is there that belongs to {owner}: it is left alone; rename one of them"
+
+
+def _baseless(
+    changes: Sequence[Change], desired: Sequence[Resource], found: Mapping[tuple[str, str], LiveObject]
+) -> Mapping[tuple[str, str], tuple[str, ...]]:
+    """What to say of schedules and runs of this commit's version, where a stranger's pipeline has the name of ours."""
+    ours = {r.name: str(r.spec.get("digest"))[:12] for r in desired if r.kind == "Pipeline"}
+    notes = {}
+    for change in changes:
+        if not isinstance(change, Create | Update | Replace) or change.desired.kind not in (
+            "Schedule",
+            "Run",
+        ):
+            continue
+        name = str(change.desired.spec.get("pipeline"))
+        live, version = found.get(("Pipeline", name)), ours.get(name)
+        if live is None or live.owned or change.desired.spec.get("version", version) != version:
+            continue
+        notes[subject(change)] = (
+            f"pipeline `{name}` on the target is not this project's: this fails unless it holds this commit's content",
+        )
+    return notes
 
 
 def _field(found: Difference) -> str:
@@ -443,8 +495,7 @@ def _package_difference(resource: Resource, live: LiveObject) -> Iterator[Differ
 
 def _prunes(gone: Sequence[LiveObject], rules: Rules) -> Iterator[Change]:
     for live in gone:
-        name = f"{live.kind.lower()}/{live.name}"
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in rules.protect):
+        if rules.protects(live):
             yield Unchanged(
                 live.kind, live.name, ("no document wants it any more; it is protected and stays",)
             )
@@ -454,6 +505,19 @@ def _prunes(gone: Sequence[LiveObject], rules: Rules) -> Iterator[Change]:
             yield Unchanged(
                 live.kind, live.name, (f"no document wants it any more; {_prune_key(live.kind)} are kept",)
             )
+
+
+def _documented(live: LiveObject, rules: Rules) -> LiveObject:
+    """With the name that its document had, where only the prefix can tell."""
+    bare = live.name.removeprefix(rules.prefix)
+    return live if live.documents or bare == live.name else replace(live, documents=(bare,))
+
+
+def addresses(live: LiveObject) -> frozenset[str]:
+    """All that an object goes by, as `kind/name`: its own name, and those of its documents."""
+    own = f"{live.kind.lower()}/{live.name}"
+    kinds = (live.kind.lower(),) if level(live.kind) else _PROFILE
+    return frozenset((own, *(f"{kind}/{name}" for kind in kinds for name in live.documents or (live.name,))))
 
 
 def _prune_key(kind: str) -> str:
@@ -515,5 +579,5 @@ def _shown(name: str, value: Any) -> Any:
 
 def destroy(environment: str, target: str, live: Live, rules: Rules) -> Plan:
     """The plan that removes all that is owned; what is protected stays."""
-    everything = Rules(dict.fromkeys((*_PRUNE_KEYS.values(), _OTHERS), "delete"), rules.protect)
+    everything = Rules(dict.fromkeys((*_PRUNE_KEYS.values(), _OTHERS), "delete"), rules.protect, rules.prefix)
     return plan(environment, target, (), live, everything)

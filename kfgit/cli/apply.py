@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kfgit import apply as applying, driver
-from kfgit.backend import MachineFault, Refused
+from kfgit.backend import MachineFault, NotFound, Refused
 from kfgit.cli import exits, options, saved, source
 from kfgit.cli.ending import finishing
-from kfgit.cli.follow import Followed, follow, terminable
+from kfgit.cli.follow import Followed, code, follow, terminable
 from kfgit.cli.plan import notes_of, tell
 from kfgit.cli.progress import Progress
 from kfgit.cli.saved import Saved
 from kfgit.cli.session import Session
 from kfgit.driver import Checkout
-from kfgit.events import FINAL, ChangeFinished
+from kfgit.events import FINAL, ChangeFinished, RunRecord
 from kfgit.ir import Resource
 from kfgit.plan import LOCAL_TARGET, Delete, Plan
 from kfgit.render import as_json, plans as show
@@ -46,6 +46,7 @@ class Performed:
 @click.option(
     "--plan", "plan_file", type=click.Path(path_type=Path), help="Apply exactly this plan, or stop as stale."
 )
+@click.option("--refresh", is_flag=True, help="Look at more of the target, as `plan --refresh` does.")
 @click.option("--yes", is_flag=True, help="Do not ask (local targets never do).")
 @click.option(
     "--wait", is_flag=True, help="Wait for runs that others execute, too; exit with 7 when one fails."
@@ -90,9 +91,11 @@ def command(session: Session, /, env: str | None, plan_file: Path | None, output
                 more = read.more_doubts(environment, backend)
                 source.refuse(more, allowed)
                 remarks = [doubt.text for doubt in (*doubts, *more)]
-                plan = driver.plan(repository, checkout, desired, backend, remarks=remarks)
+                refresh = flags["refresh"] or (kept is not None and kept.refreshed)
+                plan = driver.plan(repository, checkout, desired, backend, remarks=remarks, refresh=refresh)
                 if kept is not None and (why := saved.stale(kept, plan)) is not None:
-                    again = f"look again: kfgit plan -e {read.environment} --out {plan_file}"
+                    more_of_it = " --refresh" if refresh else ""
+                    again = f"look again: kfgit plan -e {read.environment}{more_of_it} --out {plan_file}"
                     session.door.failed(exits.STALE, why, again)
                     return exits.STALE
                 if flags["no_prune"]:
@@ -110,8 +113,11 @@ def command(session: Session, /, env: str | None, plan_file: Path | None, output
                     agree(session, plan, output)
                 done = perform(session, plan, backend)
             followed = _follow(session, checkout, backend, (desired, done), wait=flags["wait"])
+            runs = [each.run for each in followed]
+            if output == "json" and not plan.is_local:
+                runs += _left(session, backend, done, {each.id for each in runs})
     if output == "json":
-        session.json(as_json.apply(plan, done.results, [each.run for each in followed]))
+        session.json(as_json.apply(plan, done.results, runs))
     return done.code or _code(followed)
 
 
@@ -214,6 +220,9 @@ def _follow(
     prefix = checkout.project.project.environment.prefix
     documents = {prefix + name: run for name, run in checkout.project.project.runs.items()}
     made = {r.id for r in done.results if r.kind == "Run" and r.state == "done"}
+    limits = {name: run.wait_timeout for name, run in documents.items()}
+    if backend.identity != LOCAL_TARGET:
+        return list(_executed(session, backend, desired, limits, made)) if wait else []
     followed, served = [], backend.served()
     for live in backend.observe(desired).objects:
         state = live.detail.get("state")
@@ -224,9 +233,47 @@ def _follow(
         elif state == "PENDING" and served and not wait:
             session.say(f"  run/{clean(live.name)} is left to the server: kfgit runs watch {live.id[:8]}")
         elif state == "PENDING" or (state not in FINAL and wait):
-            limit = documents[live.name].wait_timeout if live.name in documents else None
-            followed.append(follow(session, backend, live.id, limit))
+            followed.append(follow(session, backend, live.id, limits.get(live.name)))
     return followed
+
+
+def _executed(
+    session: Session,
+    backend: Backend,
+    desired: Sequence[Resource],
+    limits: Mapping[str, float | None],
+    made: Container[str | None],
+) -> Iterator[Followed]:
+    """Waits for the runs that a cluster executes: a plan does not look at how they stand."""
+    for live in backend.observe(desired).objects:
+        if live.kind != "Run" or live.name not in limits:
+            continue
+        try:
+            run = backend.runs.get(live.id)
+        except NotFound:
+            # It was started once, and somebody has removed it since.
+            continue
+        if run.state not in FINAL:
+            yield follow(session, backend, live.id, limits[live.name])
+        elif run.id in made:
+            yield Followed(run, code(run))
+
+
+def _left(session: Session, backend: Backend, done: Performed, known: Container[str]) -> list[RunRecord]:
+    """The runs that this apply started and left to the cluster, as they stand."""
+    found = []
+    for result in done.results:
+        if (result.kind, result.state) != ("Run", "done") or not result.id or result.id in known:
+            continue
+        if result.action == "delete":
+            continue
+        try:
+            found.append(backend.runs.get(result.id))
+        except (MachineFault, Refused, NotFound) as fault:
+            session.warn(
+                f"kfgit: run/{clean(result.name)} was started, and how it stands is not known: {clean(str(fault))}"
+            )
+    return found
 
 
 def _code(followed: Sequence[Followed]) -> int:

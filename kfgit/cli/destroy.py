@@ -37,7 +37,7 @@ def command(session: Session, /, env: str, output: str, **flags: bool) -> int:
     name = session.environment(repository, env)
     checkout, environment = _known(session, repository, name)
     with terminable(), session.backend(repository, checkout) as backend, backend.lock(who()):
-        rules = Rules(environment.prune, environment.protect)
+        rules = Rules(environment.prune, environment.protect, environment.prefix)
         plan = plans.destroy(name, backend.identity, backend.observe(), rules)
         if output == "human":
             session.print(show.human(plan, {}, session.out))

@@ -37,12 +37,11 @@ class Health:
 def health(backend: Backend, objects: Sequence[LiveObject]) -> Health:
     """Of a cluster, which belongs to many, only what is ours is looked at."""
     runs = backend.runs.newest(_LOOKED_AT)
-    schedules = backend.schedules.all()
+    schedules = backend.schedules.ours()
     ours = runs
     if backend.identity != LOCAL_TARGET:
         pipelines = {thing.name for thing in objects if thing.kind == "Pipeline" and thing.owned}
         ours = tuple(run for run in runs if run.pipeline in pipelines)
-        schedules = tuple(told for told in schedules if told.owned)
     failures = list(_of_pipelines(ours))
     known = {run.id: run for run in runs}
     for told in schedules:

@@ -64,24 +64,26 @@ def command(session: Session, /, env: str | None, out: Path | None, output: str,
             found = replace(found, remarks=(*remarks, *found.remarks))
     pinned = read.commit is not None
     if out is not None:
-        saved.write(session.folder / out, found, pinned=pinned)
-    tell(session, found, notes_of(found, wanted, checkout), output, pinned=pinned)
+        saved.write(session.folder / out, found, pinned=pinned, refreshed=flags["refresh"])
+    told = notes_of(found, wanted, checkout)
+    tell(session, found, told, output, pinned=pinned, refreshed=flags["refresh"])
     return exits.PENDING if flags["exit_code"] and found.pending else exits.DONE
 
 
-def tell(session: Session, found: Plan, notes: Notes, output: str, *, pinned: bool) -> None:
+def tell(
+    session: Session, found: Plan, notes: Notes, output: str, *, pinned: bool, refreshed: bool = False
+) -> None:
     """Prints a plan."""
     match output:
         case "json":
-            session.json(_with_notes(found, notes, pinned=pinned))
+            session.json(_with_notes(as_json.plan(found, pinned=pinned, refreshed=refreshed), notes))
         case "markdown":
             session.print(show.markdown(found, notes))
         case _:
             session.print(show.human(found, notes, session.out))
 
 
-def _with_notes(found: Plan, notes: Notes, *, pinned: bool) -> dict[str, Any]:
-    document = as_json.plan(found, pinned=pinned)
+def _with_notes(document: dict[str, Any], notes: Notes) -> dict[str, Any]:
     for change in document["changes"]:
         change["notes"] += notes.get((change["kind"], change["name"]), ())
     return document

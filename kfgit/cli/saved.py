@@ -34,7 +34,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a plan file binds an apply to. `commit` is None where the folder was read."""
+    """What a plan file binds an apply to. `commit` is None where the folder was read, `refreshed` as the plan was."""
 
     file: Path
     environment: str
@@ -42,11 +42,12 @@ class Saved:
     commit: str | None
     digest: str
     steps: Mapping[Key, Step]
+    refreshed: bool
 
 
-def write(path: Path, plan: Plan, *, pinned: bool) -> None:
+def write(path: Path, plan: Plan, *, pinned: bool, refreshed: bool = False) -> None:
     """Keeps a plan. Values that are secret are not in it (`plan.HIDDEN`)."""
-    text = json.dumps(as_json.plan(plan, pinned=pinned), indent=2, ensure_ascii=False)
+    text = json.dumps(as_json.plan(plan, pinned=pinned, refreshed=refreshed), indent=2, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
@@ -70,7 +71,13 @@ def read(folder: Path, path: Path) -> Saved:
     try:
         commit = _SHA.match(found["commit"])[0] if found["pinned"] else None  # type: ignore[index]
         return Saved(
-            path, str(found["environment"]), str(found["target"]), commit, str(found["digest"]), _steps(found)
+            path,
+            str(found["environment"]),
+            str(found["target"]),
+            commit,
+            str(found["digest"]),
+            _steps(found),
+            found.get("refreshed") is True,
         )
     except (ValueError, KeyError, TypeError) as fault:
         raise click.UsageError(f"{path} is no plan of this version of kfgit; {again}") from fault

@@ -63,14 +63,15 @@ def task(record: TaskRecord) -> dict[str, Any]:
     }
 
 
-def plan(found: Plan, *, pinned: bool) -> dict[str, Any]:
-    """The `Plan` object of CLI.md. `pinned`: the commit was read and not the folder."""
+def plan(found: Plan, *, pinned: bool, refreshed: bool = False) -> dict[str, Any]:
+    """The `Plan` object of CLI.md. `pinned`: the commit was read and not the folder; `refreshed`: with `--refresh`."""
     return envelope(
         "Plan",
         environment=found.environment,
         target=found.target,
         commit=found.commit,
         pinned=pinned,
+        refreshed=refreshed,
         digest=found.digest,
         remarks=list(found.remarks),
         changes=[change(each) for each in found.changes],

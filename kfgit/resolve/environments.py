@@ -108,4 +108,4 @@ def _check_environment(reader: Reader, spec: Mapping) -> None:
         reader.fault("unknown-timezone", f"there is no time zone `{zone.value}`", zone.span, ZONE_HELP)
 
 
-_PROTECTED = ("pipeline", "schedule", "experiment", "run", "profile", "resourceprofile")
+_PROTECTED = ("pipeline", "schedule", "experiment", "run", "profile", "resourceprofile", "priorityclass")

@@ -17,7 +17,7 @@ from kfgit import apply as applying, canonical, plan as plans
 from kfgit.backend import Backend, Locked, NotFound, RunRequest
 from kfgit.events import FINAL, ChangeFinished, RunFinished
 from kfgit.ir import DEFAULT_EXPERIMENT, Package, Resource
-from kfgit.plan import FOREIGN, Adopt, LiveObject, Plan, Rules, Update
+from kfgit.plan import Adopt, LiveObject, Plan, Rules, Update
 
 PRUNING = Rules(dict.fromkeys(("schedules", "experiments", "pipelines", "runs"), "delete"))
 KEEPING = Rules()
@@ -244,9 +244,10 @@ class Contract:
             desired = (experiment(), pipeline(), schedule())
             plan = planned(backend, desired)
             assert changes(plan) == {}
-            assert {plans.subject(each): each.notes for each in plan.changes} == {
-                (each.kind, each.name): (FOREIGN,) for each in desired
-            }
+            told = {plans.subject(each): each.notes[0] for each in plan.changes}
+            assert told.keys() == {(each.kind, each.name) for each in desired}
+            # Others who keep it by kfgit are named, and it is not there to be taken over.
+            assert all("that belongs to" in note and "kfgit adopt" not in note for note in told.values())
             assert not plans.destroy("prod", backend.identity, backend.observe(), KEEPING).pending
         applied(place, *desired)
         with closing(place.open()) as backend:

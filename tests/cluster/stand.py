@@ -188,8 +188,14 @@ class Stand:
             foreign = {id_ for (id_,) in db.execute("SELECT id FROM watched_foreign")}
         with closing(Kfp(self.server.url)) as kfp:
             for each in kfp.every("recurringruns", "recurringRuns"):
-                if each["recurring_run_id"] not in foreign:
+                if each["recurring_run_id"] in foreign:
+                    continue
+                try:
                     kfp.ask("POST", f"recurringruns/{each['recurring_run_id']}:disable")
+                except AssertionError as fault:
+                    # kfgit, whose other requests go on meanwhile, may just have deleted it.
+                    if "not found" not in str(fault):
+                        raise
 
     def variables(self) -> dict[str, str]:
         """What kfgit finds in its environment."""

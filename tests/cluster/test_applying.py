@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +15,13 @@ import pytest
 from kfgit.backend import MachineFault
 from kfgit.backends.cluster.changes import switching
 from kfgit.backends.cluster.changes.applying import LOOKS, Calls, Names
-from kfgit.backends.cluster.connection.wire import Ambiguous
+from kfgit.backends.cluster.connection.wire import Ambiguous, Answer
+from kfgit.backends.cluster.kfp.answers import understood
 from kfgit.backends.cluster.kfp.api import KfpApi, KfpFault, KfpRun, KfpSchedule, RunQuery
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 INTERNAL = KfpFault("do it", 500, 13, "Internal Server Error")
+DEADLOCK = KfpFault("do it", 500, 13, "Deadlock", undone=True)
 INVALID = KfpFault("do it", 400, 3, "no")
 
 
@@ -88,6 +91,37 @@ def test_a_fault_of_the_server_is_never_written_again_blindly() -> None:
     assert server.looks > 1
     server = Server([INTERNAL], shows=2)
     assert server.calls.written(server.write, server.look, times=3) == "there"
+
+
+def test_what_the_database_took_back_is_written_again_unless_it_is_a_run() -> None:
+    server = Server([DEADLOCK, DEADLOCK, "made"])
+    assert server.calls.written(server.write, server.look, times=2) == "made"
+    server = Server([DEADLOCK], shows=2)
+    assert server.calls.written(server.write, server.look, times=2) == "there"
+    assert server.writes == 1
+    server = Server([DEADLOCK] * 9)
+    with pytest.raises(KfpFault):
+        server.calls.written(server.write, server.look, times=2)
+    assert server.writes == 4
+    server = Server([DEADLOCK])
+    with pytest.raises(KfpFault):
+        server.calls.written(server.write, server.look)
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "undone"),
+    [
+        (500, "Failed to add: Error 1213 (40001): Deadlock found when trying to get lock", True),
+        (500, "Error 1205 (HY000): Lock wait timeout exceeded", True),
+        (500, "Error 12130: other", False),
+        (400, "the name is Error 1213", False),
+    ],
+)
+def test_a_deadlock_is_told_from_other_faults(status: int, told: str, undone: bool) -> None:  # noqa: FBT001
+    body = json.dumps({"code": 13, "message": "x" * 500 + told, "details": []}).encode()
+    with pytest.raises(KfpFault) as caught:
+        understood("do it", Answer(status, {}, body), lambda message: message)
+    assert caught.value.undone is undone
 
 
 def test_what_may_be_written_twice_is() -> None:

@@ -18,7 +18,7 @@ import pytest
 from tests.cli.conftest import KFGIT
 from tests.cluster.cluster import Cluster
 from tests.cluster.forks import Forks, Told
-from tests.cluster.scenarios import ENVIRONMENT, PROJECT, TOOLS, pipeline, schedule
+from tests.cluster.scenarios import ENVIRONMENT, PROJECT, TOOLS, pipeline, run, schedule
 from tests.cluster.stand import Stand, State, stand
 from tests.project.repository import Git, write
 
@@ -237,6 +237,66 @@ def test_a_saved_plan_is_applied_as_it_was_looked_at(door: Door, git: Git) -> No
     (git.root.parent / "plan.json").write_text(json.dumps({**found, "target": f"{found['target']} once"}))
     other = door("apply", "--plan", "../plan.json")
     assert (other.code, "is for" in other.err) == (5, True)
+
+
+def test_a_plan_with_refresh_is_applied_as_it_was_looked_at(door: Door, place: Stand) -> None:
+    """Apply looks as far as the plan did, or it would find nothing to do and call the plan stale."""
+    door("apply", "--yes")
+    (found,) = (each for each in place.kfp.every("pipelines", "pipelines") if each["name"] == "a")
+    versions = f"pipelines/{found['pipeline_id']}/versions"
+    for before, words in (
+        (("plan", "--refresh", "--out", "../r.json"), ("apply", "--plan", "../r.json")),
+        (("plan",), ("apply", "--yes", "--refresh")),
+    ):
+        (version,) = place.kfp.every(versions, "pipeline_versions")
+        place.kfp.ask("DELETE", f"{versions}/{version['pipeline_version_id']}")
+        assert door(*before).code == 0
+        done = door(*words, "-o", "json")
+        assert (done.code, [each["name"] for each in done.json["results"]]) == (0, ["a", "nightly"])
+        assert len(place.kfp.every(versions, "pipeline_versions")) == 1
+
+
+def test_a_document_s_name_protects_and_confirms_what_is_called_otherwise_there(
+    door: Door, git: Git, place: Stand
+) -> None:
+    named = {
+        f"pipelines/{name}.yaml": pipeline(name).replace(
+            "spec:\n", f"spec:\n  externalName: Team {name}\n", 1
+        )
+        for name in ("a", "b")
+    }
+    home = place.told(ENV)
+    git.commit({**named, "environments/prod.yaml": f"{home}  protect: [pipeline/b]\n"})
+    assert door("apply", "--yes").code == 0
+    git("rm", "-q", *named, "pipelines/nightly.yaml")
+    git.commit({"pipelines/c.yaml": pipeline("c")})
+    assert actions(door("plan", "-o", "json")) == {
+        "Pipeline/c": "create", "Schedule/nightly": "delete", "Pipeline/Team a": "delete",
+    }  # fmt: skip
+    assert "--confirm 'pipeline/Team a'" in door("apply", "--yes").err
+    assert door("apply", "--yes", "--confirm", "pipeline/a").code == 0
+    there = {each["name"] for each in place.kfp.every("pipelines", "pipelines")}
+    assert {"Team b", "c"} <= there
+    assert "Team a" not in there
+
+
+def test_a_schedule_on_a_stranger_s_pipeline_says_whose_it_is(door: Door, place: Stand) -> None:
+    place.kfp.ask("POST", "pipelines", {"name": "a", "display_name": "a"})
+    told = {each["name"]: each["notes"] for each in door("plan", "-o", "json").json["changes"]}
+    assert "not this project's" in told["nightly"][0]
+    (failed,) = door("apply", "--yes", "-o", "json").json["results"]
+    assert "`a` on the server is not this project's" in failed["error"]
+    assert "kfgit adopt" in failed["error"]
+
+
+def test_runs_that_are_left_to_the_cluster_are_told_as_they_stand(door: Door, git: Git) -> None:
+    git.commit({"pipelines/smoke.yaml": run("smoke", "a", "once")})
+    done = door("apply", "--yes", "-o", "json")
+    assert (done.code, [each["name"] for each in done.json["runs"]]) == (0, ["smoke"])
+    assert {each["id"] for each in done.json["runs"]} == {
+        each["id"] for each in done.json["results"] if each["kind"] == "Run"
+    }
+    assert door("apply", "--yes", "-o", "json").json["runs"] == []
 
 
 def test_what_holds_data_is_deleted_by_name(door: Door, git: Git) -> None:

@@ -66,6 +66,18 @@ def test_the_current_context_is_the_way(tmp_path: Path) -> None:
         found.close()
 
 
+def test_a_password_in_an_address_is_told_nobody(tmp_path: Path) -> None:
+    with Scripted() as server:
+        environ = written(tmp_path, server.url.replace("://", "://jane:p@ssw0rd@"))
+        found = to(TARGET, environ)
+        assert found.kube.read("GET", "/version").status == 200
+        assert found.words == f"{server.url} ml with KFP (service ml-pipeline.kubeflow behind {server.url})"
+        assert "ssw0rd" not in repr(found)
+    with pytest.raises(Unsent) as caught:
+        found.kfp.read("GET", "/apis/v2beta1/healthz")
+    assert "ssw0rd" not in str(caught.value)
+
+
 def test_another_service_and_a_user_behind_the_proxy(tmp_path: Path) -> None:
     kfp = KfpServer(
         service="api", service_namespace="kfp", service_port=80, user="ci@example.com", namespace="me"
@@ -97,6 +109,21 @@ def test_an_endpoint_has_its_own_credentials_and_its_own_authority(tmp_path: Pat
         )
         assert not kube.asked
         found.close()
+
+
+def test_what_to_look_at_is_told(tmp_path: Path, ours: Authority) -> None:
+    with Scripted() as gone:
+        away = to(ClusterTarget(kfp=KfpServer(gone.url)), written(tmp_path, gone.url))
+    with pytest.raises(Unsent, match=r"Connection refused; see that `target.kfp.endpoint` is right"):
+        away.kfp.read("GET", "/")
+    with pytest.raises(Unsent, match=r"Connection refused; see that the cluster runs"):
+        away.kube.read("GET", "/")
+    with Scripted(tls=ours.context()) as server:
+        found = to(ClusterTarget(kfp=KfpServer(server.url)), written(tmp_path, server.url))
+        with pytest.raises(Unsent, match=r"is not trusted \(.*\); name the file .* `target.kfp.caFile`"):
+            found.kfp.read("GET", "/")
+        with pytest.raises(Unsent, match=r"is not trusted \(.*\); the kubeconfig's cluster says"):
+            found.kube.read("GET", "/")
 
 
 def test_an_endpoint_may_take_the_kubeconfigs_user(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -85,6 +86,20 @@ def test_what_is_no_token_is_never_shown(content: bytes, tmp_path: Path) -> None
 def test_a_file_that_is_not_there_is_told_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(MachineFault, match=r"the token file .*/nothing cannot be read: No such file"):
         Bearer(File(str(tmp_path / "nothing"))).headers()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_regular_file_is_not_waited_for(make: Callable[[Path], None], tmp_path: Path) -> None:
+    make(tmp_path / "token")
+    with pytest.raises(MachineFault, match=r"the token file .*/token cannot be read: it is no regular file"):
+        Bearer(File(str(tmp_path / "token"))).headers()
+
+
+def test_a_projected_token_is_a_link(tmp_path: Path) -> None:
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data" / "token").write_text("one")
+    (tmp_path / "token").symlink_to("..data/token")
+    assert Bearer(File(str(tmp_path / "token"))).headers() == bearing("one")
 
 
 def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:

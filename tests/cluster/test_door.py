@@ -213,3 +213,22 @@ def test_completion_knows_what_is_there(prod: Site) -> None:
     # A shell is kept waiting for so long and no longer: a busy machine may offer nothing at first.
     waited(lambda: run_id in offered("runs", "show", "-e", "prod", ""))
     waited(lambda: {"nightly", "doomed"} <= offered("schedules", "show", "-e", "prod", ""))
+
+
+def test_apply_waits_for_the_runs_that_it_starts_where_that_is_asked(prod: Site) -> None:
+    text = "apiVersion: kfgit.dev/v1\nkind: Run\nmetadata: {name: %s}\nspec: {pipeline: %s, trigger: once}\n"
+    prod.commit({"pipelines/good.yaml": text % ("good", "flow")})
+    done = prod.json("apply", "--yes", "--wait")
+    assert [(each["name"], each["state"]) for each in done["runs"]] == [("good", "SUCCEEDED")]
+    prod.commit(
+        {"pipelines/bad.yaml": text % ("bad", "broken"), "pipelines/long.yaml": text % ("long", "sleepy")}
+    )
+    left = prod.json("apply", "--yes")["runs"]
+    assert {each["name"] for each in left} == {"bad", "long"}
+    prod("runs", "cancel", next(each["id"] for each in left if each["name"] == "long"))
+    prod.commit({"pipelines/worse.yaml": text % ("worse", "broken")})
+    assert prod.json("apply", "--yes", "--wait", code=7)["runs"][-1]["state"] == "FAILED"
+    for name in ("good", "bad", "long", "worse"):
+        (prod.project.root / f"pipelines/{name}.yaml").unlink()
+    prod.commit({})
+    prod("apply", "--yes")

@@ -97,8 +97,14 @@ def test_a_lost_inventory_is_made_again_from_the_marks(
     stage.commit(namespace, BASE)
     assert stage.run(admin, namespace, APPLY)[0].code == 0
     before = {(each.kind, each.name): each.id for each in inventory(kube).entries if each.kind != "Run"}
+    assert inventory(kube).kfp == f"KFP at {stage.kfp.url}"
     admin.delete(f"/api/v1/namespaces/{namespace}/configmaps/{PLACE.name}")
+    remark = f"the inventory of this environment is gone (ConfigMap `{PLACE.name}`)"
+    (planned,) = stage.run(admin, namespace, PLAN)
+    assert remark in " ".join(planned.out.split())
     (told,) = stage.run(admin, namespace, APPLY)
     assert told.code == 0, told
+    (planned,) = stage.run(admin, namespace, PLAN)
+    assert remark not in " ".join(planned.out.split())
     after = {(each.kind, each.name): each.id for each in inventory(kube).entries if each.kind != "Run"}
     assert after == before

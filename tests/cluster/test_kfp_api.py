@@ -13,6 +13,7 @@ import pytest
 
 from kfgit.backend import MachineFault, Refused
 from kfgit.backends.cluster.connection.wire import Answer, Wire
+from kfgit.backends.cluster.history.schedules import ClusterSchedules
 from kfgit.backends.cluster.kfp import answers as kfp_answers, messages as kfp_objects, uploading
 from kfgit.backends.cluster.kfp.api import KfpApi, KfpFault, RunQuery, equals
 from tests.cluster import carrying
@@ -258,6 +259,14 @@ def test_pages_that_lead_in_a_circle_end() -> None:
         api.experiments()
 
 
+def test_pages_without_an_end_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kfgit.backends.cluster.kfp.api._MAX_PAGES", 3)
+    api, wire = told(*(answer(200, {"next_page_token": f"t{n}"}) for n in range(9)))
+    with pytest.raises(KfpFault, match="there are more than 3 pages"):
+        api.experiments()
+    assert len(wire.asked) == 4
+
+
 def test_a_run_under_another_id_is_told() -> None:
     api, _ = told(answer(200, {"run_id": "other", "display_name": "a"}))
     with pytest.raises(KfpFault, match="under another id, other"):
@@ -395,3 +404,10 @@ def test_lists_are_whole(api: KfpApi) -> None:
     found = [each.display_name for each in api.experiments() if each.display_name.startswith(mark)]
     assert len(found) == len(set(found)) == 203
     assert api.wire.requests - before == 2
+
+
+def test_of_the_schedules_of_strangers_nothing_is_asked() -> None:
+    theirs = [{"recurring_run_id": str(n), "display_name": f"s{n}"} for n in range(9)]
+    api, wire = told(answer(200, {"recurringRuns": theirs}))
+    assert ClusterSchedules(api, "UTC", "0" * 16, dict).ours() == ()
+    assert len(wire.asked) == 1

@@ -376,6 +376,29 @@ def test_a_server_that_is_no_kubernetes_is_told_as_that(body: bytes) -> None:
                 ask()
 
 
+def test_pages_in_a_circle_and_pages_without_an_end_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kfgit.backends.cluster.kubernetes.api._MAX_PAGES", 3)
+    for tokens, why in (("xyx", "lead back to one read before"), ("stuvwx", "more than 3 pages")):
+        says = [Say(200, b'{"items": [], "metadata": {"continue": "%s"}}' % each.encode()) for each in tokens]
+        with Scripted(*says) as server:
+            stranger = KubeApi(Wire(server.url, pool()), "ml")
+            with pytest.raises(MachineFault, match=why):
+                stranger.list("v1", "ConfigMap")
+            assert len(server.asked) == 3
+
+
+def test_nothing_is_written_again_without_the_lock() -> None:
+    def lost() -> None:
+        raise MachineFault("the lock was lost")
+
+    with Scripted(Say(500, b"{}")) as server:
+        fenced = KubeApi(Wire(server.url, pool(), guard=lost), "ml")
+        for write in (lambda: fenced.apply(config_map()), lambda: fenced.delete("v1", "ConfigMap", "a", "u")):
+            with pytest.raises(MachineFault, match="the lock was lost"):
+                write()
+        assert len(server.asked) == 2
+
+
 def test_a_list_of_something_else_is_none() -> None:
     with Scripted(Say(200, b'{"items": [{}], "resources": [{}]}')) as server:
         stranger = KubeApi(Wire(server.url, pool()), "ml")

@@ -146,8 +146,26 @@ def test_marks_are_enough_where_the_inventory_is_lost(target: Target, wanted: Wa
         (Update, [], (UNRECORDED,))
     ] * 3
     assert {kind for _, kind in pending(target, [])} == {"Experiment", "Pipeline", "Schedule"}
+    _, _, ledger = target.plan([])
+    (remark,) = observing.lost(ledger.read(), found.objects, "kfgit-demo-prod")
+    assert "ConfigMap `kfgit-demo-prod`" in remark
     target.apply(wanted.all[:3])
+    _, seen, ledger = target.plan([])
+    assert observing.lost(ledger.read(), seen.objects, "kfgit-demo-prod") == ()
     assert pending(target, wanted.all[:3]) == []
+
+
+def test_a_kfp_that_lacks_all_that_was_applied_is_another_one(target: Target, wanted: Wanted) -> None:
+    _, seen, ledger = target.plan(wanted.all)
+    before = replace(ledger.read(), kfp="KFP at http://old")
+    all_of_them = frozenset((each.kind, each.name) for each in wanted.all[:3])
+    assert observing.moved(before, seen.vanished, "KFP at http://new") == (), (
+        "all is there: only the way is new"
+    )
+    assert observing.moved(before, all_of_them, "KFP at http://old") == ()
+    assert observing.moved(replace(before, kfp=None), all_of_them, "KFP at http://new") == ()
+    (remark,) = observing.moved(before, all_of_them, "KFP at http://new")
+    assert remark.startswith("the last apply went to KFP at http://old: ")
 
 
 def test_a_run_starts_once_also_without_an_inventory(target: Target, wanted: Wanted) -> None:

@@ -294,6 +294,18 @@ def test_what_kfp_refuses_leaves_the_old_schedule_on(target: Target, what: carry
     check(target, wanted.second, 2)
 
 
+def test_a_replacement_that_fails_half_way_says_that_nothing_fires(target: Target) -> None:
+    wanted = Wanted()
+    target.apply(wanted.first)
+    told = target.apply(wanted.second, Fated(target.wire, fate=carrying.cut_before, on="/recurringruns"))
+    assert [each.enabled for each in target.schedules(wanted.hourly)] == [False]
+    (failed,) = (each for each in told if each.state == "failed" and each.name == wanted.hourly)
+    assert str(failed.error).endswith(f"; `{wanted.hourly}` is switched off until an apply succeeds")
+    assert all(wanted.off not in str(each.error) for each in told), "it was off before"
+    target.apply(wanted.second)
+    check(target, wanted.second, 2)
+
+
 @pytest.mark.parametrize("cron", ["CRON_TZ=Asia/Tokyo 0 0 3 * * *", "@daily", "whenever"])
 def test_the_last_tick_of_a_cron_that_only_kfp_reads_is_what_its_runs_say(target: Target, cron: str) -> None:
     times = {"created_at": "2026-03-01T00:00:00Z", "updated_at": "2026-03-02T00:00:00Z"}

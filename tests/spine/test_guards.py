@@ -19,9 +19,11 @@ from kfgit.plan import (
     Replace,
     Rules,
     cause_of,
+    destroy,
     difference,
     plan,
     precious,
+    subject,
 )
 
 TARGET = "https://10.0.0.1 ml (uid 1)"
@@ -176,3 +178,65 @@ def test_what_is_kept_keeps_what_took_over_from_it(rules: Rules, gone: set[str])
     new = replace(old, id="new", spec={"enabled": True}, digest="c", leftover=True)
     changes = plan("prod", TARGET, [], Live((old, new)), rules).changes
     assert {each.live.id for each in changes if isinstance(each, Delete)} == gone
+
+
+@pytest.mark.parametrize(
+    ("live", "glob", "stays"),
+    [
+        (LiveObject("Schedule", "me-nightly", "1", {}, "d", owned=True), "schedule/nightly", True),
+        (LiveObject("Schedule", "me-nightly", "1", {}, "d", owned=True), "schedule/me-*", True),
+        (LiveObject("Schedule", "me-nightly", "1", {}, "d", owned=True), "pipeline/nightly", False),
+        (
+            LiveObject("Pipeline", "Churn (prod)", "1", {}, "d", owned=True, documents=("churn",)),
+            "pipeline/ch?rn",
+            True,
+        ),
+        (
+            LiveObject("PriorityClass", "high", "1", {}, "d", owned=True, documents=("gpu", "big")),
+            "profile/big",
+            True,
+        ),
+        (LiveObject("PriorityClass", "high", "1", {}, "d", owned=True), "priorityclass/*", True),
+        (LiveObject("PriorityClass", "high", "1", {}, "d", owned=True), "resourceprofile/low", False),
+    ],
+)
+def test_a_document_s_name_protects_as_well(live: LiveObject, glob: str, stays: bool) -> None:  # noqa: FBT001
+    found = destroy("me", TARGET, Live((live,)), Rules({}, (glob,), "me-"))
+    assert [isinstance(each, Delete) for each in found.changes] == [not stays]
+
+
+def test_a_document_s_name_confirms_as_well() -> None:
+    named = LiveObject("Pipeline", "Churn (prod)", "1", {}, "d", owned=True, documents=("churn",))
+    plan = Plan("prod", TARGET, (Delete(named),), owned=100, wanted=50)
+    assert str(refusal(plan, "pipeline/train")).endswith("--confirm 'pipeline/Churn (prod)'")
+    assert refusal(plan, "pipeline/churn") is None
+
+
+def test_all_that_is_missing_is_told_at_once() -> None:
+    plan = deleting("pipeline/a", "pipeline/b", *(f"schedule/s{n}" for n in range(20)))
+    told = str(refusal(plan, "pipeline/a"))
+    assert told.endswith(f"with --confirm {plan.digest} --confirm pipeline/b")
+    assert refusal(plan, plan.digest, "pipeline/a", "pipeline/b") is None
+
+
+def test_a_stranger_s_pipeline_is_told_with_what_stands_on_it() -> None:
+    """Whom a mark names keeps it: it is not there to be taken over."""
+    mine = Resource("Pipeline", "train", {"digest": "a" * 64}, "p")
+    nightly = Resource("Schedule", "nightly", {"pipeline": "train", "version": "a" * 12}, "s")
+    pinned = Resource("Schedule", "pinned", {"pipeline": "train", "version": "theirs"}, "s")
+    smoke = Resource("Run", "smoke", {"pipeline": "train", "key": "once"}, "r")
+    wanted = (mine, nightly, pinned, smoke)
+    theirs = LiveObject("Pipeline", "train", "1", {}, "d", owned=False)
+    kept = replace(theirs, detail={"owner": "another set of kfgit, 12 (Kept by kfgit (aud, prod).)"})
+    for live, adopt in ((theirs, True), (kept, False)):
+        found = {
+            subject(each)[1]: each.notes for each in plan("e", TARGET, wanted, Live((live,)), Rules()).changes
+        }
+        (told,) = found["train"]
+        assert ("kfgit adopt" in told, "(aud, prod)" in told) == (adopt, not adopt)
+        assert all(
+            "fails unless it holds this commit's content" in found[name][0] for name in ("nightly", "smoke")
+        )
+        assert found["pinned"] == ()
+    ours = plan("e", TARGET, wanted, Live((replace(theirs, owned=True),)), Rules()).changes
+    assert [each.notes for each in ours] == [()] * 4

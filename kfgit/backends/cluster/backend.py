@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from kfgit.backend import MachineFault, RunRequest
 from kfgit.backends.cluster.changes import adopting as taking_over, performing, starting
 from kfgit.backends.cluster.changes.applying import Calls, Context, names_of
 from kfgit.backends.cluster.connection.connecting import Connection, connect
+from kfgit.backends.cluster.connection.wire import Wire
 from kfgit.backends.cluster.history.runs import ClusterRuns, Packages, no_packages
 from kfgit.backends.cluster.history.schedules import ClusterSchedules
 from kfgit.backends.cluster.history.watching import watch
@@ -59,6 +60,9 @@ class ClusterBackend:
     parallelism: int = PARALLELISM
     _lease: Lease | None = field(default=None, init=False)
     _context: Context | None = field(default=None, init=False)
+    # The way to Kubernetes' objects under the lock, and what went over earlier ones.
+    _fenced: Wire | None = field(default=None, init=False)
+    _counted: int = field(default=0, init=False)
     _seen: Live = field(default=Live(()), init=False)
 
     @classmethod
@@ -85,7 +89,8 @@ class ClusterBackend:
     @property
     def requests(self) -> int:
         """How many API requests were made until now."""
-        return self.connection.kube.requests + self.connection.kfp.requests
+        fenced = self._counted + (self._fenced.requests if self._fenced is not None else 0)
+        return self.connection.kube.requests + self.connection.kfp.requests + fenced
 
     @cached_property
     def uid(self) -> str:
@@ -115,7 +120,12 @@ class ClusterBackend:
     @cached_property
     def ledger(self) -> Ledger:
         """The inventory on the cluster."""
-        return Ledger(self.kube, self._place)
+        return Ledger(self.kube, self._place, kfp=self._kfp_words)
+
+    @property
+    def _kfp_words(self) -> str:
+        place = self.connection.kfp.place
+        return place if place.startswith("KFP") else f"KFP at {place}"
 
     @property
     def _place(self) -> Place:
@@ -144,12 +154,17 @@ class ClusterBackend:
         kube = Observer(self.kube, self.owner, inventory).observe(desired)
         notes = (kube.notes, kfp.notes, references.missing(desired, self.kube, secrets=secrets))
         keys = {key for told in notes for key in told}
+        objects = (*kube.objects, *kfp.objects)
+        told_first = (
+            *observing.lost(inventory, objects, self._place.name),
+            *observing.moved(inventory, kfp.vanished, self._kfp_words),
+        )
         self._seen = Live(
-            (*kube.objects, *kfp.objects),
+            observing.documented(objects, inventory),
             self.requests,
             kube.vanished | kfp.vanished,
             {key: tuple(note for told in notes for note in told.get(key, ())) for key in keys},
-            (*kube.remarks, *kfp.remarks),
+            (*told_first, *kube.remarks, *kfp.remarks),
             unfinished=inventory.journal is not None,
         )
         self._seen = taking_over.detailed(self._seen, versions)
@@ -162,10 +177,13 @@ class ClusterBackend:
             self._lease = lease
             kfp = self.connection.kfp
             unguarded, kfp.guard = kfp.guard, lease.held
+            # The lock itself is written over the other one: it must not ask itself.
+            self._fenced = replace(self.connection.kube, guard=lease.held, _requests=0)
             try:
                 yield
             finally:
                 self._lease, kfp.guard = None, unguarded
+                self._counted, self._fenced = self._counted + self._fenced.requests, None
 
     def begin_apply(self, plan: Plan, who: str) -> int:
         """Writes the inventory ahead: what is there, and what is about to be. Returns the apply's number."""
@@ -178,7 +196,7 @@ class ClusterBackend:
             self.kfp,
             lease.held,
             names_of(self._seen, before),
-            kube=self.kube,
+            kube=replace(self.kube, wire=self._fenced or self.connection.kube),
             ledger=self.ledger,
             capabilities=self.can,
             inventory=before,

@@ -29,6 +29,10 @@ class LocalSchedules:
             owned = self._owned(db)
             return tuple(_told(db, one, owned, 1) for one in schedules.every(db))
 
+    def ours(self) -> tuple[ScheduleStatus, ...]:
+        """All of them: what one machine fires concerns whoever sits at it."""
+        return self.all()
+
     def get(self, name: str) -> ScheduleStatus:
         """One schedule with all its ticks; see `find`."""
         with self.database.read() as db:

@@ -14,7 +14,7 @@ from typing import Any
 
 from kfgit import normal
 from kfgit.backend import Refused
-from kfgit.backends.cluster.changes.applying import CALLED, VERSION, Context
+from kfgit.backends.cluster.changes.applying import CALLED, VERSION, Context, noted
 from kfgit.backends.cluster.kfp.api import KfpApi, KfpFault, KfpVersion
 from kfgit.backends.cluster.kubernetes import manifests, placing
 from kfgit.backends.cluster.records import marks
@@ -98,7 +98,7 @@ def adopt(context: Context, change: Adopt) -> str:
 
 def _put(context: Context, live: LiveObject, desired: Resource, extra: Mapping[str, Any]) -> None:
     digest, spec = (desired.digest, desired.spec) if fits(live, desired) else ("", live.spec)
-    context.ledger.put(Entry(live.kind, live.name, live.id, digest, spec, extra))
+    context.ledger.put(Entry(live.kind, live.name, live.id, digest, spec, noted(extra, desired)))
 
 
 # --- pipelines

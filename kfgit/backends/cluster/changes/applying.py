@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from kfgit.backend import MachineFault, Refused
 from kfgit.backends.cluster.connection.wire import Ambiguous
@@ -24,6 +24,7 @@ from kfgit.backends.cluster.kubernetes.api import KubeApi
 from kfgit.backends.cluster.records import marks
 from kfgit.backends.cluster.records.inventory import Entry, Inventory
 from kfgit.backends.cluster.records.ledger import Ledger
+from kfgit.ir import Resource
 from kfgit.plan import Live, LiveObject
 
 T = TypeVar("T")
@@ -32,12 +33,16 @@ T = TypeVar("T")
 VERSION = "versionId"
 # What it calls the name that somebody else gave to that version.
 CALLED = "versionName"
+# What it calls the names of the documents that want an object, where they are not its own.
+DOCUMENTS = "documents"
 
 # The pauses before each further look at what became of a write: together longer than a server takes to answer one that
 # was cut off on the way.
 LOOKS = (0.2, 0.5, 1.0, 2.0, 4.0)
 # A write whose answer is a fault of the server's has ended there: what came of it shows sooner.
 _SHORT = 2
+# The pauses before a write is made again that the database took back, since another one stood in its way.
+_TAKEN_BACK = (0.1, 0.5, 2.0)
 
 
 def _nothing() -> None:
@@ -72,6 +77,12 @@ class Names:
                 known = find()
                 self.put(kind, name, known)
             return known
+
+
+def noted(extra: Mapping[str, Any], desired: Resource) -> Mapping[str, Any]:
+    """What an entry keeps of an object, with its documents' names: nothing else tells them once those are gone."""
+    known = desired.documents in ((), (desired.name,))
+    return extra if known else {**extra, DOCUMENTS: list(desired.documents)}
 
 
 def names_of(live: Live, inventory: Inventory) -> Names:
@@ -116,9 +127,14 @@ class Calls:
     def written(self, write: Callable[[], T], look: Callable[[], T | None], *, times: int = 1) -> T:
         """What a write made, or, where its answer got lost or speaks of a fault of the server, what `look` finds of it.
 
-        Where nothing is found a lost write is made again, up to `times`; raises its fault in the end.
+        Where nothing is found a lost write is made again, up to `times`, and so is one that the database took back,
+        some times more. With one time nothing is made twice: KFP starts the workflow of a run before it writes the run
+        down. Raises the fault of the last write in the end.
         """
-        for turn in range(1, times + 1):
+        pauses = iter(_TAKEN_BACK if times > 1 else ())
+        turn = 0
+        while True:
+            turn += 1
             self.held()
             try:
                 return write()
@@ -129,9 +145,11 @@ class Calls:
                 found = self.settled(look, self.looks[:_SHORT] if own else self.looks)
                 if found is not None:
                     return found
-                if own or turn == times:
+                if isinstance(fault, KfpFault) and fault.undone and (pause := next(pauses, None)) is not None:
+                    turn -= 1
+                    self.sleep(pause)
+                elif own or turn >= times:
                     raise
-        raise AssertionError("the last turn returns or raises")
 
     def settled(self, look: Callable[[], T | None], looks: Iterable[float]) -> T | None:
         """What is there by now, or comes to be there soon."""
@@ -163,7 +181,7 @@ class Calls:
                 raise MachineFault(
                     f"KFP says that there is a {kind} `{name}` already, and shows none: its server died making one. "
                     "Nobody can use the name before that row is removed from KFP's database; until then give the "
-                    f"{kind} another name (`metadata.externalName`)"
+                    f"{kind} another name (`spec.externalName`)"
                 ) from fault
             found = there
         if not ours(found):
@@ -266,16 +284,34 @@ def pipeline_id(calls: Calls, name: str) -> str:
     return calls.names.get("Pipeline", name, find)
 
 
-def version_id(calls: Calls, pipeline: str, version: str) -> str:
+def version_id(context: Context, pipeline: str, version: str) -> str:
     """The version of a pipeline that a schedule or a run is pinned to."""
 
     def find() -> str:
-        found = calls.kfp.version_named(pipeline_id(calls, pipeline), version)
+        found = context.kfp.version_named(pipeline_id(context, pipeline), version)
         if found is None:
+            _check_ours(context, pipeline, version)
             raise Refused(
                 f"pipeline `{pipeline}` has no version `{version}` on the server; "
                 "name one that it has, or `latest`, which is the one of this commit"
             )
         return found.pipeline_version_id
 
-    return calls.names.get("PipelineVersion", f"{pipeline}\0{version}", find)
+    return context.names.get("PipelineVersion", f"{pipeline}\0{version}", find)
+
+
+def _check_ours(context: Context, name: str, version: str) -> None:
+    """Raises `Refused` where a pipeline lacks a version because it is a stranger's."""
+    there = context.kfp.pipeline_named(name)
+    if (
+        there is None
+        or marks.is_of(context.owner, there.tags, there.description)
+        or context.entry("Pipeline", there.pipeline_id) is not None
+    ):
+        return
+    kept = marks.SET_TAG in there.tags or marks.mark_of(there.description) is not None
+    way = "" if kept else ", or take that one over with `kfgit adopt`"
+    raise Refused(
+        f"pipeline `{name}` on the server is not this project's, and does not hold this commit's content: it has no "
+        f"version `{version}`; give one of the two another name{way}"
+    )

@@ -61,19 +61,23 @@ def ids_of(context: Context, spec: translate.Spec) -> Ids:
 def converge(context: Context, wish: Wish, *, fresh: bool) -> KfpSchedule:
     """Follows the steps until one schedule is there as it is wished; returns it. `fresh`: none was there before.
 
-    A replacement that KFP refuses leaves the old schedule as it was.
+    A replacement that KFP refuses leaves the old schedule as it was; where it is off after all the fault says so.
     """
     scene = _Scene(context, wish, () if fresh else _ours(context, wish))
     before = [each.recurring_run_id for each in scene.there if each.enabled]
+    scene.on.update(before)
     try:
         for _ in range(MAX_STEPS):
             step = replacing.next_step(list(scene.standings()), enabled=wish.enabled)
             if isinstance(step, Done):
                 return scene.found(step.id)
             scene.follow(step)
-    except (KfpFault, Refused, Forbidden):
-        with suppress(MachineFault):
-            scene.restore(before)
+    except (MachineFault, Refused) as fault:
+        if isinstance(fault, (KfpFault, Refused, Forbidden)):
+            with suppress(MachineFault, Refused):
+                scene.restore(before)
+        if before and wish.enabled and not scene.on:
+            fault.args = (f"{fault}; `{wish.desired.name}` is switched off until an apply succeeds",)
         raise
     raise MachineFault(f"schedule `{wish.desired.name}` does not come to rest: does somebody else change it?")
 
@@ -87,6 +91,7 @@ class _Scene:
     there: Sequence[KfpSchedule]
     last: dict[str, datetime | None] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
+    on: set[str] = field(default_factory=set)
 
     def found(self, id_: str) -> KfpSchedule:
         return next(each for each in self.there if each.recurring_run_id == id_)
@@ -127,6 +132,7 @@ class _Scene:
         match step:
             case Disable(id=id_):
                 self._switched(id_, context.kfp.disable)
+                self.on.discard(id_)
                 self._look()
             case Count(id=id_):
                 self.last[id_] = newest_tick(context, self.found(id_), context.zone)
@@ -134,6 +140,7 @@ class _Scene:
                 self._create(start)
             case Enable(id=id_):
                 if self._switched(id_, context.kfp.enable):
+                    self.on.add(id_)
                     self.there = [
                         replace(each, enabled=True) if each.recurring_run_id == id_ else each
                         for each in self.there
@@ -149,9 +156,11 @@ class _Scene:
     def restore(self, before: Sequence[str]) -> None:
         """Switches on again what was on at the beginning, where nothing else is."""
         self._look()
+        self.on = {each.recurring_run_id for each in self.there if each.enabled}
         left = [each for each in self.there if each.recurring_run_id in before]
         if left and not any(each.enabled for each in self.there):
             self.context.again(lambda: self.context.kfp.enable(left[-1].recurring_run_id))
+            self.on.add(left[-1].recurring_run_id)
 
     def _look(self) -> None:
         self.there = _ours(self.context, self.wish)

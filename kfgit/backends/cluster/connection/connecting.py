@@ -19,12 +19,21 @@ from kfgit.backend import MachineFault
 from kfgit.backends.cluster.connection.credentials import Credentials, credentials
 from kfgit.backends.cluster.connection.kubeconfig import Access, from_kubeconfig, from_pod
 from kfgit.backends.cluster.connection.patience import Timing
-from kfgit.backends.cluster.connection.pooling import Tls, pool
+from kfgit.backends.cluster.connection.pooling import Tls, pool, without_user
 from kfgit.backends.cluster.connection.proxies import proxy_for
 from kfgit.backends.cluster.connection.wire import Wire
 from kfgit.model import ClusterTarget, KfpServer
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+_KUBE_ADVICE = {
+    "absent": "see that the cluster runs, and that the context of the kubeconfig (`target.context`) is the right one",
+    "untrusted": "the kubeconfig's cluster says who must have signed it (`certificate-authority`)",
+}
+_KFP_ADVICE = {
+    "absent": "see that `target.kfp.endpoint` is right, and that a `kubectl port-forward` behind it still runs",
+    "untrusted": "name the file with the certificate of who signed it in `target.kfp.caFile`",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,7 @@ def connect(
                 "the kubeconfig's user shows a certificate and no token, which KFP cannot take"
             )
         kfp = _wire(server.endpoint, kfp_pool, shown, headers, timing)
+        kfp.advice = _KFP_ADVICE
     namespace = target.namespace or access.namespace
     if namespace is None:
         raise MachineFault("no namespace is named: write `target.namespace` of the environment")
@@ -92,14 +102,14 @@ def _pool(url: str, tls: Tls, proxy: str | None, timing: Timing) -> PoolManager:
     except (HTTPError, ValueError) as error:
         shown = urlsplit(proxy or "")
         raise MachineFault(
-            f"the proxy {shown.scheme}://{shown.hostname} before {url} cannot be used"
+            f"the proxy {shown.scheme}://{shown.hostname} before {without_user(url)} cannot be used"
         ) from error
 
 
 def _wire(
     base: str, over: PoolManager, shown: Credentials, headers: Mapping[str, str], timing: Timing
 ) -> Wire:
-    return Wire(base, over, shown, headers, timing=timing)
+    return Wire(base, over, shown, headers, timing=timing, advice=_KUBE_ADVICE)
 
 
 def _service(server: KfpServer) -> str:

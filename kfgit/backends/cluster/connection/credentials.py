@@ -8,7 +8,10 @@ A repository only names places (a variable, a file), never a program: a command 
 from __future__ import annotations
 
 import base64
+import errno
 import json
+import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -104,8 +107,7 @@ class File:
             found = self._path.stat()
             state = (found.st_mtime_ns, found.st_size, found.st_ino)
             if state != self._state:
-                with self._path.open("rb") as file:
-                    self._text = file.read(MAX_TOKEN + 1).decode().strip()
+                self._text = _content(self._path).decode().strip()
                 self._state = state
         except UnicodeDecodeError:
             self._text = ""
@@ -116,6 +118,18 @@ class File:
     def forget(self) -> None:
         """The file is read again even where it looks the same."""
         self._state = None
+
+
+def _content(path: Path) -> bytes:
+    """The begin of a regular file: anything else, such as a pipe that nobody writes to, could be waited for forever."""
+    # A link is followed: those of projected tokens are links.
+    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return os.read(opened, MAX_TOKEN + 1)
+    finally:
+        os.close(opened)
 
 
 class Command:

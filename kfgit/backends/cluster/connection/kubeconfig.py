@@ -17,7 +17,7 @@ import yaml
 from kfgit.backend import MachineFault
 from kfgit.backends.cluster.connection.commands import redacted
 from kfgit.backends.cluster.connection.credentials import Credentials
-from kfgit.backends.cluster.connection.pooling import Tls
+from kfgit.backends.cluster.connection.pooling import Tls, without_user
 
 _KNOWN_SECONDS = 10.0
 
@@ -142,7 +142,7 @@ def _accessed(configuration: Any, user: User, namespace: str | None, proxy: str 
         configuration.tls_server_name,
         configuration.verify_ssl,
     )
-    return Access(configuration.host.rstrip("/"), tls, user, namespace, proxy)
+    return Access(without_user(configuration.host.rstrip("/")), tls, user, namespace, proxy)
 
 
 def _cluster(config: Mapping[str, Any], name: str | None) -> Mapping[str, Any]:

@@ -19,11 +19,15 @@ from urllib3.exceptions import (
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """No answer. `sent` says whether the request had begun to leave, `hopeless` that asking again is in vain."""
+    """No answer. `sent` says whether the request had begun to leave, `hopeless` that asking again is in vain.
+
+    `sort` is "absent" where nobody is at the address, "untrusted" where nobody vouches for who is; else nothing.
+    """
 
     why: str
     sent: bool
     hopeless: bool = False
+    sort: str = ""
 
 
 def lost(error: HTTPError | OSError, *, sent: bool) -> Lost:
@@ -31,7 +35,8 @@ def lost(error: HTTPError | OSError, *, sent: bool) -> Lost:
     causes = tuple(_causes(error))
     words = (word for cause in causes if (word := _word(cause)))
     hopeless = any(_is_hopeless(cause) for cause in causes)
-    return Lost(next(words, "the connection was cut off"), sent, hopeless)
+    sorts = (sort for cause in causes if (sort := _sort(cause)))
+    return Lost(next(words, "the connection was cut off"), sent, hopeless, next(sorts, ""))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -49,6 +54,15 @@ def _is_hopeless(cause: BaseException) -> bool:
     if isinstance(cause, socket.gaierror):
         return cause.errno != socket.EAI_AGAIN
     return isinstance(cause, (ssl.SSLCertVerificationError, LocationValueError))
+
+
+def _sort(cause: BaseException) -> str:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return "untrusted"
+    absent = isinstance(cause, ConnectionRefusedError) or (
+        isinstance(cause, socket.gaierror) and _is_hopeless(cause)
+    )
+    return "absent" if absent else ""
 
 
 def _word(cause: BaseException) -> str | None:

@@ -10,6 +10,7 @@ was used before proves nothing.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from urllib3.util import make_headers, parse_url
 IDLE_SECONDS = 3.0
 # More than any number of threads that ask at once: urllib3 throws away what does not fit, and logs a warning of it.
 _CONNECTIONS = 64
+_USER = re.compile(r"(?<=://)[^/?#]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Tls:
     key_file: str | None = None
     server_name: str | None = None
     verify: bool = True
+
+
+def without_user(url: str) -> str:
+    """An address without a name and a password in it: urllib3 sends neither, and both would stand in each message."""
+    return _USER.sub("", url)
 
 
 class Sending(threading.local):

@@ -25,7 +25,7 @@ from kfgit.backends.cluster.connection.credentials import Credentials, Nobody
 from kfgit.backends.cluster.connection.denials import denial, is_denial, told
 from kfgit.backends.cluster.connection.losses import Lost, lost
 from kfgit.backends.cluster.connection.patience import Patience, Timing, pause
-from kfgit.backends.cluster.connection.pooling import sending
+from kfgit.backends.cluster.connection.pooling import sending, without_user
 
 Query = Mapping[str, str | Sequence[str]]
 
@@ -97,7 +97,8 @@ class Wire:
     """The way to one server at `base`, an URL whose path stands before that of every request. Thread-safe.
 
     `headers` go with every request. `place` is what people are told. `guard` is asked before a write is sent again,
-    which may be long after the first time: what it raises (that a lock was lost) ends the write.
+    which may be long after the first time: what it raises (that a lock was lost) ends the write. `advice` says what to
+    look at for each sort of loss (`Lost.sort`).
     """
 
     base: str
@@ -108,12 +109,13 @@ class Wire:
     timing: Timing = field(default_factory=Timing, repr=False)
     patience: Patience = field(default_factory=Patience, repr=False)
     guard: Callable[[], None] = field(default=_nothing, repr=False)
+    advice: Mapping[str, str] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _requests: int = field(default=0, repr=False)
     _met: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.base = self.base.rstrip("/")
+        self.base = without_user(self.base.rstrip("/"))
         self.place = self.place or self.base
 
     @property
@@ -137,10 +139,10 @@ class Wire:
         match self._ask(call, _proves_nothing_for_reads):
             case Answer() as answer:
                 return self._judged(call, answer)
-            case Lost(sent=False, why=why):
-                raise Unsent(self._unreachable(why))
-            case Lost(why=why):
-                raise Unreachable(self._unreachable(why))
+            case Lost(sent=False) as loss:
+                raise Unsent(self._unreachable(loss))
+            case Lost() as loss:
+                raise Unreachable(self._unreachable(loss))
 
     def write(  # noqa: PLR0913 # all that a request may have
         self,
@@ -161,8 +163,8 @@ class Wire:
                 raise Ambiguous(self._ambiguous(call, why))
             case Answer() as answer:
                 return self._judged(call, answer)
-            case Lost(sent=False, why=why):
-                raise Unsent(self._unreachable(why))
+            case Lost(sent=False) as loss:
+                raise Unsent(self._unreachable(loss))
             case Lost(why=why):
                 raise Ambiguous(self._ambiguous(call, why))
 
@@ -268,8 +270,9 @@ class Wire:
             case _:
                 return answer
 
-    def _unreachable(self, why: str) -> str:
-        return f"{self.place} cannot be reached: {why}"
+    def _unreachable(self, loss: Lost) -> str:
+        advice = self.advice.get(loss.sort)
+        return f"{self.place} cannot be reached: {loss.why}" + (f"; {advice}" if advice else "")
 
     def _ambiguous(self, call: _Call, why: str) -> str:
         return f"{self.place} may or may not have carried out {call.words}: {why}"

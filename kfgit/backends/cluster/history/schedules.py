@@ -58,8 +58,16 @@ class ClusterSchedules:
 
     def all(self) -> tuple[ScheduleStatus, ...]:
         """Every schedule, ours first, then by name, with its newest tick."""
-        found = self.api.schedules()
+        return self._all_told(self.api.schedules(), self.entries())
+
+    def ours(self) -> tuple[ScheduleStatus, ...]:
+        """Those of this project alone: nobody is asked about the others, of which there may be hundreds."""
         known = self.entries()
+        return self._all_told([one for one in self.api.schedules() if self._owns(one, known)], known)
+
+    def _all_told(
+        self, found: Sequence[KfpSchedule], known: Mapping[str, Entry]
+    ) -> tuple[ScheduleStatus, ...]:
         with run_calls.strictly(self.api, "a recurring run"):
             newest = self._newest_runs(found)
             names = self._names(found, known)

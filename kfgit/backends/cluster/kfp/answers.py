@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _NOT_FOUND, _ALREADY_EXISTS = 5, 6
+# What MySQL and MariaDB say to one of several writers that wait for each other, and KFP passes on: a deadlock (the
+# whole transaction is rolled back), and a lock that was waited for too long.
+# https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
+_UNDONE = re.compile(rb"Error (?:1213|1205)\b")
 # So much of an answer is shown to people.
 _SHOWN = 400
 _ADDRESS = (
@@ -25,9 +30,13 @@ _ADDRESS = (
 class KfpFault(MachineFault):
     """KFP did not do what it was asked. `code` is gRPC's, 0 where there is none; `message` is KFP's short word."""
 
-    def __init__(self, doing: str, status: int, code: int, message: str, place: str = "KFP") -> None:
+    def __init__(
+        self, doing: str, status: int, code: int, message: str, place: str = "KFP", *, undone: bool = False
+    ) -> None:
         super().__init__(f"{place} did not {doing}: {message}")
         self.status, self.code, self.message = status, code, message
+        # The database says that it took all of the write back.
+        self.undone = undone
 
     @property
     def missing(self) -> bool:
@@ -52,7 +61,8 @@ def understood(doing: str, answer: Answer, read: Callable[[Message], T]) -> T:
     message, status = _message(answer), answer.status
     if not 200 <= status < 300:
         code, told = _refusal(answer, message)
-        raise KfpFault(doing, status, code, told, answer.place)
+        undone = status >= 500 and _UNDONE.search(answer.body) is not None
+        raise KfpFault(doing, status, code, told, answer.place, undone=undone)
     if message is None:
         raise KfpFault(
             doing, status, 0, f"the answer is {_sort_of(answer)}, not KFP's; {_ADDRESS}", answer.place

@@ -47,6 +47,8 @@ Query = Mapping[str, str]
 
 # KFP cuts a greater one down to this (server/list_request_util.go).
 PAGE_SIZE = 200
+# A million objects: more than any list has, and not endless.
+_MAX_PAGES = 5000
 _ROOT = "/apis/v2beta1"
 
 
@@ -331,6 +333,8 @@ class KfpApi:
                 return
             if found.token in seen:
                 raise KfpFault(doing, 200, 0, "its pages lead back to one that was read before")
+            if len(seen) == _MAX_PAGES:
+                raise KfpFault(doing, 200, 0, f"there are more than {_MAX_PAGES} pages")
             seen.add(found.token)
             query = {**kept, "page_token": found.token}
 

@@ -29,6 +29,8 @@ from kfgit.backends.cluster.kubernetes.faults import (
 
 MANAGER = "kfgit"
 PAGE = 500
+# More than any list has, and not endless: what answers may be anything.
+_MAX_PAGES = 2000
 # So often is a list that the server forgot half-way begun anew, before it is asked for in one piece.
 _LIST_TRIES = 3
 _WRITE_TRIES = 3
@@ -92,7 +94,9 @@ class KubeApi:
         path = self._path(kind, name)
         body = json.dumps(manifest, separators=(",", ":"), ensure_ascii=False).encode()
         words = _words(kind, name)
-        told = _repeated(lambda: self.wire.write("PATCH", path, query, body=body, content_type=_APPLY), words)
+        told = self._repeated(
+            lambda: self.wire.write("PATCH", path, query, body=body, content_type=_APPLY), words
+        )
         return whole(told, self.wire.place, words)
 
     def get(self, api_version: str, kind: str, name: str) -> Object | None:
@@ -149,7 +153,7 @@ class KubeApi:
         }
         path, words = self._path(found, name), _words(found, name)
         try:
-            _repeated(lambda: self.wire.write("DELETE", path, json=options), words)
+            self._repeated(lambda: self.wire.write("DELETE", path, json=options), words)
         except Gone:
             return False
         except Stale:
@@ -158,6 +162,18 @@ class KubeApi:
                 raise
             return False
         return True
+
+    def _repeated(self, write: Callable[[], Answer], words: str) -> Object:
+        """A write that may be made twice, made again where nobody knows whether it happened."""
+        turn = 1
+        while True:
+            try:
+                return judged(write(), words)
+            except (Ambiguous, ServerFault):
+                if turn == _WRITE_TRIES:
+                    raise
+                self.wire.guard()
+                turn += 1
 
     def _items(
         self, kind: Kind, query: Mapping[str, str], headers: Mapping[str, str] | None = None
@@ -207,7 +223,8 @@ def _pages(
     wire: Wire, path: str, query: Mapping[str, str], headers: Mapping[str, str] | None
 ) -> list[Object]:
     items: list[Object] = []
-    while True:
+    seen: set[str] = set()
+    while len(seen) < _MAX_PAGES:
         answer = wire.read("GET", path, query, headers)
         told = judged(answer, "a list")
         # An empty list of names is null there.
@@ -215,10 +232,16 @@ def _pages(
         if not isinstance(found, list):
             raise MachineFault(f"{answer.place} answers GET {path} with something else than a list")
         items += (whole(each, answer.place, "a list") for each in found)
-        following = (told.get("metadata") or {}).get("continue")
+        following = str((told.get("metadata") or {}).get("continue") or "")
         if not following:
             return items
+        if following in seen:
+            raise MachineFault(
+                f"{wire.place} answers GET {path} with pages that lead back to one read before"
+            )
+        seen.add(following)
         query = {**query, "continue": following}
+    raise MachineFault(f"{wire.place} answers GET {path} with more than {_MAX_PAGES} pages")
 
 
 def _date(answer: Answer) -> datetime | None:
@@ -247,15 +270,3 @@ def _quoted(name: str) -> str:
 
 def _words(kind: Kind, name: str) -> str:
     return f"{kind.kind} `{name}`"
-
-
-def _repeated(write: Callable[[], Answer], words: str) -> Object:
-    """A write that may be made twice, made again where nobody knows whether it happened."""
-    turn = 1
-    while True:
-        try:
-            return judged(write(), words)
-        except (Ambiguous, ServerFault):
-            if turn == _WRITE_TRIES:
-                raise
-            turn += 1

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from kfgit.backends.cluster.changes.applying import CALLED, VERSION
+from kfgit.backends.cluster.changes.applying import CALLED, DOCUMENTS, VERSION
 from kfgit.backends.cluster.kfp.api import KfpApi, KfpVersion
 from kfgit.backends.cluster.kfp.capabilities import Capabilities
 from kfgit.backends.cluster.kfp.limits import unfit_resource
@@ -268,11 +268,44 @@ def _unfit(scene: Scene, desired: Sequence[Resource]) -> Iterator[tuple[Key, str
             yield ("Pipeline", each.name), _NATIVE
 
 
+def documented(objects: Iterable[LiveObject], inventory: Inventory) -> tuple[LiveObject, ...]:
+    """Objects with the names of their documents, as the inventory knows them."""
+    names = {key: tuple(entry.extra.get(DOCUMENTS, ())) for key, entry in inventory.by_id().items()}
+    return tuple(replace(each, documents=names.get((each.kind, each.id), ())) for each in objects)
+
+
 def _joined(notes: Iterable[tuple[Key, str]]) -> Mapping[Key, tuple[str, ...]]:
     found: dict[Key, tuple[str, ...]] = {}
     for key, note in notes:
         found[key] = (*found.get(key, ()), note)
     return found
+
+
+_LOST = (
+    "the inventory of this environment is gone (ConfigMap `{}`), and an apply writes it anew: what carries kfgit's "
+    "marks is still known as this project's, runs are looked up before they are started, and nothing tells whether a "
+    "newer commit was applied before"
+)
+_MOVED = (
+    "the last apply went to {}: what it made there stays there, and its schedules go on firing; to take it away "
+    "go back to that address, run `kfgit destroy`, and change the address then"
+)
+
+
+def lost(inventory: Inventory, objects: Iterable[LiveObject], name: str) -> tuple[str, ...]:
+    """What to say where objects are ours by their marks, and no inventory is there that could know them."""
+    known = inventory.by_id()
+    marked = any(each.owned and (each.kind, each.id) not in known for each in objects)
+    return (_LOST.format(name),) if inventory.version is None and marked else ()
+
+
+def moved(inventory: Inventory, vanished: frozenset[Key], kfp: str) -> tuple[str, ...]:
+    """What to say where the last apply went to another KFP: one of another address, that lacks all that is known."""
+    kept = {
+        (each.kind, each.name) for each in inventory.entries if each.kind in _KINDS and each.kind != "Run"
+    }
+    elsewhere = inventory.kfp not in (None, kfp) and bool(kept) and kept <= vanished
+    return (_MOVED.format(inventory.kfp),) if elsewhere else ()
 
 
 def _unfinished(inventory: Inventory) -> tuple[str, ...]:

@@ -35,7 +35,11 @@ FORMAT_KEY, PROJECT_KEY, ENVIRONMENT_KEY = "kfgit.dev/format", "kfgit.dev/projec
 
 
 class Unreadable(ValueError):
-    """What is stored is not an inventory, or not that of this project; the text says how."""
+    """What is stored is not an inventory; the text says how."""
+
+
+class OfAnother(Unreadable):
+    """It is an inventory, and that of another project or environment; the text says whose, and the way out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ def encoded(place: Place, inventory: Inventory, room: int = ROOM) -> Written:
         "environment": place.environment,
         "journal": _journal(inventory.journal),
         "history": [_record(each) for each in inventory.history[:HISTORY]],
+        **({"kfp": inventory.kfp} if inventory.kfp is not None else {}),
     }
     count = 1
     while count <= MAX_SHARDS:
@@ -144,6 +149,7 @@ def _inventory(head: Mapping[str, Any], parts: Iterable[Mapping[str, Any]], vers
             for each in head["history"]
         ),
         version,
+        None if head.get("kfp") is None else str(head["kfp"]),
     )
 
 
@@ -199,8 +205,9 @@ def _head(place: Place, head: bytes) -> Mapping[str, Any]:
         )
     owner = (told.get("project"), told.get("environment"))
     if owner != (place.project, place.environment):
-        raise Unreadable(
-            f"it is that of project `{owner[0]}`, environment `{owner[1]}`, which has the same name"
+        raise OfAnother(
+            f"it is that of project `{owner[0]}`, environment `{owner[1]}`: both names together are the same; rename "
+            "one of the two environments"
         )
     names = told.get("shards", [])
     if not isinstance(names, list) or len(names) > MAX_SHARDS or not all(isinstance(n, str) for n in names):

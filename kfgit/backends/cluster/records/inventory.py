@@ -62,6 +62,7 @@ class Journal:
 class Inventory:
     """All that is remembered on the target. `fired` maps `RUN-NAME KEY` of triggers to the ids of their runs.
 
+    `kfp` is the KFP that the last apply went to, as people are told of it; None where that was not written down yet.
     `version` is the resourceVersion it was read at, None where there is none yet.
     """
 
@@ -70,6 +71,7 @@ class Inventory:
     journal: Journal | None = None
     history: tuple[ApplyRecord, ...] = ()
     version: str | None = None
+    kfp: str | None = None
 
     def by_id(self) -> Mapping[tuple[str, str], Entry]:
         """Entries by kind and id."""

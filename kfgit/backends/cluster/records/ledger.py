@@ -16,7 +16,7 @@ from kfgit.backends.cluster.connection.wire import Ambiguous, Forbidden
 from kfgit.backends.cluster.kubernetes.api import KubeApi
 from kfgit.backends.cluster.kubernetes.faults import Gone, Object, ServerFault, Stale
 from kfgit.backends.cluster.records import codec
-from kfgit.backends.cluster.records.codec import Place, Unreadable, Written
+from kfgit.backends.cluster.records.codec import OfAnother, Place, Unreadable, Written
 from kfgit.backends.cluster.records.inventory import Entry, Intent, Inventory, Journal
 from kfgit.events import ApplyRecord, ChangeFinished, outcome
 from kfgit.plan import Plan
@@ -39,6 +39,8 @@ class Ledger:
     place: Place
     clock: Callable[[], datetime] = _now
     room: int = codec.ROOM
+    # The KFP that is applied to, as people are told of it.
+    kfp: str | None = None
     _inventory: Inventory = field(default_factory=Inventory)
     _stored: frozenset[str] = frozenset()
     _begun: bool = False
@@ -127,7 +129,9 @@ class Ledger:
             record = _record(self.place, journal, self.clock(), outcome(results))
             history = (record, *(each for each in self._inventory.history if each.id != record.id))
             open_journal = replace(journal, intents=left) if failed else None
-            self._write(replace(self._inventory, journal=open_journal, history=history[: codec.HISTORY]))
+            told = self.kfp or self._inventory.kfp
+            history = history[: codec.HISTORY]
+            self._write(replace(self._inventory, journal=open_journal, history=history, kfp=told))
 
     def _take(self, head: Object) -> bool:
         """Whether a head and all its shards could be read."""
@@ -142,6 +146,8 @@ class Ledger:
             version = head["metadata"]["resourceVersion"]
             self._inventory = codec.decoded(self.place, content, parts, version)
             self._stored = frozenset(parts)
+        except OfAnother as fault:
+            raise MachineFault(f"{self._words} cannot be used: {fault}") from fault
         except Unreadable as fault:
             raise self._fault(str(fault)) from fault
         return True
