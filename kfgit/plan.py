@@ -455,7 +455,9 @@ def _baseless(
             continue
         name = str(change.desired.spec.get("pipeline"))
         live, version = found.get(("Pipeline", name)), ours.get(name)
-        if live is None or live.owned or change.desired.spec.get("version", version) != version:
+        if live is None or live.owned or version is None:
+            continue
+        if change.desired.spec.get("version", version) != version:
             continue
         notes[subject(change)] = (
             f"pipeline `{name}` on the target is not this project's: this fails unless it holds this commit's content",

@@ -172,7 +172,7 @@ def test_a_schedule_that_a_client_switches_off_has_drifted(kfgit: Kfgit, root: P
     call("POST", f"/recurringruns/{nightly['recurring_run_id']}:disable")
     (change,) = [each for each in plan(kfgit, root)["changes"] if each["action"] != "unchanged"]
     assert (change["kind"], change["name"], change["cause"]) == ("Schedule", "nightly", "drift")
-    assert change["diff"] == [{"path": "enabled", "before": False, "after": True}]
+    assert change["diff"] == [{"path": "enabled", "before": False, "after": True, "cause": "drift"}]
     assert kfgit("apply", "--yes", cwd=root).code == 0
     (again,) = call("GET", "/recurringruns")["recurringRuns"]
     assert (again["mode"], again["display_name"]) == ("ENABLE", "nightly")
