@@ -1,0 +1,229 @@
+"""What is live, what shall be done about it, and a plan of that, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from kfgit import canonical
+from kfgit.ir import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class LiveObject:
+    """One object as the target has it. `applied` is the digest that kfgit last applied, if it did.
+
+    `before` is what was applied, where that is known: what differs from it has drifted. `fixed` says of fields that the
+    target cannot change why that is so; `recreate`, that it takes the change only as a new object. A `leftover` is a
+    second object of ours under one name, which an apply that was cut off has left behind. `unrecorded` is ours by its
+    mark alone: nothing that was written down knows of it. `documents` are the names of the documents that wanted it.
+    """
+
+    kind: str
+    name: str
+    id: str
+    spec: Mapping[str, Any]
+    digest: str
+    owned: bool
+    applied: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, Any] | None = None
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    recreate: bool = False
+    leftover: bool = False
+    unrecorded: bool = False
+    documents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """All that is live, and how many API requests it took to see it.
+
+    `vanished` are kind and name of what kfgit made and what somebody else removed. `notes` are about single objects,
+    wanted or live, `remarks` about the target as a whole. `unfinished`: an apply was cut off, and the target still
+    says so.
+    """
+
+    objects: tuple[LiveObject, ...]
+    requests: int = 0
+    vanished: frozenset[tuple[str, str]] = frozenset()
+    notes: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    unfinished: bool = False
+
+
+Cause = Literal["source", "drift", "adoption"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that changes; `before` or `after` is None where it is not there. `drift`: somebody else changed it."""
+
+    path: str
+    before: Any
+    after: Any
+    drift: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """An object that is not live yet, or (`drift`) not any more."""
+
+    desired: Resource
+    cause: Cause = "source"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """An object that is changed in place."""
+
+    desired: Resource
+    live: LiveObject
+    cause: Cause
+    diff: tuple[Difference, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """An object that cannot be changed in place: a new one takes over from the old one."""
+
+    desired: Resource
+    live: LiveObject
+    cause: Cause
+    diff: tuple[Difference, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """An owned object that nobody wants any more."""
+
+    live: LiveObject
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """A foreign object that becomes ours."""
+
+    desired: Resource
+    live: LiveObject
+    diff: tuple[Difference, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """An object that is as it should be, or is left alone for the reason in `notes`."""
+
+    kind: str
+    name: str
+    notes: tuple[str, ...] = ()
+
+
+Change: TypeAlias = Create | Update | Replace | Delete | Adopt | Unchanged
+
+ORDER = ("Experiment", "Pipeline", "Schedule", "Run")
+
+
+def level(kind: str) -> int:
+    """When objects of a kind come to be: Kubernetes' own first, for all others may need them."""
+    return ORDER.index(kind) + 1 if kind in ORDER else 0
+
+
+def action(change: Change) -> str:
+    """The word for a change."""
+    return type(change).__name__.lower()
+
+
+def subject(change: Change) -> tuple[str, str]:
+    """Kind and name of what changes."""
+    match change:
+        case Create(desired=desired):
+            return desired.kind, desired.name
+        case Update(desired=desired) | Replace(desired=desired) | Adopt(desired=desired):
+            return desired.kind, desired.name
+        case Delete(live=live):
+            return live.kind, live.name
+        case Unchanged(kind=kind, name=name):
+            return kind, name
+
+
+def fingerprint(change: Change) -> tuple[str | None, str | None]:
+    """The digests of an object as it is and as it shall be; None for what is not there."""
+    before = after = None
+    match change:
+        case Create(desired=desired):
+            after = desired.digest
+        case (
+            Update(desired=desired, live=live)
+            | Replace(desired=desired, live=live)
+            | Adopt(desired=desired, live=live)
+        ):
+            before, after = live.digest, desired.digest
+        case Delete(live=live):
+            before = live.digest
+        case Unchanged():
+            pass
+    return before, after
+
+
+# The identity of every local target: what is planned for one may be applied to the same environment elsewhere.
+LOCAL_TARGET = "local"
+
+ACTIONS = ("create", "update", "replace", "delete", "adopt", "unchanged")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every object and what happens to it, in the order in which it happens.
+
+    `owned` counts what is kfgit's before, `wanted` what the documents ask for. `foreign` is what others have made under
+    names that no document has: it is told, and left alone. `remarks` are about the source or the target as a whole.
+    `unfinished`: an apply was cut off, and the next one writes down that it is over, also where nothing is left to do.
+    """
+
+    environment: str
+    target: str
+    changes: tuple[Change, ...]
+    commit: str | None = None
+    requests: int = 0
+    owned: int = 0
+    wanted: int = 0
+    foreign: tuple[LiveObject, ...] = ()
+    remarks: tuple[str, ...] = ()
+    unfinished: bool = False
+
+    @property
+    def pending(self) -> tuple[Change, ...]:
+        """The changes that change something."""
+        return tuple(change for change in self.changes if not isinstance(change, Unchanged))
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal plans: what would be done, to what, from which state."""
+        return canonical.digest(
+            [
+                self.environment,
+                self.target,
+                [[action(each), *subject(each), *fingerprint(each)] for each in self.pending],
+            ]
+        )
+
+    @property
+    def place(self) -> str:
+        """The target as people know it, without what only tells it from another of the same address."""
+        return self.target.partition(" (")[0]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the target is this machine."""
+        return self.target == LOCAL_TARGET
+
+    @property
+    def summary(self) -> Mapping[str, int]:
+        """How many changes of each sort."""
+        return {name: sum(action(change) == name for change in self.changes) for name in ACTIONS}
