@@ -15,7 +15,6 @@ from kfgit.backend import MachineFault, RunRequest
 from kfgit.backends.cluster.changes import adopting as taking_over, performing, starting
 from kfgit.backends.cluster.changes.applying import Calls, Context, names_of
 from kfgit.backends.cluster.connection.connecting import Connection, connect
-from kfgit.backends.cluster.connection.wire import Wire
 from kfgit.backends.cluster.history.runs import ClusterRuns, Packages, no_packages
 from kfgit.backends.cluster.history.schedules import ClusterSchedules
 from kfgit.backends.cluster.history.watching import watch
@@ -60,9 +59,6 @@ class ClusterBackend:
     parallelism: int = PARALLELISM
     _lease: Lease | None = field(default=None, init=False)
     _context: Context | None = field(default=None, init=False)
-    # The way to Kubernetes' objects under the lock, and what went over earlier ones.
-    _fenced: Wire | None = field(default=None, init=False)
-    _counted: int = field(default=0, init=False)
     _seen: Live = field(default=Live(()), init=False)
 
     @classmethod
@@ -89,8 +85,7 @@ class ClusterBackend:
     @property
     def requests(self) -> int:
         """How many API requests were made until now."""
-        fenced = self._counted + (self._fenced.requests if self._fenced is not None else 0)
-        return self.connection.kube.requests + self.connection.kfp.requests + fenced
+        return self.connection.requests
 
     @cached_property
     def uid(self) -> str:
@@ -173,17 +168,12 @@ class ClusterBackend:
     @contextmanager
     def lock(self, owner: str) -> Iterator[None]:
         """Holds the target for one apply; raises `Locked`, which says who has it."""
-        with Lock(self.kube, self._place.name).hold(owner) as lease:
+        with Lock(self.kube, self._place.name).hold(owner) as lease, self.connection.guarded(lease.held):
             self._lease = lease
-            kfp = self.connection.kfp
-            unguarded, kfp.guard = kfp.guard, lease.held
-            # The lock itself is written over the other one: it must not ask itself.
-            self._fenced = replace(self.connection.kube, guard=lease.held, _requests=0)
             try:
                 yield
             finally:
-                self._lease, kfp.guard = None, unguarded
-                self._counted, self._fenced = self._counted + self._fenced.requests, None
+                self._lease = None
 
     def begin_apply(self, plan: Plan, who: str) -> int:
         """Writes the inventory ahead: what is there, and what is about to be. Returns the apply's number."""
@@ -196,7 +186,7 @@ class ClusterBackend:
             self.kfp,
             lease.held,
             names_of(self._seen, before),
-            kube=replace(self.kube, wire=self._fenced or self.connection.kube),
+            kube=replace(self.kube, wire=self.connection.objects),
             ledger=self.ledger,
             capabilities=self.can,
             inventory=before,

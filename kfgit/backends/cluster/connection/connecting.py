@@ -7,8 +7,9 @@ package's models and retries are of no use here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -40,14 +41,34 @@ _KFP_ADVICE = {
 class Connection:
     """An installation that is to be talked to. `words` tell people which, without secrets.
 
+    `objects` leads to the Kubernetes API as `kube` does, for what is written under the lock; the lock goes over `kube`.
     `kfp_namespace` is the user's on a multi-user KFP, None on one that serves everybody.
     """
 
     kube: Wire
+    objects: Wire
     kfp: Wire
     namespace: str
     kfp_namespace: str | None
     words: str
+
+    @property
+    def requests(self) -> int:
+        """How many requests were made until now."""
+        return self.kube.requests + self.objects.requests + self.kfp.requests
+
+    @contextmanager
+    def guarded(self, guard: Callable[[], None]) -> Iterator[None]:
+        """Meanwhile `guard` is asked before a write is sent again, but for those of the lock."""
+        wires = (self.objects, self.kfp)
+        before = [wire.guard for wire in wires]
+        for wire in wires:
+            wire.guard = guard
+        try:
+            yield
+        finally:
+            for wire, usual in zip(wires, before, strict=True):
+                wire.guard = usual
 
     def close(self) -> None:
         """Lets the connections go."""
@@ -65,7 +86,9 @@ def connect(
     timing = timing or Timing()
     access = _access(target, environ, service_account)
     kube_pool = _pool(access.base, access.tls, access.proxy or proxy_for(access.base, environ), timing)
-    kube = _wire(access.base, kube_pool, access.credentials, {}, timing)
+    kube, objects = (_wire(access.base, kube_pool, access.credentials, {}, timing) for _ in range(2))
+    # Whoever writes objects has the lock, so that the server has answered before.
+    objects.patience = replace(objects.patience, first_tries=objects.patience.tries)
     server = target.kfp
     headers = _user(server, environ)
     if server.endpoint is None:
@@ -84,7 +107,8 @@ def connect(
     namespace = target.namespace or access.namespace
     if namespace is None:
         raise MachineFault("no namespace is named: write `target.namespace` of the environment")
-    return Connection(kube, kfp, namespace, server.namespace, f"{kube.place} {namespace} with {kfp.place}")
+    words = f"{kube.place} {namespace} with {kfp.place}"
+    return Connection(kube, objects, kfp, namespace, server.namespace, words)
 
 
 def _access(target: ClusterTarget, environ: Mapping[str, str], service_account: Path) -> Access:

@@ -41,7 +41,10 @@ class Ledger:
     room: int = codec.ROOM
     # The KFP that is applied to, as people are told of it.
     kfp: str | None = None
+    # As it was read or written last, and what became of its entries since, by kind and id.
     _inventory: Inventory = field(default_factory=Inventory)
+    _entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    _fired: dict[str, str] = field(default_factory=dict)
     _stored: frozenset[str] = frozenset()
     _begun: bool = False
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -53,11 +56,12 @@ class Ledger:
         """
         with self._lock:
             if self._begun:
-                return self._inventory
+                return self._current()
             for _ in range(_READ_TRIES):
                 head = self.kube.get("v1", "ConfigMap", self.place.name)
                 if head is None:
-                    self._inventory, self._stored = Inventory(), frozenset()
+                    self._hold(Inventory())
+                    self._stored = frozenset()
                     return self._inventory
                 if self._take(head):
                     return self._inventory
@@ -78,7 +82,7 @@ class Ledger:
         wrote since `read`; nothing is written then.
         """
         with self._lock:
-            before = self._inventory
+            before = self._current()
             history = before.history
             kept: tuple[Intent, ...] = ()
             if before.journal is not None:
@@ -94,27 +98,24 @@ class Ledger:
     def put(self, entry: Entry) -> None:
         """An object is ours, as it was applied; another one of its name stays until it is forgotten."""
         with self._lock:
-            kept = (
-                each for each in self._inventory.entries if (each.kind, each.id) != (entry.kind, entry.id)
-            )
-            self._inventory = replace(self._inventory, entries=(*kept, entry))
+            # What was put last comes last.
+            self._entries.pop((entry.kind, entry.id), None)
+            self._entries[entry.kind, entry.id] = entry
 
     def forget(self, kind: str, id: str) -> None:
         """An object is gone."""
         with self._lock:
-            kept = tuple(each for each in self._inventory.entries if (each.kind, each.id) != (kind, id))
-            self._inventory = replace(self._inventory, entries=kept)
+            self._entries.pop((kind, id), None)
 
     def fire(self, name: str, key: str, run_id: str) -> None:
         """The trigger of a Run has fired."""
         with self._lock:
-            fired = {**self._inventory.fired, f"{name} {key}": run_id}
-            self._inventory = replace(self._inventory, fired=fired)
+            self._fired[f"{name} {key}"] = run_id
 
     def checkpoint(self) -> None:
         """Writes now what was put, forgotten and fired."""
         with self._lock:
-            self._write(self._inventory)
+            self._write(self._current())
 
     def end(self, results: Sequence[ChangeFinished]) -> None:
         """Writes what has become of it all. What failed or was never tried stays meant, and so does the journal."""
@@ -131,7 +132,15 @@ class Ledger:
             open_journal = replace(journal, intents=left) if failed else None
             told = self.kfp or self._inventory.kfp
             history = history[: codec.HISTORY]
-            self._write(replace(self._inventory, journal=open_journal, history=history, kfp=told))
+            self._write(replace(self._current(), journal=open_journal, history=history, kfp=told))
+
+    def _current(self) -> Inventory:
+        return replace(self._inventory, entries=tuple(self._entries.values()), fired=dict(self._fired))
+
+    def _hold(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+        self._entries = dict(inventory.by_id())
+        self._fired = dict(inventory.fired)
 
     def _take(self, head: Object) -> bool:
         """Whether a head and all its shards could be read."""
@@ -144,7 +153,7 @@ class Ledger:
                     return False
                 parts[name] = codec.content(shard)
             version = head["metadata"]["resourceVersion"]
-            self._inventory = codec.decoded(self.place, content, parts, version)
+            self._hold(codec.decoded(self.place, content, parts, version))
             self._stored = frozenset(parts)
         except OfAnother as fault:
             raise MachineFault(f"{self._words} cannot be used: {fault}") from fault
@@ -162,7 +171,7 @@ class Ledger:
             if name not in self._stored:
                 self._write_shard(name, content)
         version = self._write_head(inventory, written)
-        self._inventory = replace(inventory, version=version)
+        self._hold(replace(inventory, version=version))
         gone = self._stored - written.shards.keys()
         self._stored = frozenset(written.shards)
         for name in sorted(gone):
