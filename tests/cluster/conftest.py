@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from kfgit.backends.cluster.connection.wire import Wire
 from kfgit.backends.cluster.kubernetes.api import KubeApi
 from tests.apart import Unavailable
-from tests.cluster import binaries
+from tests.cluster import binaries, carrying
 from tests.cluster.asking import asking
+from tests.cluster.carrying import Target
 from tests.cluster.cluster import Cluster, User, joined
 from tests.cluster.stage import Stage, staged
 
@@ -66,3 +68,16 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The door, with KFP's side."""
     with staged(tmp_path_factory.mktemp("stage")) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
+    """The way to a server that stores and runs nothing."""
+    with carrying.server(tmp_path_factory.mktemp("kfp")) as found:
+        yield found
+
+
+@pytest.fixture
+def target(wire: Wire) -> Target:
+    """A set of its own."""
+    return carrying.target(wire)

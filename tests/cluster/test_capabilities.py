@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 from uuid import uuid4
 
@@ -14,16 +14,8 @@ from kfgit.backends.cluster.kfp import capabilities
 from kfgit.backends.cluster.kfp.api import KfpApi, KfpFault
 from kfgit.ir import Resource
 from kfgit.plan import Unchanged, subject
-from tests.cluster import carrying
 from tests.cluster.carrying import Target, package, resource, run, schedule
 from tests.cluster.older import ORPHAN, TAGS, Older
-
-
-@pytest.fixture(scope="module")
-def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
-    """The way to a server that stores and runs nothing."""
-    with carrying.server(tmp_path_factory.mktemp("kfp")) as found:
-        yield found
 
 
 def server(wire: Wire, *lacks: str, **health: Any) -> Older:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, cast
 from uuid import uuid4
@@ -31,19 +30,6 @@ from kfgit.plan import (
 )
 from tests.cluster import carrying
 from tests.cluster.carrying import Fated, Killed, Target, killed_before, package, resource, run, schedule
-
-
-@pytest.fixture(scope="module")
-def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
-    """The way to a server that stores and runs nothing."""
-    with carrying.server(tmp_path_factory.mktemp("kfp")) as found:
-        yield found
-
-
-@pytest.fixture
-def target(wire: Wire) -> Target:
-    """A set of its own."""
-    return carrying.target(wire)
 
 
 class Wanted:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from uuid import uuid4
@@ -24,19 +23,6 @@ from tests.cluster.carrying import FATES, Fated, Killed, Target, package, resour
 
 # So many writes has the smaller of the two applies.
 WRITES = 14
-
-
-@pytest.fixture(scope="module")
-def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
-    """The way to a server that stores and runs nothing."""
-    with carrying.server(tmp_path_factory.mktemp("kfp")) as found:
-        yield found
-
-
-@pytest.fixture
-def target(wire: Wire) -> Target:
-    """A set of its own."""
-    return carrying.target(wire)
 
 
 class Wanted:

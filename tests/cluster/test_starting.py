@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, cast
 from uuid import uuid4
@@ -20,19 +19,6 @@ from tests.cluster import carrying
 from tests.cluster.carrying import Fated, Target, package, resource
 
 HELLO = package("hello")
-
-
-@pytest.fixture(scope="module")
-def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
-    """The way to a server that stores and runs nothing."""
-    with carrying.server(tmp_path_factory.mktemp("kfp")) as found:
-        yield found
-
-
-@pytest.fixture
-def target(wire: Wire) -> Target:
-    """A set of its own."""
-    return carrying.target(wire)
 
 
 def request(**given: Any) -> RunRequest:
