@@ -113,8 +113,23 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class AppliedRun:
+    """A run that a commit wanted. `digest` is its package's; `state` is None until somebody saw its end."""
+
+    name: str
+    pipeline: str
+    digest: str
+    id: str
+    state: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ApplyRecord:
-    """One past apply; `finished_at` is None while it runs and when it was cut off. `result` counts changes by state."""
+    """One past apply; `finished_at` is None while it runs and when it was cut off. `result` counts changes by state.
+
+    `branch` is the one that the commit was applied from. `runs` are all that the commit wanted under their keys of
+    then, also those that an earlier apply had started.
+    """
 
     id: int
     project: str
@@ -124,6 +139,8 @@ class ApplyRecord:
     started_at: datetime
     finished_at: datetime | None
     result: Mapping[str, int]
+    branch: str | None = None
+    runs: tuple[AppliedRun, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def test_every_layer_is_a_room() -> None:
 
 
 def test_the_purity_contract_covers_the_core() -> None:
-    core = set(layers()[layers().index("plan") :]) & top_modules()
+    core = set(layers()[layers().index("diff") :]) & top_modules()
     assert apart(contract("purity")["source_modules"], (f"kfgit.{name}" for name in core)) == NOTHING
 
 
