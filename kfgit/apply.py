@@ -10,13 +10,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from itertools import groupby
 
 from kfgit.backend import Backend, MachineFault, Refused
-from kfgit.events import ChangeFinished, ChangeStarted, Event
+from kfgit.events import AppliedRun, ApplyRecord, ChangeFinished, ChangeStarted, Event
 from kfgit.plan import Change, Create, Delete, Plan, Replace, Update, action, excess, level, precious, subject
 
 Key = tuple[str, str]
+# So many runs are asked for, each with a request, to tell how past applies came out.
+MAX_ASKED = 100
 
 
 def guard(plan: Plan, confirmed: Sequence[str] = ()) -> None:
@@ -48,8 +51,11 @@ def _never() -> bool:
 
 
 def carry_out(plan: Plan, backend: Backend, who: str, ending: Callable[[], bool] = _never) -> Iterator[Event]:
-    """Applies a plan and writes the history: the intent first, the outcome last. The caller holds the target's lock."""
-    if not plan.pending and not plan.unfinished:
+    """Applies a plan and writes the history: the intent first, the outcome last. The caller holds the target's lock.
+
+    A commit that changes nothing is written down too: it is what the target is equal to from now on.
+    """
+    if not (plan.pending or plan.unfinished or plan.is_news):
         return
     number = backend.begin_apply(plan, who)
     results: list[ChangeFinished] = []
@@ -57,7 +63,33 @@ def carry_out(plan: Plan, backend: Backend, who: str, ending: Callable[[], bool]
         if isinstance(event, ChangeFinished):
             results.append(event)
         yield event
-    backend.end_apply(number, results)
+    backend.end_apply(number, results, tuple(_runs(plan, results)))
+
+
+def _runs(plan: Plan, results: Sequence[ChangeFinished]) -> Iterator[AppliedRun]:
+    """The runs that the plan's source wants, those that were just started among them."""
+    made = {each.name: each.id for each in results if each.kind == "Run" and each.state == "done"}
+    for run in plan.runs:
+        id_ = made.get(run.name) if run.id is None else run.id
+        yield AppliedRun(run.document, run.pipeline, run.digest, id_ or "")
+
+
+def refreshed(
+    backend: Backend, records: Sequence[ApplyRecord], most: int = MAX_ASKED
+) -> tuple[ApplyRecord, ...]:
+    """Records with the states of their runs as they are now: those that nobody saw succeed are asked for, newest first.
+
+    Of one that is gone, or that is not asked for since `most` others were, the state stays as it was written down.
+    """
+    unsure = (run.id for record in records for run in record.runs if run.id and run.state != "SUCCEEDED")
+    states = backend.runs.states(list(dict.fromkeys(unsure))[:most])
+    return tuple(
+        replace(
+            record,
+            runs=tuple(replace(run, state=states.get(run.id, run.state)) for run in record.runs),
+        )
+        for record in records
+    )
 
 
 def apply(plan: Plan, backend: Backend, ending: Callable[[], bool] = _never) -> Iterator[Event]:

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 from kfgit import ticks
 from kfgit.events import (
+    AppliedRun,
     ApplyRecord,
     ChangeFinished,
     Event,
@@ -160,6 +161,9 @@ class Runs(Protocol):
     def get(self, id_or_prefix: str) -> RunRecord:
         """One run with its tasks."""
 
+    def states(self, ids: Sequence[str]) -> Mapping[str, State]:
+        """How runs stand, by their whole ids; those that are gone are left out."""
+
     def resolve(self, id_or_prefix: str) -> str:
         """The whole id of a run."""
 
@@ -255,8 +259,13 @@ class Backend(Protocol):
     def perform(self, change: Change) -> str:
         """Carries one change of a plan out and returns the object's id. Doing it twice ends in the same state."""
 
-    def end_apply(self, number: int, results: Sequence[ChangeFinished]) -> None:
-        """Writes down how an apply ended."""
+    def end_apply(
+        self, number: int, results: Sequence[ChangeFinished], runs: Sequence[AppliedRun] = ()
+    ) -> None:
+        """Writes down how an apply ended, and which runs its commit wanted."""
+
+    def note_runs(self, ended: Mapping[str, State]) -> None:
+        """Writes down how runs ended, by their ids, in every apply that wanted them. The caller holds the lock."""
 
     def applies(self, limit: int = -1) -> tuple[ApplyRecord, ...]:
         """Past applies, newest first."""

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from kfgit.ir import DEFAULT_EXPERIMENT
+from kfgit.plan import Applied
 
 # KFP's words (backend/api/v2beta1/run.proto, RuntimeState).
 State = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELING", "CANCELED", "SKIPPED"]
@@ -114,7 +115,11 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class AppliedRun:
-    """A run that a commit wanted. `digest` is its package's; `state` is None until somebody saw its end."""
+    """A run that a commit wanted, by the names of its documents. `digest` is its package's.
+
+    `id` is empty where it was never started. `state` is None until its end was seen; a run that ended badly may have
+    been retried since.
+    """
 
     name: str
     pipeline: str
@@ -127,8 +132,10 @@ class AppliedRun:
 class ApplyRecord:
     """One past apply; `finished_at` is None while it runs and when it was cut off. `result` counts changes by state.
 
-    `branch` is the one that the commit was applied from. `runs` are all that the commit wanted under their keys of
-    then, also those that an earlier apply had started.
+    `branch` is the one that the commit was applied from; `folder`: what was read is a folder that had the commit
+    checked out, and may have differed from it. `runs` are all that the commit wanted under their keys of then, also
+    those that an earlier apply had started; of very many only their number is kept, as `unlisted`. `changes` counts
+    what was done, by action.
     """
 
     id: int
@@ -141,6 +148,16 @@ class ApplyRecord:
     result: Mapping[str, int]
     branch: str | None = None
     runs: tuple[AppliedRun, ...] = ()
+    folder: bool = False
+    verb: Literal["apply", "adopt", "destroy"] = "apply"
+    changes: Mapping[str, int] = field(default_factory=dict)
+    unlisted: int = 0
+
+    @property
+    def applied(self) -> Applied | None:
+        """What the target was made equal to, where all that it wanted was done."""
+        whole = self.verb == "apply" and self.finished_at is not None and not undone(self.result)
+        return Applied(self.commit, self.folder) if whole else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +214,16 @@ class RunFinished:
 
 
 Event: TypeAlias = ChangeStarted | ChangeFinished | RunStarted | TaskChanged | Preparing | RunFinished
+
+
+def undone(result: Mapping[str, int]) -> int:
+    """How many changes failed or were skipped."""
+    return result.get("failed", 0) + result.get("skipped", 0)
+
+
+def done_by_action(results: Iterable[ChangeFinished]) -> Mapping[str, int]:
+    """How many changes were done, by their action."""
+    return dict(sorted(Counter(each.action for each in results if each.state == "done").items()))
 
 
 def outcome(results: Iterable[ChangeFinished]) -> Mapping[str, int]:

@@ -7,10 +7,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from kfgit import apply as applying, driver
 from kfgit.agent.choosing import Choice, choose
+from kfgit.agent.ends import Ends
 from kfgit.agent.fights import Fights
 from kfgit.agent.numbers import Numbers
 from kfgit.agent.patience import Patience
@@ -60,7 +62,7 @@ class Agent:
         self._settings, self._ports, self._numbers = settings, ports, numbers
         self._voice = Voice(ports.tell)
         self._git, self._target = Patience(ports.chance), Patience(ports.chance)
-        self._fights = Fights()
+        self._fights, self._ends = Fights(), Ends()
         self._head: Head | None = None
         self._source: Wanted | Invalid | None = None
         # When the newest commit was first seen, and which one the target is equal to.
@@ -161,14 +163,18 @@ class Agent:
 
     def _settle(self, source: Wanted, backend: Backend) -> str:
         choice = self._choice(source, backend)
-        if not _has_work(choice.plan):
-            return self._idle(choice)
+        if not _has_work(choice.plan) and not _is_to_be_told(choice.plan, source, backend):
+            result = self._idle(choice)
+            if not choice.plan.is_local:
+                self._ends.note(backend, self._settings.who)
+            return result
+        self._ends.forget()
         with backend.lock(self._settings.who):
             # What the lock's last holder did is seen only now.
             choice = self._choice(source, backend)
             if choice.plan.pending:
                 return self._apply(choice, backend)
-            # Writes down that an apply is over which was cut off after its last change.
+            # Writes down that an apply is over which was cut off after its last change, or that this commit is live.
             deque(applying.carry_out(choice.plan, backend, self._settings.who), maxlen=0)
             return self._idle(choice)
 
@@ -195,6 +201,8 @@ class Agent:
             for key, told in choice.told():
                 self._voice.once(key, self._with_place(told))
             self._guarded(plan)
+            if choice.plan.pending:
+                self._lawful(source, choice.plan)
             if _has_work(choice.plan):
                 self._undoubted(source, backend)
         return choice
@@ -205,6 +213,11 @@ class Agent:
         except Refused as fault:
             command = f"kfgit apply -e {self._settings.environment} --confirm {plan.digest}"
             raise Refused(f"{fault}; the agent waits for a new commit, or for `{command}`") from fault
+
+    def _lawful(self, source: Wanted, plan: Plan) -> None:
+        refusal = source.refusal(plan, datetime.fromtimestamp(self._ports.now(), UTC))
+        if refusal is not None:
+            raise Refused(refusal)
 
     def _undoubted(self, source: Wanted, backend: Backend) -> None:
         found = source.doubts(backend)
@@ -305,6 +318,11 @@ class Agent:
 
 def _has_work(plan: Plan) -> bool:
     return bool(plan.pending) or plan.unfinished
+
+
+def _is_to_be_told(plan: Plan, source: Wanted, backend: Backend) -> bool:
+    """Whether the history of the target shall have a commit that changes nothing; not one that is perhaps not meant."""
+    return plan.is_news and not source.doubts(backend)
 
 
 def _change(event: ChangeFinished) -> Told:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from kfgit import driver
@@ -12,6 +13,7 @@ from kfgit.diagnostics import Diagnostic, has_errors
 from kfgit.driver import LOCAL, Checkout, Repository
 from kfgit.ir import Resource
 from kfgit.model import Environment
+from kfgit.plan import Plan
 from kfgit.project import doubts
 from kfgit.project.commits import Commit
 from kfgit.project.doubts import Doubt
@@ -42,6 +44,15 @@ class Wanted:
         told = doubts.of_checkout(self.commit, self.repository.tree.sources, environment.branch)
         return (*told, *doubts.of_history(self.commit, last.commit if last is not None else None))
 
+    def refusal(self, plan: Plan, now: datetime) -> str | None:
+        """Why a policy forbids what a plan would change, and what the agent waits for; None where none does."""
+        frozen = driver.frozen(self.checkout, now)
+        found = (*([frozen] if frozen is not None else []), *driver.refusals(self.checkout, plan))
+        first = next((each for each in found if has_errors([each])), None)
+        if first is None:
+            return None
+        return f"{_first(first)}; the agent waits until that is over, or for a new commit"
+
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
@@ -68,7 +79,7 @@ def understand(commit: Commit, environment: str) -> Wanted | Invalid:
             commit, f"there is no environment `{environment}`; there are {known}", repository.diagnostics
         )
     checked = driver.check(repository, environment)
-    found = (*repository.diagnostics, *checked.diagnostics, *driver.violations(checked.value))
+    found = (*driver.mistakes(checked), *driver.violations(checked.value))
     errors = tuple(each for each in found if has_errors([each]))
     if errors:
         count = f"{len(errors)} {'mistake' if len(errors) == 1 else 'mistakes'}"

@@ -12,7 +12,8 @@ import click
 from kfgit import desired as wishes, driver, plan as plans
 from kfgit.backend import Ambiguous, NotFound, Refused, SameName
 from kfgit.cli import options, source
-from kfgit.cli.apply import Performed, agree, perform, who
+from kfgit.cli.actor import who
+from kfgit.cli.apply import Performed, agree, perform
 from kfgit.cli.plan import tell
 from kfgit.cli.session import Session
 from kfgit.diagnostics import did_you_mean
@@ -75,7 +76,8 @@ def command(session: Session, /, names: Sequence[str], env: str | None, output: 
             plan = plans.adoption(
                 environment.name, backend.identity, desired, live, chosen, commit=repository.commit
             )
-            plan = replace(plan, remarks=tuple(doubt.text for doubt in (*doubts, *more)))
+            remarks = tuple(doubt.text for doubt in (*doubts, *more))
+            plan = replace(plan, remarks=remarks, branch=repository.branch, folder=repository.is_folder)
             if output == "human" and plan.changes:
                 tell(session, plan, {}, output, pinned=read.commit is not None)
             if not flags["yes"]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections import deque
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kfgit import apply as applying, driver
-from kfgit.backend import MachineFault, NotFound, Refused
+from kfgit.backend import Locked, MachineFault, NotFound, Refused
 from kfgit.cli import exits, options, saved, source
+from kfgit.cli.actor import who
 from kfgit.cli.ending import finishing
 from kfgit.cli.follow import Followed, code, follow, terminable
+from kfgit.cli.permission import permit
 from kfgit.cli.plan import notes_of, tell
 from kfgit.cli.progress import Progress
 from kfgit.cli.saved import Saved
@@ -108,25 +108,19 @@ def command(session: Session, /, env: str | None, plan_file: Path | None, output
                         output,
                         pinned=read.commit is not None,
                     )
+                permit(session, repository, checkout, plan)
                 applying.guard(plan, flags["confirm"])
                 if not flags["yes"] and kept is None:
                     agree(session, plan, output)
                 done = perform(session, plan, backend)
             followed = _follow(session, checkout, backend, (desired, done), wait=flags["wait"])
+            _note(session, backend, followed)
             runs = [each.run for each in followed]
             if output == "json" and not plan.is_local:
                 runs += _left(session, backend, done, {each.id for each in runs})
     if output == "json":
         session.json(as_json.apply(plan, done.results, runs))
     return done.code or _code(followed)
-
-
-def who() -> str:
-    """The user, also where the machine has no name for them."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}"
 
 
 def _wanted(env: str | None, kept: Saved | None) -> str | None:
@@ -257,6 +251,18 @@ def _executed(
             yield follow(session, backend, live.id, limits[live.name])
         elif run.id in made:
             yield Followed(run, code(run))
+
+
+def _note(session: Session, backend: Backend, followed: Sequence[Followed]) -> None:
+    """Writes into the target's history how the runs ended; whoever reads it can also ask for them."""
+    if backend.identity == LOCAL_TARGET or not followed:
+        return
+    ended = {each.run.id: each.run.state for each in followed if each.run.state in FINAL}
+    try:
+        with backend.lock(who()):
+            backend.note_runs(ended)
+    except (Locked, MachineFault, Refused) as fault:
+        session.say(f"kfgit: how the runs ended is not in the history: {clean(str(fault))}")
 
 
 def _left(session: Session, backend: Backend, done: Performed, known: Container[str]) -> list[RunRecord]:

@@ -7,8 +7,10 @@ import click
 from kfgit import driver, plan as plans
 from kfgit.backend import Refused
 from kfgit.cli import exits, options
-from kfgit.cli.apply import perform, who
+from kfgit.cli.actor import who
+from kfgit.cli.apply import perform
 from kfgit.cli.follow import terminable
+from kfgit.cli.permission import permit
 from kfgit.cli.session import Session
 from kfgit.cli.standing import concerning
 from kfgit.diagnostics import has_errors
@@ -41,6 +43,7 @@ def command(session: Session, /, env: str, output: str, **flags: bool) -> int:
         plan = plans.destroy(name, backend.identity, backend.observe(), rules)
         if output == "human":
             session.print(show.human(plan, {}, session.out))
+        permit(session, repository, checkout, plan)
         if not flags["yes"]:
             _agree(session, plan, output)
         done = perform(session, plan, backend)
@@ -53,7 +56,7 @@ def _known(session: Session, repository: Repository, name: str) -> tuple[Checkou
     """The environment, mistakes elsewhere or not; ends the command where what it protects cannot be known."""
     checked = driver.check(repository, name)
     home = [d for d in checked.value.view.documents if (d.kind, d.name) == ("Environment", name)]
-    faults = (*repository.diagnostics, *checked.diagnostics)
+    faults = driver.mistakes(checked)
     unread = not {("*", name), ("Environment", name)}.isdisjoint(repository.broken)
     if unread or has_errors(concerning(home, faults)):
         raise exits.Stop(session.invalid(repository, faults if unread else concerning(home, faults)))

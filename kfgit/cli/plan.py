@@ -12,7 +12,9 @@ import click
 
 from kfgit import cron, demand, desired, driver, plan as plans, ticks
 from kfgit.cli import exits, options, saved, source
+from kfgit.cli.permission import freeze_remarks, judge, remarked
 from kfgit.cli.session import Session
+from kfgit.diagnostics import has_errors
 from kfgit.driver import Checkout
 from kfgit.ir import Resource
 from kfgit.plan import Plan
@@ -58,15 +60,18 @@ def command(session: Session, /, env: str | None, out: Path | None, output: str,
         doubts = read.doubts(environment)
         with session.backend(repository, checkout) as backend:
             doubts += read.more_doubts(environment, backend)
-            remarks = [doubt.text for doubt in doubts]
+            remarks = [*(doubt.text for doubt in doubts), *freeze_remarks(checkout)]
             live = backend.observe(wanted, refresh=flags["refresh"], secrets=flags["check_secrets"])
             found = driver.compare(repository, checkout, wanted, live, backend.identity)
             found = replace(found, remarks=(*remarks, *found.remarks))
     pinned = read.commit is not None
-    if out is not None:
+    refused = has_errors(driver.refusals(checkout, found))
+    if out is not None and not refused:
         saved.write(session.folder / out, found, pinned=pinned, refreshed=flags["refresh"])
     told = notes_of(found, wanted, checkout)
-    tell(session, found, told, output, pinned=pinned, refreshed=flags["refresh"])
+    shown = found if output == "human" else remarked(found, checkout)
+    tell(session, shown, told, output, pinned=pinned, refreshed=flags["refresh"])
+    judge(session, repository, checkout, found)
     return exits.PENDING if flags["exit_code"] and found.pending else exits.DONE
 
 

@@ -14,7 +14,7 @@ import click
 
 from kfgit.backend import Refused
 from kfgit.cli import exits, options
-from kfgit.cli.apply import who
+from kfgit.cli.actor import who
 from kfgit.cli.session import Session
 from kfgit.cli.standing import retention_of, standing
 from kfgit.model import Environment, Retention

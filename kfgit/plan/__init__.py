@@ -5,7 +5,7 @@ Pure: the same two sides give the same plan, in the same order, with the same di
 
 from __future__ import annotations
 
-from kfgit.plan.differences import HIDDEN, difference
+from kfgit.plan.differences import HIDDEN, difference, shown
 from kfgit.plan.making import UNRECORDED, adoption, cause_of, destroy, fits, plan
 from kfgit.plan.rules import FREE_DELETES, FREE_SHARE, Rules, excess, precious
 from kfgit.plan.values import (
@@ -13,6 +13,7 @@ from kfgit.plan.values import (
     LOCAL_TARGET,
     ORDER,
     Adopt,
+    Applied,
     Cause,
     Change,
     Create,
@@ -24,6 +25,8 @@ from kfgit.plan.values import (
     Replace,
     Unchanged,
     Update,
+    Verb,
+    WantedRun,
     action,
     fingerprint,
     level,
@@ -39,6 +42,7 @@ __all__ = [
     "ORDER",
     "UNRECORDED",
     "Adopt",
+    "Applied",
     "Cause",
     "Change",
     "Create",
@@ -51,6 +55,8 @@ __all__ = [
     "Rules",
     "Unchanged",
     "Update",
+    "Verb",
+    "WantedRun",
     "action",
     "adoption",
     "cause_of",
@@ -62,5 +68,6 @@ __all__ = [
     "level",
     "plan",
     "precious",
+    "shown",
     "subject",
 ]

@@ -22,7 +22,7 @@ def difference(before: Any, after: Any, path: str = "") -> Iterator[Difference]:
             yield from difference(one, other, f"{path}[{index}]")
     elif before != after:
         name = path.rpartition(".")[2]
-        yield Difference(path, _shown(name, before), _shown(name, after))
+        yield Difference(path, shown(name, before), shown(name, after))
 
 
 HIDDEN = "(hidden)"
@@ -43,8 +43,8 @@ def _are_variables(value: Any) -> bool:
     return len({str(each["name"]) for each in value}) == len(value)
 
 
-def _shown(name: str, value: Any) -> Any:
-    """A value as plans may show and keep it: what is a secret by its name or its form stays untold."""
+def shown(name: str, value: Any) -> Any:
+    """A value as plans and diffs may show and keep it: what is a secret by its name or its form stays untold."""
     match value:
         case str():
             return HIDDEN if is_secret(name, value) else value
@@ -52,10 +52,10 @@ def _shown(name: str, value: Any) -> Any:
             # A variable's name stands beside its value.
             inner = str(value["name"]) if set(value) == {"name", "value"} else None
             return {
-                key: _shown(inner if inner and key == "value" else str(key), item)
+                key: shown(inner if inner and key == "value" else str(key), item)
                 for key, item in value.items()
             }
         case list():
-            return [_shown(name, item) for item in value]
+            return [shown(name, item) for item in value]
         case _:
             return value

@@ -21,6 +21,7 @@ from kfgit.plan.values import (
     Replace,
     Unchanged,
     Update,
+    WantedRun,
     level,
     subject,
 )
@@ -74,7 +75,29 @@ def plan(
         foreign,
         live.remarks,
         live.unfinished,
+        last=live.last,
+        runs=tuple(_wanted_runs(desired, changes, found)),
     )
+
+
+def _wanted_runs(
+    desired: Sequence[Resource], changes: Sequence[Change], found: Mapping[tuple[str, str], LiveObject]
+) -> Iterator[WantedRun]:
+    """The runs that are wanted, with those that were started before."""
+    started = {subject(change) for change in changes if isinstance(change, Unchanged)}
+    documents = {r.name: r.documents[0] for r in desired if r.kind == "Pipeline" and r.documents}
+    for run in desired:
+        if run.kind != "Run":
+            continue
+        pipeline = str(run.spec["pipeline"])
+        key = run.kind, run.name
+        yield WantedRun(
+            run.name,
+            run.documents[0] if run.documents else run.name,
+            documents.get(pipeline, pipeline),
+            run.package.digest if run.package is not None else "",
+            found[key].id if key in started else None,
+        )
 
 
 def adoption(
@@ -99,7 +122,7 @@ def adoption(
     changes = [_noted(change, live.notes.get(subject(change), ())) for change in changes]
     changes.sort(key=_place)
     owned = sum(each.owned for each in live.objects) - len(changes)
-    return Plan(environment, target, tuple(changes), commit, live.requests, owned, len(desired))
+    return Plan(environment, target, tuple(changes), commit, live.requests, owned, len(desired), verb="adopt")
 
 
 def _adopt(resource: Resource, live: LiveObject) -> Adopt:
@@ -242,4 +265,4 @@ def _prunes(gone: Sequence[LiveObject], rules: Rules) -> Iterator[Change]:
 
 def destroy(environment: str, target: str, live: Live, rules: Rules) -> Plan:
     """The plan that removes all that is owned; what is protected stays."""
-    return plan(environment, target, (), live, rules.without_keeping())
+    return replace(plan(environment, target, (), live, rules.without_keeping()), verb="destroy")

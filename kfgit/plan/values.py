@@ -37,12 +37,20 @@ class LiveObject:
 
 
 @dataclass(frozen=True, slots=True)
+class Applied:
+    """What a target was made equal to last, all of it: a commit, or a `folder` that had it checked out."""
+
+    commit: str | None
+    folder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Live:
     """All that is live, and how many API requests it took to see it.
 
     `vanished` are kind and name of what kfgit made and what somebody else removed. `notes` are about single objects,
     wanted or live, `remarks` about the target as a whole. `unfinished`: an apply was cut off, and the target still
-    says so.
+    says so. `last` is what the newest apply on record made it equal to, None where that did not do all of it.
     """
 
     objects: tuple[LiveObject, ...]
@@ -51,6 +59,7 @@ class Live:
     notes: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     unfinished: bool = False
+    last: Applied | None = None
 
 
 Cause = Literal["source", "drift", "adoption"]
@@ -174,7 +183,23 @@ def fingerprint(change: Change) -> tuple[str | None, str | None]:
 # The identity of every local target: what is planned for one may be applied to the same environment elsewhere.
 LOCAL_TARGET = "local"
 
+Verb = Literal["apply", "adopt", "destroy"]
+
 ACTIONS = ("create", "update", "replace", "delete", "adopt", "unchanged")
+
+
+@dataclass(frozen=True, slots=True)
+class WantedRun:
+    """A run that documents want under the key of now. `name` is the target's, `document` and `pipeline` the documents'.
+
+    `digest` is its package's, `id` the run that was started for it before, None where the plan starts it.
+    """
+
+    name: str
+    document: str
+    pipeline: str
+    digest: str
+    id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +209,8 @@ class Plan:
     `owned` counts what is kfgit's before, `wanted` what the documents ask for. `foreign` is what others have made under
     names that no document has: it is told, and left alone. `remarks` are about the source or the target as a whole.
     `unfinished`: an apply was cut off, and the next one writes down that it is over, also where nothing is left to do.
+    What is wanted was read from `commit` of `branch`, or from a `folder` that has it checked out; `last` is what the
+    target was made equal to before.
     """
 
     environment: str
@@ -196,6 +223,18 @@ class Plan:
     foreign: tuple[LiveObject, ...] = ()
     remarks: tuple[str, ...] = ()
     unfinished: bool = False
+    branch: str | None = None
+    folder: bool = False
+    last: Applied | None = None
+    runs: tuple[WantedRun, ...] = ()
+    verb: Verb = "apply"
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the target is on record as equal to something else than this commit, also where it is equal to it."""
+        if self.commit is None or self.verb != "apply" or self.last == Applied(self.commit):
+            return False
+        return self.last != Applied(self.commit, self.folder)
 
     @property
     def pending(self) -> tuple[Change, ...]:

@@ -7,18 +7,20 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 from kfgit.agent import Agent, Following, Numbers, Ports, Settings, Told
 from kfgit.backend import Backend, Locked, MachineFault
 from kfgit.driver import Repository
-from kfgit.events import ApplyRecord, ChangeFinished
+from kfgit.events import AppliedRun, ApplyRecord, ChangeFinished, State, outcome
 from kfgit.ir import Resource
 from kfgit.model import Environment
 from kfgit.plan import Adopt, Change, Create, Delete, Live, LiveObject, Plan, Replace, Update
 from kfgit.project.mirror import Mirror, Remote
 
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PROJECT = "apiVersion: kfgit.dev/v1\nkind: Project\nmetadata: {name: demo}\n"
 PIPELINE = """\
 apiVersion: kfgit.dev/v1
@@ -112,13 +114,15 @@ class Table:
     requests: int = 0
     did: list[str] = field(default_factory=list)
     unfinished: bool = False
+    ended: dict[str, State] = field(default_factory=dict)
 
     def observe(self, desired: Sequence[Resource] = (), *, refresh: bool = False) -> Live:  # noqa: ARG002
         self.looks += 1
         self.requests += 3
         self.fault("observe", None)
         vanished = frozenset(self.known.keys() - self.live.keys())
-        return Live(tuple(self.live.values()), 3, vanished, unfinished=self.unfinished)
+        last = self.records[0].applied if self.records else None
+        return Live(tuple(self.live.values()), 3, vanished, unfinished=self.unfinished, last=last)
 
     @contextmanager
     def lock(self, owner: str) -> Iterator[None]:
@@ -168,15 +172,41 @@ class Table:
         self.did.append(f"{type(change).__name__.lower()} {key[0].lower()}/{key[1]}")
         return "id"
 
-    def end_apply(self, number: int, results: Sequence[ChangeFinished]) -> None:  # noqa: ARG002
+    def end_apply(
+        self,
+        number: int,  # noqa: ARG002
+        results: Sequence[ChangeFinished],
+        runs: Sequence[AppliedRun] = (),
+    ) -> None:
         self.fault("end", results)
         self.did.append("end")
         self.unfinished = False
-        record = ApplyRecord(1, "demo", self._commit, "", "", None, None, {})  # type: ignore[arg-type]
+        record = ApplyRecord(1, "demo", self._commit, "", "", NOON, NOON, outcome(results), runs=tuple(runs))
         self.records.insert(0, record)
 
     def last_apply(self) -> ApplyRecord | None:
         return self.records[0] if self.records else None
+
+    def applies(self, limit: int = -1) -> tuple[ApplyRecord, ...]:
+        self.requests += 1
+        return tuple(self.records) if limit < 0 else tuple(self.records[:limit])
+
+    def note_runs(self, ended: Mapping[str, State]) -> None:
+        self.did.append(f"note {dict(ended)}")
+        self.records = [
+            replace(
+                record, runs=tuple(replace(run, state=ended.get(run.id, run.state)) for run in record.runs)
+            )
+            for record in self.records
+        ]
+
+    @property
+    def runs(self) -> Table:
+        return self
+
+    def states(self, ids: Sequence[str]) -> Mapping[str, State]:
+        self.requests += len(ids)
+        return {id_: self.ended[id_] for id_ in ids if id_ in self.ended}
 
     def served(self) -> bool:
         return True

@@ -9,6 +9,16 @@ from kfgit.backend import MachineFault, Refused
 from kfgit.plan import Change, subject
 from tests.agent.stage import FILES, PIPELINE, SCHEDULE, Stage, environment, failing, stage
 
+WITH_A_RUN = {
+    **FILES,
+    "environments/prod.yaml": environment(cluster=True),
+    "pipelines/smoke.yaml": """\
+apiVersion: kfgit.dev/v1
+kind: Run
+metadata: {name: smoke}
+spec: {pipeline: hello, trigger: onChange}
+""",
+}
 DONE = ["applying", "change", "change", "applied", "synced"]
 
 
@@ -52,6 +62,27 @@ def test_a_new_commit_is_applied(on: Stage) -> None:
     assert on.turn(60) == "applied"
     assert on.table.did == ["begin agent", "replace schedule/nightly", "end"]
     assert on.events() == ["commit", "applying", "change", "applied", "synced"]
+
+
+def test_a_commit_that_changes_nothing_is_written_down_once(on: Stage) -> None:
+    on.table.did.clear()
+    on.repo.commit({"README": "words"})
+    assert [on.turn(60) for _ in range(3)] == ["unchanged"] * 3
+    assert on.table.did == ["begin agent", "end"]
+    assert on.events() == ["commit", "synced"]
+    assert [record.commit for record in on.table.records] == [
+        on.repo.git("rev-parse", rev) for rev in ("HEAD", "HEAD~")
+    ]
+
+
+def test_an_older_commit_that_changes_nothing_is_not_written_down(tmp_path: Path) -> None:
+    made = stage(tmp_path, {**FILES, "environments/prod.yaml": environment(cluster=True)})
+    made.repo.commit({"README": "words"})
+    assert made.turn() == "applied"
+    made.repo.git("reset", "--hard", "HEAD~")
+    made.table.did.clear()
+    assert [made.turn(60) for _ in range(2)] == ["unchanged"] * 2
+    assert made.table.did == []
 
 
 def test_what_no_document_wants_any_more_is_pruned(on: Stage) -> None:
@@ -128,6 +159,75 @@ def test_a_cluster_gets_no_commit_that_is_older_and_none_of_another_branch(tmp_p
     [refused] = [each for each in made.told if each.event == "refused"]
     assert "does not descend from" in refused.message
     assert "kfgit apply -e prod --allow-older" in refused.message
+
+
+# --- policies
+
+
+def frozen(start: str, end: str) -> str:
+    return environment() + f"  policies: {{freeze: [{{start: {start}, end: {end}, reason: audit}}]}}\n"
+
+
+def test_in_a_freeze_it_waits(on: Stage) -> None:
+    """The stage's clock stands on 2023-11-14T22:13:20Z."""
+    on.table.did.clear()
+    window = ("2023-11-14T22:13:20Z", "2023-11-15T06:00:00Z")
+    on.repo.commit({"environments/prod.yaml": frozen(*window)})
+    assert on.turn(60) == "unchanged"  # there is nothing to change
+    on.repo.commit({"pipelines/nightly.yaml": SCHEDULE.replace("0 2", "0 3")})
+    on.table.did.clear()
+    assert [on.turn(60), on.turn(60)] == ["refused", "refused"]
+    assert on.table.did == []
+    [refused] = [each for each in on.told if each.event == "refused"]
+    assert refused.message == (
+        "environments/prod.yaml:7: policy-freeze: `prod` is frozen until 2023-11-15T06:00:00Z: audit; "
+        "the agent waits until that is over, or for a new commit"
+    )
+    on.repo.commit({"environments/prod.yaml": frozen("2023-11-14T00:00:00Z", "2023-11-14T22:13:20Z")})
+    assert on.turn(60) == "applied"
+
+
+def test_it_changes_nothing_that_is_protected(on: Stage) -> None:
+    on.table.did.clear()
+    protected = environment() + "  policies: {protected: [schedule/nightly]}\n"
+    on.repo.commit(
+        {
+            "environments/prod.yaml": protected,
+            "pipelines/nightly.yaml": SCHEDULE.replace("0 2", "0 3"),
+        }
+    )
+    assert on.turn(60) == "refused"
+    assert on.table.did == []
+    [refused] = [each for each in on.told if each.event == "refused"]
+    assert "schedule/nightly would be replaced, and `schedule/nightly` is protected" in refused.message
+    on.repo.commit({"environments/prod.yaml": environment()})
+    assert on.turn(60) == "applied"
+
+
+def test_how_runs_end_is_written_down_once_and_asked_for_until_then(tmp_path: Path) -> None:
+    made = stage(tmp_path, WITH_A_RUN)
+    assert made.turn() == "applied"
+    made.table.ended["id"] = "RUNNING"
+    made.table.did.clear()
+    assert [made.turn(60) for _ in range(2)] == ["unchanged"] * 2
+    assert made.table.did == []
+    made.table.ended["id"] = "SUCCEEDED"
+    # Somebody else applies: it is said later.
+    made.table.locked_by = "ada"
+    assert made.turn(60) == "unchanged"
+    made.table.locked_by = None
+    assert [made.turn(60) for _ in range(3)] == ["unchanged"] * 3
+    assert made.table.did == ["note {'id': 'SUCCEEDED'}"]
+    assert [run.state for run in made.table.records[0].runs] == ["SUCCEEDED"]
+    assert made.table.requests == 3
+
+
+def test_a_run_that_is_gone_is_not_asked_for_again(tmp_path: Path) -> None:
+    made = stage(tmp_path, WITH_A_RUN)
+    assert made.turn() == "applied"
+    made.table.did.clear()
+    assert [made.turn(60) for _ in range(2)] == ["unchanged"] * 2
+    assert (made.table.did, made.table.requests) == ([], 3)
 
 
 # --- drift

@@ -17,7 +17,7 @@ from kfgit import apply as applying, canonical, plan as plans
 from kfgit.backend import Backend, Locked, NotFound, RunRequest
 from kfgit.events import FINAL, ChangeFinished, RunFinished
 from kfgit.ir import DEFAULT_EXPERIMENT, Package, Resource
-from kfgit.plan import Adopt, LiveObject, Plan, Rules, Update
+from kfgit.plan import Adopt, Applied, LiveObject, Plan, Rules, Update
 
 PRUNING = Rules(dict.fromkeys(("schedules", "experiments", "pipelines", "runs"), "delete"))
 KEEPING = Rules()
@@ -148,6 +148,17 @@ def applied(
         assert [each.error for each in results if each.state != "done"] == []
         assert planned(backend, desired, rules).pending == ()
     return {f"{each.kind}/{each.name}": str(each.id) for each in results}
+
+
+def of_commit(place: Place, commit: str, *desired: Resource, branch: str | None = None) -> int:
+    """Applies what a commit wants as the command does; how many changes that took."""
+    with closing(place.open()) as backend, backend.lock("tests"):
+        plan = replace(planned(backend, desired), commit=commit, branch=branch)
+        told = [
+            each for each in applying.carry_out(plan, backend, "tests") if isinstance(each, ChangeFinished)
+        ]
+        assert [each.error for each in told if each.state != "done"] == []
+        return len(told)
 
 
 def changes(plan: Plan) -> dict[str, tuple[str, str | None]]:
@@ -355,6 +366,80 @@ class Contract:
             assert [each.result.get("done") for each in told if each.finished_at is not None] == [1, 1]
             assert [each.id for each in told] == sorted({each.id for each in told}, reverse=True)
             assert backend.applies(1) == told[:1]
+
+    def test_an_apply_tells_its_commit_and_the_runs_that_it_wanted(self, place: Place) -> None:
+        desired = (experiment(), pipeline(), run("k1"))
+        of_commit(place, "c1", *desired, branch="main")
+        of_commit(place, "c2", *desired, schedule())
+        of_commit(place, "c3", experiment(), pipeline(), run("k2"))
+        with closing(place.open()) as backend:
+            newest, second, first = backend.applies()
+            assert [(each.commit, each.branch) for each in (first, second, newest)] == [
+                ("c1", "main"), ("c2", None), ("c3", None),
+            ]  # fmt: skip
+            assert [dict(each.changes) for each in (first, second, newest)] == [
+                {"create": 3}, {"create": 1}, {"create": 1, "delete": 1},
+            ]  # fmt: skip
+            (one,), (same,), (other,) = first.runs, second.runs, newest.runs
+            assert (one.name, one.pipeline, one.digest) == ("once", "demo", package().digest)
+            assert one == same
+            assert {one.id, other.id} == {each.id for each in backend.runs.all()}
+            assert one.id != other.id
+
+    def test_how_a_run_ended_is_known_to_all_applies_that_wanted_it(self, place: Place) -> None:
+        desired = (experiment(), pipeline(), run("k1"))
+        of_commit(place, "c1", *desired)
+        of_commit(place, "c2", *desired)
+        with closing(place.open()) as backend:
+            assert [each.state for record in backend.applies() for each in record.runs] == [None, None]
+            (id_,) = (each.id for each in backend.runs.all())
+            *_, last = backend.watch(id_)
+            assert isinstance(last, RunFinished)
+            with backend.lock("tests"):
+                backend.note_runs({id_: last.run.state, "another": "FAILED"})
+        # Also of those that come later.
+        of_commit(place, "c3", *desired)
+        with closing(place.open()) as backend:
+            assert [(each.id, each.state) for record in backend.applies() for each in record.runs] == [
+                (id_, "SUCCEEDED")
+            ] * 3
+            assert applying.refreshed(backend, backend.applies()) == backend.applies()
+            assert backend.runs.states([id_, RUN]) == {id_: "SUCCEEDED"}
+            backend.runs.delete(id_)
+            assert [each.runs[0].state for each in backend.applies()] == ["SUCCEEDED"] * 3
+
+    def test_a_commit_that_changes_nothing_is_told_once(self, place: Place) -> None:
+        assert of_commit(place, "c1", experiment()) == 1
+        assert of_commit(place, "c1", experiment()) == 0
+        assert of_commit(place, "c2", experiment()) == 0
+        assert of_commit(place, "c2", experiment()) == 0
+        assert of_commit(place, "c1", experiment()) == 0
+        with closing(place.open()) as backend:
+            told = backend.applies()
+            assert [each.commit for each in told] == ["c1", "c2", "c1"]
+            assert [each.applied for each in told] == [Applied("c1"), Applied("c2"), Applied("c1")]
+            assert all(each.who == "tests" and each.finished_at is not None for each in told)
+            assert backend.observe().last == Applied("c1")
+
+    def test_what_was_cut_off_or_only_taken_over_is_not_what_the_target_is_equal_to(
+        self, place: Place
+    ) -> None:
+        of_commit(place, "c1", experiment())
+        with closing(place.open()) as backend:
+            with backend.lock("tests"):
+                backend.begin_apply(replace(planned(backend, (pipeline(),)), commit="c2"), "alice")
+            assert backend.applies(1)[0].applied is None
+        of_commit(place, "c1", experiment())
+        with closing(place.open()) as backend:
+            assert backend.observe().last == Applied("c1")
+            with backend.lock("tests"):
+                list(
+                    applying.carry_out(
+                        replace(planned(backend, ()), commit="c3", verb="adopt"), backend, "tests"
+                    )
+                )
+            assert backend.observe().last is None
+            assert [each.commit for each in backend.applies()] == ["c3", "c1", "c2", "c1"]
 
     @pytest.mark.parametrize("before", ["", "one"])
     def test_what_was_done_before_an_apply_was_cut_off_is_known_to_the_next(

@@ -20,7 +20,7 @@ from kfgit.cli.ending import finishing
 from kfgit.cli.progress import Progress
 from kfgit.cli.session import Session
 from kfgit.cli.source import Source
-from kfgit.events import ApplyRecord, ChangeFinished, ChangeStarted
+from kfgit.events import AppliedRun, ApplyRecord, ChangeFinished, ChangeStarted
 from kfgit.ir import Resource
 from kfgit.model import ClusterTarget, Environment
 from kfgit.plan import Change, Create, Plan
@@ -52,7 +52,9 @@ class Target:
             action()
         return change.desired.name
 
-    def end_apply(self, _number: int, results: Sequence[ChangeFinished]) -> None:
+    def end_apply(
+        self, _number: int, results: Sequence[ChangeFinished], _runs: Sequence[AppliedRun] = ()
+    ) -> None:
         if self.unwritable:
             raise MachineFault("the server at x is gone")
         self.written.append({state: sum(r.state == state for r in results) for state in ("done", "skipped")})

@@ -16,18 +16,18 @@ from hypothesis import given, strategies as st
 from kfgit import canonical
 from kfgit.backend import MachineFault
 from kfgit.backends.cluster.kubernetes.api import KubeApi
-from kfgit.backends.cluster.records import codec
+from kfgit.backends.cluster.records import codec, past
 from kfgit.backends.cluster.records.codec import Place, Unreadable
 from kfgit.backends.cluster.records.inventory import Entry, Intent, Inventory, Journal
 from kfgit.backends.cluster.records.ledger import Ledger
-from kfgit.events import ApplyRecord, ChangeFinished
+from kfgit.events import FINAL, AppliedRun, ApplyRecord, ChangeFinished
 from kfgit.plan import Plan
 from tests.cluster.asking import asking
 from tests.cluster.cluster import Cluster, User
 
 PLACE = Place("churn", "prod")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-PLAN = Plan("prod", "there", (), commit="c0ffee")
+PLAN = Plan("prod", "there", (), commit="c0ffee", branch="main")
 
 PIPELINE = Intent("create", "Pipeline", "train", None, "d1")
 SCHEDULE = Intent("replace", "Schedule", "nightly", "old", "d2")
@@ -76,7 +76,7 @@ def test_an_apply_is_written_ahead_and_its_end_after(
     ledger.read()
     assert ledger.begin(PLAN, [PIPELINE, RUN], "anna") == 1
     seen = others().read()
-    assert seen.journal == Journal(1, PLAN.digest, "c0ffee", "anna", NOON, (PIPELINE, RUN))
+    assert seen.journal == Journal(1, PLAN.digest, "c0ffee", "anna", NOON, (PIPELINE, RUN), "main")
     assert seen.entries == ()
     assert seen.version is not None
     ledger.put(entry("train"))
@@ -90,8 +90,9 @@ def test_an_apply_is_written_ahead_and_its_end_after(
     assert (seen.entries, seen.fired, seen.journal) == ((entry("train"),), {"once k1": "run-1"}, None)
     (record,) = seen.history
     assert record == ApplyRecord(
-        1, "churn", "c0ffee", PLAN.digest, "anna", NOON, NOON, {"done": 2, "failed": 0, "skipped": 0}
-    )
+        1, "churn", "c0ffee", PLAN.digest, "anna", NOON, NOON, {"done": 2, "failed": 0, "skipped": 0},
+        "main", changes={"create": 2},
+    )  # fmt: skip
     notes = admin.get(f"{maps}/{PLACE.name}")["metadata"]["annotations"]
     assert notes["kfgit.dev/commit"] == "c0ffee"
     assert notes["kfgit.dev/applied-by"] == "anna"
@@ -131,7 +132,7 @@ def test_an_apply_that_was_cut_off_is_in_the_history(ledger: Ledger, others: Cal
 def test_history_keeps_the_newest(
     ledger: Ledger, others: Callable[[], Ledger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(codec, "HISTORY", 3)
+    monkeypatch.setattr(past, "HISTORY", 3)
     for _ in range(5):
         ledger.begin(PLAN, [], "anna")
         ledger.end([])
@@ -172,14 +173,14 @@ def test_of_two_first_applies_one_writes(ledger: Ledger, others: Callable[[], Le
     other = others()
     ledger.read()
     other.read()
-    other.begin(PLAN, [], "bert")
+    other.begin(PLAN, [PIPELINE], "bert")
     with pytest.raises(MachineFault, match="was changed by bert"):
         ledger.begin(PLAN, [PIPELINE], "anna")
 
 
 def test_one_that_was_removed_meanwhile_is_not_made_again(ledger: Ledger, admin: User, maps: str) -> None:
     ledger.read()
-    ledger.begin(PLAN, [], "anna")
+    ledger.begin(PLAN, [PIPELINE], "anna")
     admin.delete(f"{maps}/{PLACE.name}")
     with pytest.raises(MachineFault, match="was removed since it was read"):
         ledger.checkpoint()
@@ -283,7 +284,7 @@ def zipped(value: Any) -> str:
         ({"binaryData": {codec.KEY: zipped(HEAD)[:40]}}, "cut off"),
         ({"binaryData": {codec.KEY: zipped([])}}, "no JSON object"),
         ({"binaryData": {codec.KEY: zipped({})}}, "in which format"),
-        ({"binaryData": {codec.KEY: zipped({**HEAD, "format": 2})}}, r"a newer kfgit wrote it \(format 2"),
+        ({"binaryData": {codec.KEY: zipped({**HEAD, "format": 3})}}, r"a newer kfgit wrote it \(format 3"),
         (
             {"binaryData": {codec.KEY: zipped({**HEAD, "project": "churn-prod", "environment": "x"})}},
             "that of project `churn-prod`, environment `x`.* rename one of the two environments$",
@@ -327,6 +328,68 @@ def test_what_no_number_of_shards_has_room_for_is_refused() -> None:
 
 texts = st.text(max_size=20)
 times = st.datetimes(timezones=st.just(UTC), min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1))  # noqa: DTZ001
+
+
+def test_an_apply_of_nothing_is_one_write(
+    ledger: Ledger, others: Callable[[], Ledger], admin: User, maps: str
+) -> None:
+    ledger.read()
+    ledger.begin(PLAN, [], "anna")
+    assert not admin.exists(f"{maps}/{PLACE.name}")
+    ledger.end([])
+    seen = others().read()
+    assert (seen.journal, [each.id for each in seen.history]) == (None, [1])
+    # Whoever wrote in between is not overwritten.
+    late, quick = others(), others()
+    late.read()
+    quick.read()
+    quick.begin(PLAN, [PIPELINE], "bert")
+    late.begin(PLAN, [], "carl")
+    with pytest.raises(MachineFault, match="was changed by bert"):
+        late.end([])
+
+
+def test_what_is_known_already_is_not_written_again(ledger: Ledger, others: Callable[[], Ledger]) -> None:
+    ledger.begin(PLAN, [RUN], "anna")
+    ledger.end([done(RUN)], [AppliedRun("once", "train", "d3", "run-1")])
+    after = others()
+    after.note({"run-1": "SUCCEEDED"})
+    seen = others().read()
+    assert [each.state for each in seen.history[0].runs] == ["SUCCEEDED"]
+    others().note({"run-1": "SUCCEEDED", "other": "FAILED"})
+    assert others().read().version == seen.version
+
+
+def applied(number: int, runs: int) -> ApplyRecord:
+    told = tuple(AppliedRun(f"r{n}", "train", "d", f"{number}-{n}") for n in range(runs))
+    return ApplyRecord(number, "churn", None, "d", "anna", NOON, NOON, {}, runs=told)
+
+
+@given(st.lists(st.integers(0, 900), max_size=past.HISTORY + 5))
+def test_of_old_applies_all_runs_are_kept_or_only_their_number(runs: list[int]) -> None:
+    history = [applied(number, count) for number, count in enumerate(runs)]
+    kept = past.shortened(history)
+    assert len(kept) == min(len(runs), past.HISTORY)
+    assert sum(len(each.runs) for each in kept) <= past.MAX_RUNS
+    assert [len(each.runs) + each.unlisted for each in kept] == runs[: past.HISTORY]
+    assert all(not each.runs or not each.unlisted for each in kept)
+    assert past.shortened(kept) == kept
+
+
+def test_what_an_earlier_kfgit_wrote_is_read() -> None:
+    told = {
+        "id": 3, "project": "churn", "commit": "c0ffee", "digest": "d", "who": "anna",
+        "started_at": NOON.isoformat(), "finished_at": None, "result": {},
+    }  # fmt: skip
+    journal = {
+        "number": 4, "digest": "e", "commit": None, "who": "bert", "started_at": NOON.isoformat(),
+    }  # fmt: skip
+    head = {**HEAD, "history": [told], "journal": journal}
+    found = codec.decoded(PLACE, gzip.compress(json.dumps(head).encode()), {}, "7")
+    assert found.history == (ApplyRecord(3, "churn", "c0ffee", "d", "anna", NOON, None, {}),)
+    assert found.journal == Journal(4, "e", None, "bert", NOON)
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
@@ -335,6 +398,8 @@ values = st.recursive(
 specs = st.dictionaries(texts, values, max_size=4)
 entries = st.builds(Entry, texts, texts, texts, texts, specs, specs)
 intents = st.builds(Intent, texts, texts, texts, st.none() | texts, st.none() | texts)
+verbs = st.sampled_from(["apply", "adopt", "destroy"])
+ended = st.builds(AppliedRun, texts, texts, texts, texts, st.none() | st.sampled_from(sorted(FINAL)))
 journals = st.builds(
     Journal,
     st.integers(1, 999),
@@ -343,10 +408,13 @@ journals = st.builds(
     texts,
     times,
     st.lists(intents, max_size=4).map(tuple),
+    st.none() | texts,
+    verbs,
 )
 applies = st.builds(
     ApplyRecord, st.integers(1, 999), texts, st.none() | texts, texts, texts, times, st.none() | times,
-    st.dictionaries(texts, st.integers(), max_size=3),
+    st.dictionaries(texts, st.integers(), max_size=3), st.none() | texts, st.lists(ended, max_size=3).map(tuple),
+    st.booleans(), verbs, st.dictionaries(texts, st.integers(), max_size=3), st.integers(0, 9),
 )  # fmt: skip
 inventories = st.builds(
     Inventory,

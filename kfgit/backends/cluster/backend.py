@@ -31,7 +31,7 @@ from kfgit.backends.cluster.records.codec import Place
 from kfgit.backends.cluster.records.inventory import Entry, Intent, Inventory
 from kfgit.backends.cluster.records.ledger import Ledger
 from kfgit.backends.cluster.records.lock import Lease, Lock
-from kfgit.events import ApplyRecord, ChangeFinished, Event, Holder, RunRecord
+from kfgit.events import AppliedRun, ApplyRecord, ChangeFinished, Event, Holder, RunRecord, State
 from kfgit.ir import Resource
 from kfgit.model import ClusterTarget
 from kfgit.plan import Change, Create, Delete, Live, LiveObject, Plan, Unchanged, action, subject
@@ -161,6 +161,7 @@ class ClusterBackend:
             {key: tuple(note for told in notes for note in told.get(key, ())) for key in keys},
             (*told_first, *kube.remarks, *kfp.remarks),
             unfinished=inventory.journal is not None,
+            last=inventory.history[0].applied if inventory.history else None,
         )
         self._seen = taking_over.detailed(self._seen, versions)
         return self._seen
@@ -209,11 +210,21 @@ class ClusterBackend:
             raise MachineFault("a change was asked for outside of an apply")
         return performing.perform(change, self._context)
 
-    def end_apply(self, number: int, results: Sequence[ChangeFinished]) -> None:  # noqa: ARG002 - the ledger knows it
+    def end_apply(
+        self,
+        number: int,  # noqa: ARG002 - the ledger knows it
+        results: Sequence[ChangeFinished],
+        runs: Sequence[AppliedRun] = (),
+    ) -> None:
         """Writes the final inventory."""
         self._held().held()
-        self.ledger.end(results)
+        self.ledger.end(results, runs)
         self._context = None
+
+    def note_runs(self, ended: Mapping[str, State]) -> None:
+        """Writes how runs ended into the history; the caller holds the lock."""
+        self._held().held()
+        self.ledger.note(ended)
 
     def applies(self, limit: int = -1) -> tuple[ApplyRecord, ...]:
         """Past applies, newest first, also one that was cut off."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,13 +28,14 @@ from kfgit.backends.local.store.runs import StoredRun
 from kfgit.backends.local.worker import WorkerSettings
 from kfgit.events import (
     FINAL,
+    AppliedRun,
     ApplyRecord,
     ChangeFinished,
     Event,
     Holder,
     RunFinished,
     RunRecord,
-    outcome,
+    State,
 )
 from kfgit.ir import Resource
 from kfgit.plan import Change, Live, LiveObject, Plan
@@ -121,14 +122,22 @@ class LocalBackend:
 
     def begin_apply(self, plan: Plan, who: str) -> int:
         """Writes into the history that an apply has begun, and returns its number."""
-        entry = ApplyRecord(0, self.settings.project, plan.commit, plan.digest, who, now(), None, {})
+        entry = ApplyRecord(
+            0, self.settings.project, plan.commit, plan.digest, who, now(), None, {},
+            branch=plan.branch, folder=plan.folder, verb=plan.verb,
+        )  # fmt: skip
         with self.database.write() as db:
             return ledger.begin_apply(db, entry)
 
-    def end_apply(self, number: int, results: Sequence[ChangeFinished]) -> None:
-        """Writes into the history how an apply ended."""
+    def end_apply(
+        self, number: int, results: Sequence[ChangeFinished], runs: Sequence[AppliedRun] = ()
+    ) -> None:
+        """Writes into the history how an apply ended, and which runs its commit wanted."""
         with self.database.write() as db:
-            ledger.end_apply(db, number, outcome(results), now())
+            ledger.end_apply(db, number, results, runs, now())
+
+    def note_runs(self, ended: Mapping[str, State]) -> None:
+        """Nothing to do: a run that ends says so in the history itself, whoever executes it."""
 
     def applies(self, limit: int = -1) -> tuple[ApplyRecord, ...]:
         """The history of applies, newest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from kfgit.backends.local.attempts import now
 from kfgit.backends.local.folders import Folders, attempt_log, attempts
 from kfgit.backends.local.following import bury
 from kfgit.backends.local.store import Database, artifacts, removal, runs, tasks, transitions
-from kfgit.events import Artifact, RunRecord, StoredArtifact
+from kfgit.events import Artifact, RunRecord, State, StoredArtifact
 from kfgit.model import Retention
 
 _SHOWN = 20
@@ -60,6 +60,12 @@ class LocalRuns:
         if found is None:
             raise NotFound("run", id_or_prefix)
         return found
+
+    def states(self, ids: Sequence[str]) -> Mapping[str, State]:
+        """How runs stand, by their whole ids; those that are gone are left out."""
+        with self.database.read() as db:
+            found = {id_: runs.state(db, id_) for id_ in ids}
+        return {id_: state for id_, state in found.items() if state is not None}
 
     def resolve(self, id_or_prefix: str) -> str:
         """The whole id; `latest` is the newest run. Raises as `get` does."""

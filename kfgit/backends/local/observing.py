@@ -43,12 +43,14 @@ def observe(scope: Scope, desired: Sequence[Resource] = (), adopting: Sequence[L
         others = ledger.others(db, scope.project)
         taken = {each.id: wanted.get((each.kind, each.name)) for each in adopting if each.kind == "Pipeline"}
         found = [*_experiments(db), *_pipelines(db, taken), *_schedules(db), *_runs(db, marks.values())]
+        newest = ledger.applies(db, scope.project, 1)
     told = [_owned(_in_words(live, marks, wanted, found), marks, others) for live in found]
     there = {(live.kind, live.id) for live in found}
     # Names of schedules are not unique: who takes the last one of a name gets the project's own.
     return Live(
         tuple(sorted(told, key=lambda live: live.owned)),
         vanished=frozenset((mark.kind, mark.name) for key, mark in marks.items() if key not in there),
+        last=newest[0].applied if newest else None,
     )
 
 

@@ -26,7 +26,7 @@ from kfgit.backends.cluster.kfp.answers import KfpFault
 from kfgit.backends.cluster.kfp.api import PAGE_SIZE, KfpApi, KfpRun
 from kfgit.backends.cluster.kfp.translate import Names
 from kfgit.backends.cluster.records import marks
-from kfgit.events import FINAL, Artifact, RunRecord, StoredArtifact
+from kfgit.events import FINAL, Artifact, RunRecord, State, StoredArtifact
 from kfgit.ir import Package
 from kfgit.model import Retention
 
@@ -82,6 +82,12 @@ class ClusterRuns:
     def get(self, id_or_prefix: str) -> RunRecord:
         """One run with its tasks; raises `NotFound`, or `Ambiguous` where several ids begin so."""
         return self.reader(self.resolve(id_or_prefix))()[0]
+
+    def states(self, ids: Sequence[str]) -> Mapping[str, State]:
+        """How runs stand, by their whole ids, with a request for each; those that are gone are left out."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = [run for run in pool.map(self.api.run, ids) if run is not None]
+        return {run.run_id: state_of(run, self.stopped) for run in found}
 
     def reader(self, run_id: str) -> Callable[[], tuple[RunRecord, tuple[Told, ...]]]:
         """What asks for a run time and again, and for what it runs only once."""

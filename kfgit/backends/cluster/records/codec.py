@@ -18,11 +18,11 @@ from datetime import datetime
 from typing import Any
 
 from kfgit import canonical
+from kfgit.backends.cluster.records import past
 from kfgit.backends.cluster.records.inventory import Entry, Intent, Inventory, Journal
-from kfgit.events import ApplyRecord
 
-FORMAT = 1
-HISTORY = 50
+# 2: what past applies were of, and which runs they wanted.
+FORMAT = 2
 # Compressed bytes of one object: base64 makes four thirds of them, and a request to etcd has room for 1.5 MiB.
 ROOM = 700 * 1024
 # What one may become: no inventory is that large, but something hostile might be.
@@ -74,7 +74,7 @@ def encoded(place: Place, inventory: Inventory, room: int = ROOM) -> Written:
         "project": place.project,
         "environment": place.environment,
         "journal": _journal(inventory.journal),
-        "history": [_record(each) for each in inventory.history[:HISTORY]],
+        "history": [past.encoded(each) for each in past.shortened(inventory.history)],
         **({"kfp": inventory.kfp} if inventory.kfp is not None else {}),
     }
     count = 1
@@ -134,20 +134,11 @@ def _inventory(head: Mapping[str, Any], parts: Iterable[Mapping[str, Any]], vers
         else Journal(
             **{
                 **journal,
-                "started_at": _time(journal["started_at"]),
+                "started_at": past.time(journal["started_at"]),
                 "intents": tuple(sorted(intents, key=_subject)),
             }
         ),
-        tuple(
-            ApplyRecord(
-                **{
-                    **each,
-                    "started_at": _time(each["started_at"]),
-                    "finished_at": None if each["finished_at"] is None else _time(each["finished_at"]),
-                }
-            )
-            for each in head["history"]
-        ),
+        tuple(map(past.decoded, head["history"])),
         version,
         None if head.get("kfp") is None else str(head["kfp"]),
     )
@@ -183,15 +174,6 @@ def _journal(journal: Journal | None) -> dict[str, Any] | None:
     told = _plain(journal, Journal)
     del told["intents"]
     return {**told, "started_at": journal.started_at.isoformat()}
-
-
-def _record(record: ApplyRecord) -> dict[str, Any]:
-    return {
-        **_plain(record, ApplyRecord),
-        "started_at": record.started_at.isoformat(),
-        "finished_at": record.finished_at.isoformat() if record.finished_at else None,
-        "result": dict(record.result),
-    }
 
 
 def _head(place: Place, head: bytes) -> Mapping[str, Any]:
@@ -252,13 +234,6 @@ def _object(text: bytes) -> Mapping[str, Any]:
     return told
 
 
-def _time(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(text)
-    return at
-
-
 def config_map(
     name: str, content: bytes, labels: Mapping[str, str], annotations: Mapping[str, str]
 ) -> dict[str, Any]:
@@ -269,6 +244,23 @@ def config_map(
         "metadata": {"name": name, "labels": {**MANAGED, **labels}, "annotations": dict(annotations)},
         "binaryData": {KEY: base64.b64encode(content).decode()},
     }
+
+
+def told_to_people(place: Place, inventory: Inventory, at: datetime) -> dict[str, str]:
+    """For people who look at it with kubectl; kfgit itself reads none of it but to name somebody."""
+    told = {
+        FORMAT_KEY: str(FORMAT),
+        PROJECT_KEY: place.project,
+        ENVIRONMENT_KEY: place.environment,
+        "kfgit.dev/objects": str(len(inventory.entries)),
+    }
+    last = inventory.journal or (inventory.history[0] if inventory.history else None)
+    if last is not None:
+        told["kfgit.dev/applied-by"] = last.who
+        told["kfgit.dev/applied-at"] = at.isoformat(timespec="seconds")
+        told["kfgit.dev/commit"] = last.commit or ""
+        told["kfgit.dev/state"] = "applying, or not all of it done" if inventory.journal else "done"
+    return told
 
 
 def content(stored: Mapping[str, Any]) -> bytes:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from kfgit.events import ApplyRecord
+from kfgit.plan import Verb
 
 Key = tuple[str, str]
 
@@ -56,6 +57,8 @@ class Journal:
     who: str
     started_at: datetime
     intents: tuple[Intent, ...] = ()
+    branch: str | None = None
+    verb: Verb = "apply"
 
 
 @dataclass(frozen=True, slots=True)

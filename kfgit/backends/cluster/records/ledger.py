@@ -15,10 +15,10 @@ from kfgit.backend import MachineFault
 from kfgit.backends.cluster.connection.wire import Ambiguous, Forbidden
 from kfgit.backends.cluster.kubernetes.api import KubeApi
 from kfgit.backends.cluster.kubernetes.faults import Gone, Object, ServerFault, Stale
-from kfgit.backends.cluster.records import codec
+from kfgit.backends.cluster.records import codec, past
 from kfgit.backends.cluster.records.codec import OfAnother, Place, Unreadable, Written
 from kfgit.backends.cluster.records.inventory import Entry, Intent, Inventory, Journal
-from kfgit.events import ApplyRecord, ChangeFinished, outcome
+from kfgit.events import AppliedRun, ApplyRecord, ChangeFinished, State, done_by_action, outcome
 from kfgit.plan import Plan
 
 _PART = "kfgit.dev/part-of"
@@ -73,13 +73,14 @@ class Ledger:
         cut = inventory.journal
         if cut is None or any(record.id == cut.number for record in inventory.history):
             return inventory.history
-        return _cut_off(self.place, cut), *inventory.history
+        return past.cut_off(self.place.project, cut), *inventory.history
 
     def begin(self, plan: Plan, intents: Sequence[Intent], who: str) -> int:
         """Writes down what an apply is about to do, before it does anything, and returns its number.
 
-        What an earlier apply meant to do and did not confirm stays beside it. Raises `MachineFault` where somebody else
-        wrote since `read`; nothing is written then.
+        What an earlier apply meant to do and did not confirm stays beside it. Where nothing is meant, and nothing was
+        before, it is written with the end of the apply alone. Raises `MachineFault` where somebody else wrote since
+        `read`; nothing is written then.
         """
         with self._lock:
             before = self._current()
@@ -88,10 +89,16 @@ class Ledger:
             if before.journal is not None:
                 kept = _others(before.journal.intents, {(each.kind, each.name) for each in intents})
                 if all(record.id != before.journal.number for record in history):
-                    history = (_cut_off(self.place, before.journal), *history)
+                    history = (past.cut_off(self.place.project, before.journal), *history)
             number = 1 + max((record.id for record in history), default=0)
-            journal = Journal(number, plan.digest, plan.commit, who, self.clock(), (*kept, *intents))
-            self._write(replace(before, journal=journal, history=history))
+            journal = Journal(
+                number, plan.digest, plan.commit, who, self.clock(), (*kept, *intents), plan.branch, plan.verb
+            )
+            ahead = replace(before, journal=journal, history=history)
+            if intents or before.journal is not None:
+                self._write(ahead)
+            else:
+                self._hold(ahead)
             self._begun = True
             return number
 
@@ -117,8 +124,11 @@ class Ledger:
         with self._lock:
             self._write(self._current())
 
-    def end(self, results: Sequence[ChangeFinished]) -> None:
-        """Writes what has become of it all. What failed or was never tried stays meant, and so does the journal."""
+    def end(self, results: Sequence[ChangeFinished], runs: Sequence[AppliedRun] = ()) -> None:
+        """Writes what has become of it all. What failed or was never tried stays meant, and so does the journal.
+
+        Of `runs` that earlier applies wanted too, it is known from them how they came out.
+        """
         with self._lock:
             journal = self._inventory.journal
             if journal is None or not self._begun:
@@ -127,12 +137,28 @@ class Ledger:
             done = {(each.kind, each.name) for each in results if each.state == "done"}
             failed = any(each.state != "done" for each in results)
             left = _others(journal.intents, done) if failed else ()
-            record = _record(self.place, journal, self.clock(), outcome(results))
-            history = (record, *(each for each in self._inventory.history if each.id != record.id))
+            earlier = self._inventory.history
+            record = replace(
+                past.ended(self.place.project, journal, self.clock(), outcome(results)),
+                changes=done_by_action(results),
+                runs=past.with_states(runs, past.known_states(earlier)),
+            )
+            history = (record, *(each for each in earlier if each.id != record.id))
             open_journal = replace(journal, intents=left) if failed else None
             told = self.kfp or self._inventory.kfp
-            history = history[: codec.HISTORY]
+            history = past.shortened(history)
             self._write(replace(self._current(), journal=open_journal, history=history, kfp=told))
+
+    def note(self, ended: Mapping[str, State]) -> None:
+        """Writes how runs ended into the history, if that is new to it; not while an apply is under way."""
+        with self._lock:
+            inventory = self.read()
+            history = tuple(
+                replace(each, runs=past.with_states(each.runs, ended)) if each.runs else each
+                for each in inventory.history
+            )
+            if history != inventory.history:
+                self._write(replace(inventory, history=history))
 
     def _current(self) -> Inventory:
         return replace(self._inventory, entries=tuple(self._entries.values()), fired=dict(self._fired))
@@ -194,7 +220,7 @@ class Ledger:
 
     def _write_head(self, inventory: Inventory, written: Written) -> str:
         head = codec.config_map(
-            self.place.name, written.head, {}, _annotations(self.place, inventory, self.clock())
+            self.place.name, written.head, {}, codec.told_to_people(self.place, inventory, self.clock())
         )
         version = inventory.version
         if version is not None:
@@ -246,40 +272,6 @@ class Ledger:
 
 def _others(intents: Sequence[Intent], known: set[tuple[str, str]]) -> tuple[Intent, ...]:
     return tuple(each for each in intents if (each.kind, each.name) not in known)
-
-
-def _record(place: Place, journal: Journal, at: datetime | None, result: Mapping[str, int]) -> ApplyRecord:
-    return ApplyRecord(
-        journal.number,
-        place.project,
-        journal.commit,
-        journal.digest,
-        journal.who,
-        journal.started_at,
-        at,
-        result,
-    )
-
-
-def _cut_off(place: Place, journal: Journal) -> ApplyRecord:
-    return _record(place, journal, None, {})
-
-
-def _annotations(place: Place, inventory: Inventory, at: datetime) -> dict[str, str]:
-    """For people who look at it with kubectl; kfgit itself reads none of it but to name somebody."""
-    told = {
-        codec.FORMAT_KEY: str(codec.FORMAT),
-        codec.PROJECT_KEY: place.project,
-        codec.ENVIRONMENT_KEY: place.environment,
-        "kfgit.dev/objects": str(len(inventory.entries)),
-    }
-    last = inventory.journal or (inventory.history[0] if inventory.history else None)
-    if last is not None:
-        told["kfgit.dev/applied-by"] = last.who
-        told["kfgit.dev/applied-at"] = at.isoformat(timespec="seconds")
-        told["kfgit.dev/commit"] = last.commit or ""
-        told["kfgit.dev/state"] = "applying, or not all of it done" if inventory.journal else "done"
-    return told
 
 
 def _content(stored: Object) -> bytes | None:

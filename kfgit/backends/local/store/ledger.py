@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from kfgit.backends.local.store import codec
-from kfgit.events import ApplyRecord
+from kfgit.events import AppliedRun, ApplyRecord, ChangeFinished, done_by_action, outcome
+
+# So many applies of a project are remembered.
+KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,42 +82,67 @@ def fire(db: sqlite3.Connection, trigger: tuple[str, str, str], run_id: str, at:
 
 
 def begin_apply(db: sqlite3.Connection, apply: ApplyRecord) -> int:
-    """Writes a new row of the history and returns its id; `apply.id` is not looked at."""
+    """Writes a new row of the history and returns its id; `apply.id` is not looked at. The oldest rows go."""
     row = db.execute(
-        """INSERT INTO applies (project, commit_id, digest, who, started_at, finished_at, result)
-            VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id""",
+        """INSERT INTO applies (project, commit_id, digest, who, started_at, result, branch, folder, verb)
+            VALUES (?, ?, ?, ?, ?, '{}', ?, ?, ?) RETURNING id""",
         (
             apply.project,
             apply.commit,
             apply.digest,
             codec.text(apply.who),
             codec.stamp(apply.started_at),
-            codec.stamp_or_none(apply.finished_at),
-            json.dumps(dict(apply.result)),
+            codec.text(apply.branch),
+            apply.folder,
+            apply.verb,
         ),
     ).fetchone()
+    db.execute(
+        """DELETE FROM applies WHERE project = ?1 AND id <=
+            (SELECT id FROM applies WHERE project = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)""",
+        (apply.project, KEPT),
+    )
     return int(row["id"])
 
 
-def end_apply(db: sqlite3.Connection, id_: int, result: Mapping[str, Any], at: datetime) -> None:
+def end_apply(
+    db: sqlite3.Connection,
+    id_: int,
+    results: Sequence[ChangeFinished],
+    runs: Sequence[AppliedRun],
+    at: datetime,
+) -> None:
     """Completes a row of the history."""
     db.execute(
-        "UPDATE applies SET finished_at = ?, result = ? WHERE id = ?",
-        (codec.stamp(at), json.dumps(dict(result)), id_),
+        "UPDATE applies SET finished_at = ?, result = ?, changes = ? WHERE id = ?",
+        (codec.stamp(at), json.dumps(dict(outcome(results))), json.dumps(dict(done_by_action(results))), id_),
+    )
+    db.executemany(
+        """INSERT OR REPLACE INTO applied_runs (apply, ord, name, pipeline, digest, run, state)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT state FROM runs WHERE id = ?6 AND state IN
+            ('SUCCEEDED', 'FAILED', 'CANCELED', 'SKIPPED')))""",
+        [(id_, order, run.name, run.pipeline, run.digest, run.id) for order, run in enumerate(runs)],
     )
 
 
 def applies(db: sqlite3.Connection, project: str, limit: int = -1) -> tuple[ApplyRecord, ...]:
     """The history of a project, newest first."""
-    rows = db.execute("SELECT * FROM applies WHERE project = ? ORDER BY id DESC LIMIT ?", (project, limit))
-    return tuple(_apply(row) for row in rows)
+    rows = db.execute(
+        "SELECT * FROM applies WHERE project = ? ORDER BY id DESC LIMIT ?", (project, limit)
+    ).fetchall()
+    runs: dict[int, list[AppliedRun]] = {}
+    oldest = rows[-1]["id"] if rows else 0
+    for row in db.execute("SELECT * FROM applied_runs WHERE apply >= ? ORDER BY apply, ord", (oldest,)):
+        run = AppliedRun(row["name"], row["pipeline"], row["digest"], row["run"], row["state"])
+        runs.setdefault(row["apply"], []).append(run)
+    return tuple(_apply(row, runs.get(row["id"], ())) for row in rows)
 
 
 def _mark(row: sqlite3.Row) -> Mark:
     return Mark(row["kind"], row["name"], row["id"], row["digest"], json.loads(row["spec"]))
 
 
-def _apply(row: sqlite3.Row) -> ApplyRecord:
+def _apply(row: sqlite3.Row, runs: Sequence[AppliedRun]) -> ApplyRecord:
     return ApplyRecord(
         id=row["id"],
         project=row["project"],
@@ -124,4 +152,9 @@ def _apply(row: sqlite3.Row) -> ApplyRecord:
         started_at=datetime.fromisoformat(row["started_at"]),
         finished_at=codec.moment(row["finished_at"]),
         result=json.loads(row["result"]),
+        branch=row["branch"],
+        runs=tuple(runs),
+        folder=bool(row["folder"]),
+        verb=row["verb"],
+        changes=json.loads(row["changes"]),
     )

@@ -245,4 +245,28 @@ _SECOND = (
     "CREATE TABLE leavings (folder TEXT PRIMARY KEY NOT NULL, run TEXT)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
+# What a commit ran, for promotion and `history`; whoever executes a run, its end is written down here too.
+_THIRD = (
+    "ALTER TABLE applies ADD COLUMN branch TEXT",
+    # An older kfgit did not say what it had read: perhaps a folder.
+    "ALTER TABLE applies ADD COLUMN folder INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE applies ADD COLUMN verb TEXT NOT NULL DEFAULT 'apply'",
+    "ALTER TABLE applies ADD COLUMN changes TEXT NOT NULL DEFAULT '{}'",
+    "CREATE INDEX applies_by_project ON applies (project, id)",
+    """CREATE TABLE applied_runs (
+        apply INTEGER NOT NULL REFERENCES applies (id) ON DELETE CASCADE,
+        ord INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        pipeline TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        run TEXT NOT NULL,
+        state TEXT,
+        PRIMARY KEY (apply, ord)) WITHOUT ROWID""",
+    "CREATE INDEX applied_runs_by_run ON applied_runs (run)",
+    """CREATE TRIGGER applied_run_ends AFTER UPDATE OF state ON runs
+        BEGIN UPDATE applied_runs
+        SET state = CASE WHEN NEW.state IN ('SUCCEEDED', 'FAILED', 'CANCELED', 'SKIPPED') THEN NEW.state END
+        WHERE run = NEW.id; END""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)
