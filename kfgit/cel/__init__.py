@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kfgit.cel.checker import check
-    from kfgit.cel.evaluation import evaluate, evaluate_any
+    from kfgit.cel.evaluation import evaluate, evaluate_any, holds
     from kfgit.cel.parser import parse
     from kfgit.cel.printing import negate_and_join, to_cel
+    from kfgit.cel.rules import check_rule, names
     from kfgit.cel.syntax import (
         CelEvaluationError,
         CelSyntaxError,
@@ -37,9 +38,12 @@ __all__ = [
     "Problem",
     "Reference",
     "check",
+    "check_rule",
     "check_when",
     "evaluate",
     "evaluate_any",
+    "holds",
+    "names",
     "negate_and_join",
     "parse",
     "parse_when",
@@ -51,6 +55,9 @@ _HOMES = {
     "check": "checker",
     "evaluate": "evaluation",
     "evaluate_any": "evaluation",
+    "holds": "evaluation",
+    "check_rule": "rules",
+    "names": "rules",
     "parse": "parser",
     "negate_and_join": "printing",
     "to_cel": "printing",

@@ -59,12 +59,25 @@ def check(expr: Expr) -> None:
 
     That the value is a bool is not checked: KFP's driver finds that only when it evaluates.
     """
-    _Checker().type_of(expr, {})
+    _Checker(VARIABLES, FIELDS).type_of(expr, {})
+
+
+def type_among(expr: Expr, variables: Mapping[str, Type], fields: Mapping[str, Mapping[str, Type]]) -> Type:
+    """The type of an expression over other variables; `fields` are those of their messages.
+
+    Raises CelTypeError if no values of the variables could give it a value.
+    """
+    return _Checker(variables, fields).whole(expr)
 
 
 class _Checker:
-    def __init__(self) -> None:
+    def __init__(self, variables: Mapping[str, Type], fields: Mapping[str, Mapping[str, Type]]) -> None:
         self._unifier = Unifier()
+        self._variables, self._fields = variables, fields
+
+    def whole(self, expr: Expr) -> Type:
+        """The type of a whole expression, with what was found of its parts."""
+        return self._unifier.resolved(self.type_of(expr, {}))
 
     def type_of(self, expr: Expr, scope: Mapping[str, Type]) -> Type:
         """The type of an expression, given those of the variables that macros bind around it."""
@@ -135,11 +148,11 @@ class _Checker:
     def _named(self, name: Name, scope: Mapping[str, Type]) -> Type:
         if name.name in scope:
             return scope[name.name]
-        if name.name in VARIABLES:
-            return VARIABLES[name.name]
+        if name.name in self._variables:
+            return self._variables[name.name]
         if name.name in TYPE_NAMES:
             return type_of_type(TYPE_NAMES[name.name])
-        known = [*scope, *VARIABLES]
+        known = [*scope, *self._variables]
         raise CelTypeError(
             f"there is no variable `{name.name}`",
             name.offset,
@@ -151,7 +164,7 @@ class _Checker:
             case "map":
                 return operand.parameters[1]
             case "message":
-                fields = FIELDS.get(operand.name, {})
+                fields = self._fields.get(operand.name, {})
                 if field not in fields:
                     raise CelTypeError(
                         f"`{operand}` has no field `{field}`",

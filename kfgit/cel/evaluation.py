@@ -81,6 +81,17 @@ def evaluate_any(expr: Expr, bindings: Mapping[str, Any]) -> Any:
     return _to_json(value, evaluator.meter)
 
 
+def holds(expr: Expr, scope: Mapping[str, Value], meter: Meter) -> bool:
+    """Whether an expression is true over values that were made before; `meter` counts what several of them cost.
+
+    Raises CelEvaluationError, also where the value is not a bool, and OutOfBudget, which is one.
+    """
+    value = _Evaluator(meter).value(expr, scope)
+    if not isinstance(value, bool):
+        raise CelEvaluationError(f"the value is not a bool but a {type_name(value)}")
+    return value
+
+
 def _to_json(value: Value, meter: Meter) -> Any:
     meter.charge()
     match value:
@@ -104,8 +115,8 @@ def _to_json(value: Value, meter: Meter) -> Any:
 
 
 class _Evaluator:
-    def __init__(self) -> None:
-        self.meter = Meter()
+    def __init__(self, meter: Meter | None = None) -> None:
+        self.meter = Meter() if meter is None else meter
 
     def value(self, expr: Expr, scope: Mapping[str, Value]) -> Value:
         """The value of an expression, given those of the variables around it."""

@@ -104,6 +104,11 @@ class Meter:
     def __init__(self, left: int = MAX_COST) -> None:
         self._left = left
 
+    @property
+    def left(self) -> int:
+        """The steps that may still be taken."""
+        return max(self._left, 0)
+
     def charge(self, steps: int = 1) -> None:
         """Count so many steps. Raises OutOfBudget when there are none left."""
         self._left -= steps
@@ -217,8 +222,11 @@ def _sign(x: int | float, y: int | float) -> int | None:  # noqa: PYI041 - mypy 
     return (x > y) - (x < y)
 
 
-def from_json(value: Any, depth: int = 0) -> Value:
-    """A JSON value as KFP has it: every number is a double. Raises CelEvaluationError if it nests absurdly."""
+def from_json(value: Any, depth: int = 0, *, whole: bool = False) -> Value:
+    """A JSON value as KFP has it: every number is a double, unless `whole` ones shall be ints.
+
+    Raises CelEvaluationError if it nests absurdly.
+    """
     if depth > MAX_JSON_DEPTH:
         raise CelEvaluationError("the value is nested too deeply")
     match value:
@@ -226,12 +234,15 @@ def from_json(value: Any, depth: int = 0) -> Value:
             return value
         case str():
             return _text(value)
+        case int() if whole and -(2**63) <= value < 2**63:
+            return value
         case int() | float():
             return _double(value)
         case Mapping():
-            return Map.of((_text(str(key)), from_json(item, depth + 1)) for key, item in value.items())
+            entries = ((key, from_json(item, depth + 1, whole=whole)) for key, item in value.items())
+            return Map.of((_text(str(key)), item) for key, item in entries)
         case list() | tuple():
-            return tuple(from_json(item, depth + 1) for item in value)
+            return tuple(from_json(item, depth + 1, whole=whole) for item in value)
         case _:
             raise CelEvaluationError(f"a {type(value).__name__} is no JSON value")
 

@@ -60,6 +60,7 @@ from kfgit.model.pipelines import (
     UsePipeline,
     Workspace,
 )
+from kfgit.model.policies import Freeze, PolicyRule, Protected, RuleTest, Window
 from kfgit.model.settings import (
     Accelerator,
     ClaimMount,
@@ -113,6 +114,7 @@ __all__ = [
     "EphemeralVolume",
     "Experiment",
     "FieldPath",
+    "Freeze",
     "Given",
     "GivenInput",
     "IfPresent",
@@ -132,12 +134,15 @@ __all__ = [
     "Pipeline",
     "PipelineOutput",
     "Placement",
+    "PolicyRule",
     "Profile",
     "Project",
+    "Protected",
     "Python",
     "Resources",
     "Retention",
     "Retry",
+    "RuleTest",
     "Run",
     "RunFact",
     "RunPolicy",
@@ -156,5 +161,6 @@ __all__ = [
     "UsePipeline",
     "Value",
     "Whole",
+    "Window",
     "Workspace",
 ]

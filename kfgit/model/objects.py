@@ -10,6 +10,7 @@ from typing import Any, Literal
 from kfgit.model.components import Component
 from kfgit.model.names import CLEAR, Name, Unclear
 from kfgit.model.pipelines import Pipeline
+from kfgit.model.policies import Freeze, PolicyRule, Protected
 from kfgit.model.settings import Placement, Resources
 from kfgit.source import Span
 
@@ -185,10 +186,16 @@ class Environment:
     prune: Mapping[str, str] = field(default_factory=dict)
     protect: tuple[str, ...] = ()
     policies: Mapping[str, Any] = field(default_factory=dict)
+    freeze: Freeze | None = None
+    protected: Protected | None = None
+    rules: tuple[PolicyRule, ...] = ()
     namespace: str | None = None
     retention: Retention = Retention()
     cluster: ClusterTarget | None = None
     branch: str | None = None
+    promotes_from: str | None = None
+    require: str | None = None
+    soak: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+from dataclasses import replace
 
-from kfgit.diagnostics import did_you_mean
 from kfgit.document import Mapping, Node, Scalar, at, plain
 from kfgit.model import Environment, Name, Retention
+from kfgit.resolve import policies
+from kfgit.resolve.kinds import check_globs
 from kfgit.resolve.reader import Reader
 from kfgit.resolve.targets import check_target, cluster_target
 from kfgit.resolve.times import ZONE_HELP, is_zone
@@ -29,9 +30,8 @@ def environment(
     The project's policies hold where the environment says nothing of them.
     """
     common = at(project, ("spec", "policies")) if project is not None else None
-    policies = plain(common) if isinstance(common, Mapping) else {}
     if document is None:
-        return Environment(name, span, prune=_PRUNE, policies=policies)
+        return _ruled(reader, Environment(name, span, prune=_PRUNE), common, None)
     spec = reader.mapping(document.get("spec")) or Mapping({}, span)
     target = reader.mapping(spec.get("target")) or Mapping({}, span)
     development = reader.string(spec.get("mode")) == "development"
@@ -40,7 +40,7 @@ def environment(
     _not_enforced(reader, spec)
     check_target(reader, target)
     _check_environment(reader, spec)
-    return Environment(
+    made = Environment(
         name,
         span,
         mode="development" if development else "production",
@@ -52,11 +52,32 @@ def environment(
         },
         prune=dict.fromkeys(prune, "keep") if development else prune,
         protect=reader.strings(spec.get("protect")),
-        policies={**policies, **(plain(own) if isinstance(own := spec.get("policies"), Mapping) else {})},
         namespace=reader.string(target.get("namespace")),
         retention=retention(spec),
         cluster=cluster_target(spec),
         branch=reader.string(at(spec, ("git", "branch"))),
+        promotes_from=reader.string(at(spec, ("git", "promotesFrom"))),
+        require=reader.string(at(spec, ("git", "require"))),
+        soak=reader.duration(at(spec, ("git", "soak"))),
+    )
+    return _ruled(reader, made, common, spec.get("policies"))
+
+
+def _ruled(reader: Reader, made: Environment, common: Node | None, own: Node | None) -> Environment:
+    """An environment with its policies: the project's, and over them its own."""
+    both = {
+        key: entry.node
+        for node in (common, own)
+        if isinstance(node, Mapping)
+        for key, entry in node.entries.items()
+    }
+    lists = (node.get("rules") if isinstance(node, Mapping) else None for node in (common, own))
+    return replace(
+        made,
+        policies={key: plain(node) for key, node in both.items()},
+        freeze=policies.freeze(reader, both.get("freeze")),
+        protected=policies.protected(reader, both.get("protected")),
+        rules=policies.rules(reader, *lists),
     )
 
 
@@ -68,7 +89,7 @@ def retention(spec: Mapping) -> Retention:
 
 
 # What an environment may ask for and nothing looks at yet: better said than found out.
-_LATER = (("pin",), ("gpu",), *(("policies", key) for key in ("maxGpusPerRun", "budgetPerMonth", "freeze")))
+_LATER = (("gpu",), ("policies", "budgetPerMonth"))
 
 
 def _not_enforced(reader: Reader, spec: Mapping) -> None:
@@ -86,8 +107,6 @@ def _not_enforced(reader: Reader, spec: Mapping) -> None:
 def _asks(key: str, node: Node) -> bool:
     """Whether a setting asks for something; a faulty one was told and asks for nothing."""
     match key:
-        case "pin":
-            return isinstance(node, Mapping)
         case "gpu":
             return bool(plain(node) == "require")
         case _:
@@ -97,15 +116,7 @@ def _asks(key: str, node: Node) -> bool:
 
 def _check_environment(reader: Reader, spec: Mapping) -> None:
     """What the schema cannot say of an Environment: names of kinds and time zones."""
-    for item in reader.items(spec.get("protect")):
-        text = plain(item)
-        kind = text.partition("/")[0] if isinstance(text, str) else "*"
-        if not any(fnmatchcase(known, kind) for known in _PROTECTED) and "/" in str(text):
-            help_ = did_you_mean(kind, _PROTECTED, what="kinds")
-            reader.fault("unknown-kind", f"there is nothing of kind `{kind}` to protect", item.span, help_)
+    check_globs(reader, spec.get("protect"))
     zone = at(spec, ("target", "kfp", "timezone"))
     if isinstance(zone, Scalar) and isinstance(zone.value, str) and zone.value and not is_zone(zone.value):
         reader.fault("unknown-timezone", f"there is no time zone `{zone.value}`", zone.span, ZONE_HELP)
-
-
-_PROTECTED = ("pipeline", "schedule", "experiment", "run", "profile", "resourceprofile", "priorityclass")

@@ -16,10 +16,11 @@ _HARMLESS = re.compile(
     r"(true|false|yes|no|on|off|none|[-+0-9.]+|[./~][^ ]*|<[^>]*>|\[[^]]*\]|[a-z][a-z0-9+]*://[^@ ]*)\Z",
     re.IGNORECASE,
 )
+# Searched for in texts of any size, so none begins with a repetition: each would be tried from every letter on.
 _FORMS = re.compile(
     r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22}|glpat-[A-Za-z0-9_-]{20}"
     r"|xox[abeprs]-[A-Za-z0-9-]{10}|hf_[A-Za-z0-9]{30}|AIza[0-9A-Za-z_-]{35}|sk-[A-Za-z0-9_-]{20}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|[a-z][a-z0-9+]*://[^/:@ ]*:[^/@ ]+@"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|[a-z0-9+]://[^/:@ ]*:[^/@ ]+@"
 )
 
 

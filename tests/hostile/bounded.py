@@ -23,12 +23,13 @@ _PATIENCE = 120
 
 
 class Ran(NamedTuple):
-    """How a command ended, what it printed, and its seconds of the processor and bytes of memory."""
+    """How a command ended, all it printed, its seconds of the processor, its bytes of memory, and its result alone."""
 
     code: int
     told: str
     seconds: float
     bytes: int
+    out: str
 
 
 class Bounded:
@@ -59,11 +60,14 @@ class Bounded:
         """One command in the folder `root`; what it remembers lies beside that."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        told = root.parent / "told"
+        told, aside = root.parent / "told", root.parent / "told.aside"
+        for each in (told, aside):
+            each.unlink(missing_ok=True)
         self._process.stdin.write(json.dumps([str(root), str(told), self._seconds, *argv]) + "\n")
         self._process.stdin.flush()
         code, seconds, kilobytes = json.loads(self._process.stdout.readline())
-        return Ran(code, told.read_bytes().decode(), seconds, kilobytes * 1024)
+        out, rest = (each.read_bytes().decode() for each in (told, aside))
+        return Ran(code, out + rest, seconds, kilobytes * 1024, out)
 
 
 def serve() -> None:
@@ -90,7 +94,7 @@ def _carry_out(root: str, told: str, seconds: int, argv: list[str]) -> None:
     signal.alarm(_PATIENCE)
     os.chdir(root)
     os.environ["KFGIT_CACHE"] = str(Path(root).parent / "cache")
-    for number, target in ((0, os.devnull), (1, told), (2, told)):
+    for number, target in ((0, os.devnull), (1, told), (2, f"{told}.aside")):
         opened = os.open(target, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         os.dup2(opened, number)
     sys.argv = ["kfgit", *argv]

@@ -188,6 +188,7 @@ MODELS: dict[str, Files] = {
     "environments": {f"environments/e{n}.yaml": f"apiVersion: kfgit.dev/v1\nkind: Environment\nmetadata: {{name: e{n}}}\nspec: {{mode: production}}\n" for n in range(1_000)},
     "durations": {"pipelines/p.yaml": pipeline("  tasks: {t: {component: make, timeout: " + "1h" * 100_000 + "}}\n  ttl: {finished: 99999999999999999999d}\n")},
     "escapes": {"pipelines/p.yaml": pipeline('  tasks: {"t\\e[31m": {component: "x\\e[31m\\u202e\\n::error::no"}}\n')},
+    "secrets": {"components/c.yaml": component(f"  container: {{image: 'e.com/m:1', env: {{A_TOKEN: {'x' * 900_000}, B: '{'a://' * 200_000}'}}}}\n")},
     "variables": {"environments/dev.yaml": DEV, "pipelines/x.yaml": pipeline("  tasks:\n" + "".join(f"    t{n}: {{component: make, inputs: {{x: '{n}{{{{ vars.long }}}}'}}}}\n" for n in range(4_000)))},
 }  # fmt: skip
 
@@ -247,6 +248,54 @@ GIT: dict[str, Files] = {
 }  # fmt: skip
 
 
+_ITEMS = "[" + ",".join(map(str, range(1000))) + "]"
+_ALL3 = "{0}.all(a, {0}.all(b, {0}.all(c, a + b + c >= 0)))"
+RULES: dict[str, tuple[str, ...]] = {
+    "macros": (_ALL3.format(_ITEMS),) * 40,
+    "long": (" && ".join(["true"] * 20_000), "'" + "x" * 1_000_000 + "' == ''", "[" + "1," * 100_000 + "1] == []"),
+    "deep": ("(" * 50_000 + "true" + ")" * 50_000, "!" * 100_000 + "true", "-" * 100_000 + "1 == 1", "[" * 50_000 + "]" * 50_000 + " == []"),
+    "regular": tuple(f"'{'a' * 5_000}'.matches('{text}')" for text in ("(a*)*b", "(a|aa)+$", "a{500}{500}", "(a?){400}a{400}", "((((a+)+)+)+)+b")),
+    "growing": ("[1].map(a, [a, a]).map(a, [a, a]).map(a, [a, a]) == []", "'" + "x" * 1_000 + "' + " * 400 + "'' == ''"),
+    "many": ("true", "resource.kind == 'Component'", "has(resource.spec.x) || resource == resource") * 5_000,
+    "refused": ("false",) * 5_000,
+    "odd": ("resource.\\u0000x", "`a`", "resource['\\e[31m'] == 1", "\\ud800 == 1", "$(inputs.x)", "{{ git.sha }}", "timestamp('x') > timestamp('y')"),
+}  # fmt: skip
+
+
+def with_rules(rules: tuple[str, ...], documents: int = 1) -> Files:
+    written = "".join(f'    - {{name: r{n}, require: "{text}"}}\n' for n, text in enumerate(rules))
+    many = "---\n".join(MAKE.replace("name: make", f"name: m{n}") for n in range(documents))
+    return {"kfgit.yaml": f"{PROJECT}spec:\n  policies:\n    rules:\n{written}", "components/m.yaml": many}
+
+
+def with_devices(tasks: int, waiting: int) -> Files:
+    """Tasks that each hold a device; each waits for so many of those before it."""
+    task = "    t{0}: {{component: make, after: [{1}], resources: {{accelerator: {{resource: a.b/c, count: 1}}}}}}\n"
+    before = (",".join(f"t{n}" for n in range(max(number - waiting, 0), number)) for number in range(tasks))
+    spec = "  tasks:\n" + "".join(task.format(number, names) for number, names in enumerate(before))
+    return {
+        "kfgit.yaml": f"{PROJECT}spec: {{policies: {{maxGpusPerRun: 1}}}}\n",
+        "pipelines/p.yaml": pipeline(spec),
+    }
+
+
+POLICIES: dict[str, Files] = {
+    **{name: with_rules(rules) for name, rules in RULES.items()},
+    "many-documents": with_rules(RULES["many"][:100], 300),
+    "devices": with_devices(2_000, 3), "devices-dense": with_devices(150, 20),
+    "devices-nested": {
+        "kfgit.yaml": f"{PROJECT}spec: {{policies: {{maxGpusPerRun: 1}}}}\n",
+        "pipelines/p.yaml": "---\n".join(
+            pipeline(f"  tasks: {{a: {{pipeline: p{n + 1}}}, b: {{pipeline: p{n + 1}}}}}\n", f"p{n}") for n in range(60)
+        ) + "---\n" + pipeline("  tasks: {t: {component: make, resources: {accelerator: {resource: a.b/c, count: 1}}}}\n", "p60"),
+    },
+    "windows": {
+        "kfgit.yaml": f"{PROJECT}spec: {{policies: {{freeze: [" + "{start: 2026-01-01T00:00:00Z, end: 2027-01-01T00:00:00Z}," * 20_000 + "]}}\n",
+    },
+    "protected": {"kfgit.yaml": f"{PROJECT}spec: {{policies: {{protected: [" + "'pipeline/" + "*a" * 1_000 + "'," * 1 + "]}}\n"},
+}  # fmt: skip
+
+
 def _all() -> Iterator[tuple[str, Files]]:
     for name, text in texts(10 * MIB):
         if name in {"scalar", "nuls", "open", "keys"}:  # none of them is read
@@ -265,6 +314,7 @@ def _all() -> Iterator[tuple[str, Files]]:
     yield from ((f"patch-{name}", with_patches(text)) for name, text in PATCHES.items())
     yield from ((f"model-{name}", files) for name, files in MODELS.items())
     yield from ((f"many-{name}", files) for name, files in MANY.items())
+    yield from ((f"policies-{name}", files) for name, files in POLICIES.items())
     yield from ((f"folder-{name}", files) for name, files in FOLDERS.items())
     yield from ((f"git-{name}", with_git(files)) for name, files in GIT.items())
 

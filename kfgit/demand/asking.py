@@ -1,7 +1,7 @@
-"""What a run of a pipeline asks for: devices, and money where profiles say what they cost.
+"""What the tasks of a pipeline ask for: devices, and money where profiles say what they cost.
 
-An upper bound that is easy to follow: all tasks count, as if every branch ran and all of them at once. How often a loop
-runs is known only when it does, so what is in loops is told for each iteration.
+Each task by itself, as if every branch ran; `peak` says what is held at once. How often a loop runs is known only when
+it does, so what is in loops is told for each iteration.
 """
 
 from __future__ import annotations
@@ -70,8 +70,7 @@ def _of_task(
                 checked, checked.project.pipelines[name.text], f"{path}/", iterated=iterated
             )
         case UseComponent():
-            in_exit = task is pipeline.on_exit
-            settings = effective(task, pipeline.defaults, Settings(), checked.project, in_exit=in_exit)
+            settings = settings_of(checked, pipeline, task)
             accelerator = settings.resources.accelerator if settings.resources is not None else None
             profile = checked.project.profile_of(settings.profile)
             cost = profile.cost if profile is not None else None
@@ -82,6 +81,12 @@ def _of_task(
                 yield Ask(path, iterated, resource, count, cost)
         case _:
             pass
+
+
+def settings_of(checked: CheckedProject, pipeline: Pipeline, task: Task) -> Settings:
+    """The settings of a task, with its pipeline's defaults and its profile."""
+    in_exit = task is pipeline.on_exit
+    return effective(task, pipeline.defaults, Settings(), checked.project, in_exit=in_exit)
 
 
 def _devices(found: tuple[Ask, ...]) -> Iterator[str]:

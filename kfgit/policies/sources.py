@@ -1,8 +1,6 @@
-"""What an environment wants of the pipelines that run in it, beyond that they are correct.
+"""What pipelines are made of: pinned images, registries that are allowed, labels that must be there.
 
-A policy that blocks is an error in validate and a refusal in plan, apply and run; one that warns is a warning. Looked
-at is what a pipeline uses: an unused component never runs. Left out so far: GPUs, budgets and freezes, which need a
-plan.
+Looked at is what a pipeline uses: an unused component never runs.
 """
 
 from __future__ import annotations
@@ -18,7 +16,9 @@ from kfgit.source import Span
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
 
 
-class _Rule(NamedTuple):
+class Level(NamedTuple):
+    """A policy's value, and how bad a breach is."""
+
     value: Any
     severity: Severity
 
@@ -32,15 +32,15 @@ def check(project: Project) -> tuple[Diagnostic, ...]:
     """Every breach of the environment's policies, by place; codes begin with `policy-`."""
     found: list[Diagnostic] = []
     images = list(dict.fromkeys(_images(project)))
-    pinned = _rule(project.environment.policies, "pinnedImages")
+    pinned = level_of(project.environment.policies, "pinnedImages")
     if pinned is not None and pinned.value is True:
         found += _unpinned(images, pinned.severity)
-    registries = _rule(project.environment.policies, "allowedRegistries")
+    registries = level_of(project.environment.policies, "allowedRegistries")
     if registries is not None and isinstance(registries.value, list):
         found += _foreign(
             images, [name for name in registries.value if isinstance(name, str)], registries.severity
         )
-    labels = _rule(project.environment.policies, "requiredLabels")
+    labels = level_of(project.environment.policies, "requiredLabels")
     if labels is not None and isinstance(labels.value, list):
         found += _unlabelled(
             project, [name for name in labels.value if isinstance(name, str)], labels.severity
@@ -48,15 +48,15 @@ def check(project: Project) -> tuple[Diagnostic, ...]:
     return ordered(found)
 
 
-def _rule(policies: Mapping[str, Any], name: str) -> _Rule | None:
+def level_of(policies: Mapping[str, Any], name: str) -> Level | None:
     """A rule, written as its value or as `{value, level}`."""
     written = policies.get(name)
     if isinstance(written, Mapping):
         level = written.get("level", "block")
         if level not in {"warn", "block"}:
             return None  # which was told
-        return _Rule(written.get("value"), "warning" if level == "warn" else "error")
-    return _Rule(written, "error") if written is not None else None
+        return Level(written.get("value"), "warning" if level == "warn" else "error")
+    return Level(written, "error") if written is not None else None
 
 
 def _unpinned(images: list[_Image], severity: Severity) -> Iterator[Diagnostic]:

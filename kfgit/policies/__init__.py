@@ -1,0 +1,32 @@
+"""What an environment wants beyond correctness: of its pipelines, of its changes, and when there are none.
+
+A policy that blocks is an error in validate and a refusal in plan, apply and run; one that warns is a warning. What
+needs a plan or the time is asked only where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kfgit.diagnostics import Diagnostic, ordered
+from kfgit.graph import CheckedProject
+from kfgit.overlay import Located
+from kfgit.policies import sources
+from kfgit.policies.freezing import freeze
+
+__all__ = ["check", "freeze"]
+
+
+def check(checked: CheckedProject, documents: Sequence[Located]) -> tuple[Diagnostic, ...]:
+    """Every breach of the environment's policies that the sources show, by place; codes begin with `policy-`."""
+    project = checked.project
+    found = list(sources.check(project))
+    if "maxGpusPerRun" in project.environment.policies:
+        from kfgit.policies import devices  # noqa: PLC0415 - most environments count no devices
+
+        found += devices.check(checked)
+    if any(not rule.asks_change for rule in project.environment.rules):
+        from kfgit.policies import own  # noqa: PLC0415 - nor have they rules of their own
+
+        found += own.check(project.environment, documents, project.faulty)
+    return ordered(found)

@@ -1,0 +1,45 @@
+"""`maxGpusPerRun`: how many devices a run may hold at its widest moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kfgit import demand
+from kfgit.demand import Peak
+from kfgit.diagnostics import Diagnostic, Related
+from kfgit.graph import CheckedProject
+from kfgit.model import Pipeline
+from kfgit.policies.sources import Level, level_of
+
+
+def check(checked: CheckedProject) -> Iterator[Diagnostic]:
+    """Every pipeline whose runs may hold more devices at once than the environment allows."""
+    policy = level_of(checked.project.environment.policies, "maxGpusPerRun")
+    if policy is None or not isinstance(policy.value, int) or isinstance(policy.value, bool):
+        return
+    known: dict[str, Peak] = {}
+    for name, found in checked.pipelines.items():
+        moment = demand.peak(checked, name, known)
+        if moment.boundless:
+            yield _boundless(found.pipeline, moment, policy)
+        elif moment.count > policy.value:
+            yield _too_many(found.pipeline, moment, policy)
+
+
+def _too_many(pipeline: Pipeline, moment: Peak, policy: Level) -> Diagnostic:
+    message = f"a run of `{pipeline.name}` holds {moment.sentence()}; this environment allows {policy.value}"
+    help_ = "give a loop a smaller `parallelism`, let tasks wait for each other with `after`, or ask for fewer devices"
+    return Diagnostic("policy-max-gpus-per-run", message, pipeline.span, help_, policy.severity)
+
+
+def _boundless(pipeline: Pipeline, moment: Peak, policy: Level) -> Diagnostic:
+    path, span = moment.boundless[0]
+    message = (
+        f"nobody knows how many GPUs a run of `{pipeline.name}` may hold at once: the items of `{path}` are known "
+        f"only when it runs; this environment allows {policy.value}"
+    )
+    related = (Related("the loop", span),) if span.file != pipeline.span.file else ()
+    place = pipeline.span if related else span
+    return Diagnostic(
+        "policy-max-gpus-per-run", message, place, "give the loop a `parallelism`", policy.severity, related
+    )
