@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from kfgit import graph, overlay, policies, resolve, schema, verdicts
+from kfgit import graph, overlay, pinning, policies, resolve, schema, verdicts
 from kfgit.diagnostics import (
     MAX_PER_FILE,
     Checked,
@@ -51,11 +52,14 @@ __all__ = [
     "check",
     "compare",
     "compile_all",
+    "frozen",
     "load",
     "load_from",
+    "mistakes",
     "parse",
     "plan",
     "read",
+    "refusals",
     "resources",
     "schemas",
     "sources_of",
@@ -67,17 +71,29 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """One environment of a repository, checked. `commit` is what a cluster would get."""
+    """One environment of a repository, checked. `commit` is what a cluster would get.
+
+    `source` is what its documents are of: what was read, and with a pin the base documents of another commit.
+    """
 
     environment: str
     view: View
     project: CheckedProject
-    commit: str | None = None
+    commit: str | None
+    source: Repository = field(repr=False, compare=False)
 
 
 @bounded_help()
 def check(repository: Repository, environment: str) -> Checked[Checkout]:
     """One environment from its documents to checked pipelines."""
+    try:
+        return _check(pinning.seen(repository, environment), environment)
+    finally:
+        repository.rest()
+
+
+def _check(found: Checked[Repository], environment: str) -> Checked[Checkout]:
+    repository = found.value
     viewed = overlay.view(repository.documents, environment, repository.git, repository.templates)
     form = list(_forms(viewed.value, repository.forms))
     told = verdicts.without_heads(
@@ -100,10 +116,11 @@ def check(repository: Repository, environment: str) -> Checked[Checkout]:
     faults = verdicts.first_of_all(
         viewed.diagnostics, tuple(told), (*model.diagnostics, *checked.diagnostics)
     )
+    faults = pinning.telling(repository, environment, faults)
     commit = repository.commit if model.value.environment.cluster is not None else None
     return Checked(
-        Checkout(environment, viewed.value, checked.value, commit),
-        ordered(verdicts.without_cascades(faults)),
+        Checkout(environment, viewed.value, checked.value, commit, repository),
+        ordered(verdicts.without_cascades((*found.diagnostics, *faults))),
     )
 
 
@@ -150,9 +167,27 @@ def _form(found: Located, view: View, known: Forms, *, tersely: bool) -> tuple[D
     return told
 
 
+def mistakes(checked: Checked[Checkout]) -> tuple[Diagnostic, ...]:
+    """All that is wrong with an environment and what was read for it: under a pin no base document of today counts."""
+    return tuple(dict.fromkeys((*checked.value.source.diagnostics, *checked.diagnostics)))
+
+
 def violations(checkout: Checkout) -> tuple[Diagnostic, ...]:
     """What the environment's policies say: errors in validate, refusals in plan, apply and run."""
-    return policies.check(checkout.project.project)
+    return policies.check(checkout.project, checkout.view.documents)
+
+
+def refusals(checkout: Checkout, plan: Plan) -> tuple[Diagnostic, ...]:
+    """What the environment's policies say of the changes of a plan."""
+    from kfgit.policies import changes  # noqa: PLC0415 - validate has no plan
+
+    environment = checkout.project.project.environment
+    return changes.check_plan(environment, checkout.view.documents, plan)
+
+
+def frozen(checkout: Checkout, now: datetime) -> Diagnostic | None:
+    """Why nothing is changed in the environment at that instant: an error, or a warning where that is only told."""
+    return policies.freeze(checkout.project.project.environment, now)
 
 
 def validate(repository: Repository, environments: tuple[str, ...]) -> tuple[Diagnostic, ...]:
@@ -214,4 +249,5 @@ def compare(
 
     environment = checkout.project.project.environment
     rules = plans.Rules(environment.prune, environment.protect, environment.prefix)
-    return plans.plan(environment.name, target, desired, live, rules, commit=repository.commit)
+    found = plans.plan(environment.name, target, desired, live, rules, commit=repository.commit)
+    return replace(found, branch=repository.branch, folder=repository.is_folder)

@@ -6,6 +6,7 @@ Nothing here reads a file; `project` does that and hands the text on.
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,9 +55,30 @@ def changed(one: Span, other: Span, home: Span) -> Span:
     return other if other.file != home.file == one.file else one
 
 
+# A path of another commit than the one that is read, as git writes it (gitrevisions(7), "<rev>:<path>").
+_AT_COMMIT = re.compile(r"[0-9a-f]{10}:")
+
+
+def at_commit(commit: str, path: str) -> str:
+    """A path of another commit than the one that is read."""
+    return f"{commit[:10]}:{path}"
+
+
+def commit_of(path: str) -> tuple[str, str]:
+    """What `at_commit` put before a path, nothing for a path of what is read; and the path itself."""
+    found = _AT_COMMIT.match(path)
+    return (path[: found.end()], path[found.end() :]) if found is not None else ("", path)
+
+
 def repository_path(document: str, file: str) -> str | None:
-    """Where a file is, from the folder of the document that names it; None when it is outside the repository."""
+    """Where a file is, from the folder of the document that names it; None when it is outside the repository.
+
+    What a document of another commit names is in that commit.
+    """
     if file.startswith("/") or "\\" in file or "\0" in file:
         return None
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(document), file))
-    return None if path.startswith("../") or path in {"..", "."} else path
+    commit, home = commit_of(document)
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(home), file))
+    if path.startswith("../") or path in {"..", "."} or (not commit and commit_of(path)[0]):
+        return None
+    return commit + path

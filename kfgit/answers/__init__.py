@@ -43,7 +43,8 @@ def by_two(tree: Tree, asked: tuple[str, ...], memory: Memory | None) -> Answer 
     from kfgit.answers import halves, slices  # noqa: PLC0415 - as above
 
     files = {file.path: file.content for file in tree.files}
-    parts = halves.halves(files) if not tree.diagnostics else None
+    whole_only = tree.diagnostics or any(map(_may_pin, files.values()))
+    parts = halves.halves(files) if not whole_only else None
     if parts is None:
         return None
     links, (first, second) = parts
@@ -62,6 +63,11 @@ def by_two(tree: Tree, asked: tuple[str, ...], memory: Memory | None) -> Answer 
     return told
 
 
+def _may_pin(content: bytes) -> bool:
+    """Whether this may be an environment with a pin; what only looks like one costs time."""
+    return b"pin" in content and b"Environment" in content
+
+
 def _half(tree: Tree, asked: tuple[str, ...]) -> Half | None:
     """What there is to say of a part; None if the environments are not there."""
     from kfgit import driver  # noqa: PLC0415 - an answer of before does without
@@ -72,6 +78,8 @@ def _half(tree: Tree, asked: tuple[str, ...]) -> Half | None:
     if not {*repository.environments, driver.LOCAL}.issuperset(environments):
         return None
     found = driver.validate(repository, environments)
+    if repository.pins:
+        return None  # each half would read the other commit, and has half of what lies over it
     return Half(found, _names(repository), repository.others, environments)
 
 
@@ -82,12 +90,24 @@ def fresh(repository: Repository, environments: tuple[str, ...], memory: Memory 
 
     git = repository.git
     told = Answer(len(repository.documents), environments, driver.validate(repository, environments))
-    if memory is not None and repository.git == git:
-        inputs = _inputs(repository)
-        few = len(repository.files) < _WORTH_IT
+    pins = _pins(repository)
+    if memory is not None and pins is not None and repository.git == git:
+        inputs = _inputs(repository)._replace(pins=pins)
+        few = pins or len(repository.files) < _WORTH_IT
         links = None if few else slices.linked(_names(repository), inputs.others, repository.files)
         _keep(memory, told, inputs, links)
     return told
+
+
+def _pins(repository: Repository) -> Mapping[str, str] | None:
+    """The commits that environments pin; None where what is said may change as commits and tags come."""
+    from kfgit import driver  # noqa: PLC0415 - an answer of before does without
+
+    found = {pin: base for pin, base in repository.pins.items() if isinstance(base, driver.Repository)}
+    whole = len(found) == len(repository.pins)
+    if not whole or any(driver.wants_git(text) for base in found.values() for text in base.files.values()):
+        return None
+    return {pin: str(base.commit) for pin, base in found.items()}
 
 
 def _keep(memory: Memory, told: Answer, inputs: Inputs, links: Links | None) -> None:
@@ -147,7 +167,8 @@ def _partly(memory: Memory, before: Answer, changed: frozenset[str]) -> Answer |
 
 def _inputs(repository: Repository) -> Inputs:
     tree = repository.tree
-    return Inputs(tree.contents, repository.others, tree.sources, tree.outline, dict(repository.git) or None)
+    others = {path: found for path, found in repository.others.items() if not repository.is_pinned(path)}
+    return Inputs(tree.contents, others, tree.sources, tree.outline, dict(repository.git) or None)
 
 
 def _names(repository: Repository) -> Mapping[str, tuple[str, ...]]:

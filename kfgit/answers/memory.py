@@ -38,13 +38,17 @@ class Answer(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """All that an answer follows from. `others` are files that documents name; some cannot be read."""
+    """All that an answer follows from. `others` are files that documents name; some cannot be read.
+
+    `pins` are the commits that environments pin, by what is written of them: what these hold never changes.
+    """
 
     files: Mapping[str, Content]
     others: Mapping[str, Content | Diagnostic]
     sources: tuple[str, ...] | None
     faults: tuple[Diagnostic, ...]
     git: Mapping[str, Any] | None
+    pins: Mapping[str, str] = {}
 
 
 class Look(NamedTuple):
@@ -86,6 +90,8 @@ class Memory:
             return None
         if record["git"] is not None and project.git_state(self.root) != record["git"]:
             return None
+        if any(self._commit_at(pin) != commit for pin, commit in record["pins"].items()):
+            return None
         self._record = record
         others = {path: project.stamp(self.root, path) for path in record["others"]}
         changed = {
@@ -100,6 +106,15 @@ class Memory:
         if self._restamped and not changed:
             self._write("answer", record)
         return Look(answer, frozenset(changed))
+
+    def _commit_at(self, pin: str) -> str | None:
+        from kfgit.backend import MachineFault  # noqa: PLC0415 - few have pins
+        from kfgit.project import pinned  # noqa: PLC0415 - as above
+
+        try:
+            return pinned.pinned(project.Folder(self.root), pin).commit
+        except (pinned.Unpinnable, MachineFault):
+            return None
 
     def _changed(self, known: dict[str, Any], stamps: Mapping[str, Stamp | None]) -> Iterator[str]:
         """The files that hold something else than before. Those that were only touched get their new stamp."""
@@ -124,6 +139,7 @@ class Memory:
             "files": {path: self._entry(content) for path, content in inputs.files.items()},
             "others": {},
             "git": inputs.git,
+            "pins": dict(inputs.pins),
         }
         self._finish(answer, inputs.others)
 

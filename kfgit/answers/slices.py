@@ -193,7 +193,7 @@ def _reached(starts: Iterable[str], following: Callable[[str], Iterable[str]]) -
 _WIDE = frozenset(
     "addition-near-base duplicate-document duplicate-name environment-name foreign-document generated-environment"
     " overlay-without-target patch-failed patch-without-target too-many-files unknown-component unknown-environment"
-    " unknown-pipeline unknown-profile".split()
+    " unknown-pipeline unknown-profile policy-rules-too-costly".split()
 )
 _MISSING = frozenset({"unknown-component", "unknown-pipeline", "unknown-profile"})
 

@@ -43,10 +43,10 @@ def command(
     found = checked.value.project
     wanted = list(dict.fromkeys(name.removeprefix("pipeline/") for name in pipelines))
     for name in wanted:
-        if name not in found.project.pipelines and ("*", name) not in repository.broken:
+        if name not in found.project.pipelines and ("*", name) not in checked.value.source.broken:
             raise NotFound("pipeline", name, list(found.project.pipelines))
     names = wanted or list(found.project.pipelines)
-    diagnostics = (*repository.diagnostics, *checked.diagnostics)
+    diagnostics = driver.mistakes(checked)
     if not wanted and has_errors(diagnostics):
         return session.invalid(repository, diagnostics)
     if faulty := [("Pipeline", name) for name in names if name not in found.pipelines]:

@@ -141,7 +141,7 @@ def _project(session: Session, env: str | None) -> list[Finding]:
     repository = driver.load(root)
     name = session.environment(repository, env)
     checked = driver.check(repository, name)
-    bad = has_errors((*repository.diagnostics, *checked.diagnostics))
+    bad = has_errors(driver.mistakes(checked))
     found = [
         Finding("project", "problem", f"{root} has mistakes in {name}", "kfgit validate")
         if bad

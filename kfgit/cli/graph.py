@@ -30,10 +30,10 @@ def command(session: Session, pipeline: str, env: str | None, output: str) -> in
     checked = driver.check(repository, session.environment(repository, env))
     found = checked.value.project
     name = pipeline.removeprefix("pipeline/")
-    if name not in found.project.pipelines and ("*", name) not in repository.broken:
+    if name not in found.project.pipelines and ("*", name) not in checked.value.source.broken:
         raise NotFound("pipeline", name, list(found.project.pipelines))
     if name not in found.pipelines:
-        faults = (*repository.diagnostics, *checked.diagnostics)
+        faults = driver.mistakes(checked)
         return session.invalid(
             repository, touching(checked.value.view.documents, [("Pipeline", name)], faults)
         )

@@ -62,6 +62,11 @@ def command(session: Session, /, files: Sequence[Path], env: str | None, output:
     repository = session.repository()
     checkout = session.checkout(repository, session.environment(repository, env))
     out = _folder(session, root, flags["out"])
+    if checkout.source.base is not None:
+        raise Refused(
+            f"the base documents of `{checkout.environment}` are those of commit {checkout.source.base.commit}, "
+            "which what is imported would not be among: take `pin` out of its Environment, import, commit, and pin that"
+        )
     with session.backend(repository, checkout) as backend:
         work = _Work(session, repository, checkout, backend, out)
         found, skipped = work.looked()

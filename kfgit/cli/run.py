@@ -104,9 +104,9 @@ def _find(session: Session, repository: Repository, environment: str, text: str)
     if subjects.is_package(text):
         return subjects.package(session.folder / text)
     checked = driver.check(repository, environment)
-    found = subjects.find(repository, checked.value, text)
+    found = subjects.find(checked.value, text)
     if found is None:
-        faults = (*repository.diagnostics, *checked.diagnostics)
+        faults = driver.mistakes(checked)
         session.invalid(repository, touching(checked.value.view.documents, [subjects.key(text)], faults))
         return None
     breaches = driver.violations(checked.value)

@@ -121,17 +121,20 @@ class Session:
         from kfgit.diagnostics import has_errors
 
         checked = driver.check(repository, environment)
-        found = (*repository.diagnostics, *checked.diagnostics)
+        found = driver.mistakes(checked)
         if has_errors(found):
             raise exits.Stop(self.invalid(repository, found))
         if not self.quiet:
             self.diagnose(found, repository)
+        base = checked.value.source.base
+        if base is not None:
+            self.say(f"`{environment}` pins its base documents: those of commit {str(base.commit)[:10]}")
         return checked.value
 
     def lawful(
         self, repository: Repository, checkout: Checkout, told: Sequence[Diagnostic] | None = None
     ) -> None:
-        """Refuses what a blocking policy of the environment forbids; `told` narrows it to what is asked for."""
+        """Refuses what a blocking policy of the environment forbids; `told` is what policies say, if known."""
         from kfgit import driver
         from kfgit.backend import Refused
         from kfgit.diagnostics import has_errors
@@ -140,7 +143,8 @@ class Session:
         if found and (has_errors(found) or not self.quiet):
             self.diagnose(found, repository)
         if has_errors(found):
-            raise Refused(f"the policies of `{checkout.environment}` forbid this")
+            codes = dict.fromkeys(each.code for each in found if each.severity == "error")
+            raise Refused(f"the policies of `{checkout.environment}` forbid this: {', '.join(codes)}")
 
     def invalid(self, repository: Repository, diagnostics: Sequence[Diagnostic]) -> int:
         """Tells mistakes, to machines as their result, and returns the exit code for it."""
@@ -162,6 +166,7 @@ class Session:
         """The text of every file that diagnostics point at."""
         wanted = dict.fromkeys(d.span.file for d in diagnostics)
         read = {path: repository.content(path) for path in wanted if path not in repository.files}
+        repository.rest()
         return {
             **repository.files,
             **{path: found for path, found in read.items() if isinstance(found, bytes)},
@@ -172,9 +177,14 @@ class Session:
     ) -> Mapping[str, bytes]:
         """The text of every file that diagnostics point at; those that nobody `known` has are read."""
         from kfgit import project
+        from kfgit.source import commit_of
 
-        wanted = dict.fromkeys(d.span.file for d in diagnostics)
-        read = {path: project.content(root, path) for path in wanted if path not in known}
+        wanted = dict.fromkeys(d.span.file for d in diagnostics if d.span.file not in known)
+        read = {path: project.content(root, path) for path in wanted if not commit_of(path)[0]}
+        if len(read) < len(wanted):
+            from kfgit.project import pinned
+
+            read |= pinned.contents(project.Folder(root), wanted.keys() - read.keys())
         return {
             **known,
             **{path: found.bytes for path, found in read.items() if isinstance(found, project.Content)},

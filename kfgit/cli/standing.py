@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from kfgit import driver, overlay, schema
+from kfgit import driver, overlay, pinning, schema
 from kfgit.diagnostics import Diagnostic, has_errors
 from kfgit.document import Mapping, Node, Scalar, at, nodes, texts
 from kfgit.driver import Repository
@@ -16,7 +16,7 @@ from kfgit.source import Span, whole_file
 
 
 def standing(repository: Repository, environment: str) -> Environment:
-    """Where an environment stands, mistakes elsewhere or not: its target, and its executor."""
+    """Where an environment stands, mistakes elsewhere or not: its target, its executor and its branch."""
     found, _ = _document(repository, environment)
     spec = at(found, ("spec",)) if found is not None else None
     span = found.span if found is not None else whole_file(PROJECT_FILE)
@@ -25,8 +25,9 @@ def standing(repository: Repository, environment: str) -> Environment:
         environment,
         span,
         target="local" if cluster is None else "cluster",
-        executor=_word(found, "executor", "auto"),
+        executor=_word(found, ("target", "executor")) or "auto",
         cluster=cluster,
+        branch=_word(found, ("git", "branch")),
     )
 
 
@@ -45,14 +46,15 @@ def retention_of(repository: Repository, environment: str) -> Retention | None:
 
 def _document(repository: Repository, environment: str) -> tuple[Node | None, tuple[Diagnostic, ...]]:
     """The document of an environment as it is in the end, and what is wrong with how it came about."""
-    view = overlay.view(repository.documents, environment, repository.git)
+    heads = pinning.heads(repository, environment)
+    view = overlay.view(heads.documents, environment, heads.git)
     found = [d for d in view.value.documents if d.kind == "Environment" and d.name == environment]
     return (found[0].node if found else None), concerning(found, view.diagnostics)
 
 
-def _word(node: Node | None, key: str, default: str) -> str:
-    found = at(node, ("spec", "target", key)) if node is not None else None
-    return found.value if isinstance(found, Scalar) and isinstance(found.value, str) else default
+def _word(node: Node | None, path: tuple[str, ...]) -> str | None:
+    found = at(node, ("spec", *path)) if node is not None else None
+    return found.value if isinstance(found, Scalar) and isinstance(found.value, str) else None
 
 
 def touching(

@@ -96,7 +96,7 @@ def _source(session: Session, env: str | None, stack: ExitStack) -> Source:
 def _look(session: Session, read: Source) -> _Status:
     repository, name = read.repository, read.environment
     checked = driver.check(repository, name)
-    faults = (*repository.diagnostics, *checked.diagnostics)
+    faults = driver.mistakes(checked)
     if has_errors(faults):
         with session.reached(repository, standing(repository, name)) as backend:
             errors = sum(d.severity == "error" for d in faults)

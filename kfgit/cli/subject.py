@@ -48,12 +48,12 @@ def key(text: str) -> tuple[str, str]:
     return ("Run", name) if slash and kind.lower() == "run" else ("Pipeline", text.removeprefix("pipeline/"))
 
 
-def find(repository: Repository, checkout: Checkout, text: str) -> Subject | None:
+def find(checkout: Checkout, text: str) -> Subject | None:
     """The pipeline or Run document that is named; None where it is there but has mistakes."""
     kind, name = key(text)
     if kind == "Run":
-        return _run(repository, checkout.project, name)
-    return _pipeline(repository, checkout.project, name)
+        return _run(checkout.source, checkout.project, name)
+    return _pipeline(checkout.source, checkout.project, name)
 
 
 def _pipeline(repository: Repository, checked: CheckedProject, name: str) -> Subject | None:

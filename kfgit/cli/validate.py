@@ -51,6 +51,7 @@ def command(
             repository = driver.parse(tree)
             names = tuple(session.environment(repository, name) for name in asked) or repository.environments
             answer = answers.fresh(repository, names, memory)
+            known = session.sources(repository, answer.diagnostics) if output == "human" else {}
     if paths:
         below = [session.inside(root, path) for path in paths]
         answer = answer._replace(diagnostics=_within(answer.diagnostics, below))
@@ -83,6 +84,7 @@ def _tell(session: Session, answer: Answer, files: Mapping[str, bytes], output: 
             session.json(show.as_json(found, answer.documents))
         case "github":
             session.print(show.github(found))
+            session.say(show.annotated(found))
         case "sarif":
             session.json(show.sarif(found, __version__))
         case _:

@@ -1,4 +1,4 @@
-"""Environments. Overlays, patches and policies."""
+"""Environments. Overlays and patches."""
 
 from __future__ import annotations
 
@@ -54,26 +54,6 @@ ENTRIES = {
         wrong="{op: replace, path: /spec/tasks/nobody, value: {}}",
         right="{op: add, path: /spec/tasks/extra, value: {component: make}}",
     ),
-    "policy-pinned-images": Explanation(
-        "an image without a digest",
-        "The policy `pinnedImages` wants images by digest, so that the same commit always runs "
-        "the same bytes.",
-        wrong="image: ghcr.io/acme/train:1",
-        right="image: ghcr.io/acme/train@sha256:…",
-    ),
-    "policy-allowed-registries": Explanation(
-        "an image from a registry that is not allowed",
-        "The policy `allowedRegistries` lists the registries, with or without a path, that images "
-        "may come from. An image without a registry comes from `docker.io/library`.",
-        wrong="image: quay.io/someone/train:1",
-        right="image: ghcr.io/acme/train:1",
-    ),
-    "policy-required-labels": Explanation(
-        "a pipeline without a label that it must have",
-        "The policy `requiredLabels` lists labels of `metadata.labels` that every pipeline has.",
-        wrong="metadata: {name: train}",
-        right="metadata: {name: train, labels: {team: growth}}",
-    ),
     "bad-endpoint": Explanation(
         "an endpoint that is not a server's URL",
         "`endpoint` has a scheme (`https`, or `http`), a host, and perhaps a port and a path. A token or a "
@@ -96,6 +76,23 @@ ENTRIES = {
         wrong="endpoint: http://kfp.example.com",
         right="endpoint: https://kfp.example.com",
     ),
+    "pin-not-found": Explanation(
+        "a pin that leads nowhere",
+        "`spec.pin.commit` is the hash of a commit of this repository; its first 7 digits or more will do as long as "
+        "no other commit begins with them. Branches and tags do not count: they come to mean something else. The "
+        "commit must be in the clone at hand, whole, and have a `kfgit.yaml` in the same folder. A CI job often has "
+        "the newest commit alone; say `fetch-depth: 0` to actions/checkout, `GIT_DEPTH: 0` in GitLab, or `git fetch "
+        "--unshallow`. Nothing else is told of an environment whose base documents nobody knows.",
+        wrong="pin: {commit: abcdef0}   # a commit that nobody has pushed",
+        right="pin: {commit: 3f2a9c1d58b7e6f40912c3d4e5f60718293a4b5c}",
+    ),
+    "too-many-pins": Explanation(
+        "environments that pin more commits than are read",
+        "Each pinned commit is read and checked as a whole, so the environments of a project pin 32 different ones at "
+        "most, and with 64 MiB of YAML in all of them together.",
+        wrong="environments/customer-01.yaml to environments/customer-50.yaml, each with a pin of its own",
+        right="one commit for a group of environments",
+    ),
     "without-effect": Explanation(
         "a key that another type of target has",
         "`context` and `kfp` say how to reach a cluster, `executor` what runs containers on this machine. On a "
@@ -106,7 +103,7 @@ ENTRIES = {
     "not-enforced": Explanation(
         "a rule that nothing looks at yet",
         "The language has it, this version does not act on it. It is told so that nobody relies on it.",
-        wrong="policies: {freeze: true}",
+        wrong="policies: {budgetPerMonth: 1200}",
         right="protect: [pipeline/train]",
     ),
 }

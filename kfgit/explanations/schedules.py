@@ -16,7 +16,7 @@ ENTRIES = {
     ),
     "bad-time": Explanation(
         "a time that cannot be",
-        "Times are RFC 3339 with an offset, and a schedule ends after it starts.",
+        "Times are RFC 3339 with an offset, and a schedule or a freeze ends after it starts.",
         wrong="start: yesterday",
         right='start: "2026-01-31T08:00:00Z"',
     ),

@@ -30,7 +30,7 @@ ENTRIES = {
     "template-not-allowed": Explanation(
         "something that templates cannot do here",
         "A value holds expressions, pure filters and `{% if %}`. Loops, includes and calls are "
-        "left out, and variables themselves hold no templates.",
+        "left out. Variables hold no templates, and neither does the commit that an environment pins.",
         wrong='"{% for x in vars.xs %}{{ x }}{% endfor %}"',
         right="\"{{ vars.xs | join(',') }}\"",
     ),

@@ -14,7 +14,7 @@ from kfgit import template
 from kfgit.diagnostics import Checked, Diagnostic, Related, did_you_mean, is_typo, nearest
 from kfgit.document import Mapping
 from kfgit.overlay.generating import SUFFIX as TEMPLATE_SUFFIX, generate
-from kfgit.overlay.located import API_VERSION, KINDS, PROJECT_FILE, Located, locate
+from kfgit.overlay.located import API_VERSION, KINDS, PROJECT_FILE, Located, environment_of, locate
 from kfgit.overlay.merge import Removal, merge, removals
 from kfgit.overlay.patches import apply_patches
 from kfgit.overlay.rendering import rendered, scope_of, template_variables
@@ -28,6 +28,7 @@ __all__ = [
     "Located",
     "Removal",
     "View",
+    "environment_of",
     "locate",
     "merge",
     "view",

@@ -76,7 +76,7 @@ def _locate(document: Document, faults: list[Diagnostic]) -> Located | None:
         converted = packages.v1_component(document)
         faults += converted.diagnostics
         root = converted.value
-    environment = _environment(document.file)
+    environment = environment_of(document.file)
     kind = _kind(root, faults, in_environment=environment is not None)
     if kind is None:
         return None
@@ -233,7 +233,7 @@ def _bad_name(value: object, span: Span) -> Diagnostic:
     return Diagnostic("bad-name", f"`{value}` cannot be a name", span, help_)
 
 
-def _environment(path: str) -> str | None:
+def environment_of(path: str) -> str | None:
     """The environment whose folder, or file, a document stands in."""
     parts = path.split("/")
     if parts[0] != "environments" or len(parts) < 2:

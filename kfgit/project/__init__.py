@@ -1,4 +1,4 @@
-"""The only reader of the user's files, and for `fmt` their writer: a project's folder, python sources and commit.
+"""The only reader of the user's files, and for `fmt` and `promote` their writer: a folder, python sources and commits.
 
 Nothing outside the repository is read, also not through symbolic links, and what is read is bounded in number and
 size. What cannot be read is a diagnostic; nothing here runs code of the repository.
@@ -10,10 +10,18 @@ from kfgit.project.adding import Added
 from kfgit.project.files import Folder, Survey, content, find_root, has_folder, read, stamp, survey
 from kfgit.project.git import commit, git_state
 from kfgit.project.rewriting import rewrite
-from kfgit.project.shipped import code_folders, examples_folder, schema_files
+from kfgit.project.shipped import (
+    code_folders,
+    examples_folder,
+    github_files,
+    gitlab_pipeline,
+    schema_files,
+    starter_readme,
+)
 from kfgit.project.tree import (
     DEFAULT_SOURCES,
     MAX_FILES,
+    MAX_TOTAL,
     PROJECT_FILE,
     Content,
     Origin,
@@ -26,6 +34,7 @@ from kfgit.project.tree import (
 __all__ = [
     "DEFAULT_SOURCES",
     "MAX_FILES",
+    "MAX_TOTAL",
     "PROJECT_FILE",
     "Added",
     "Content",
@@ -40,6 +49,8 @@ __all__ = [
     "examples_folder",
     "find_root",
     "git_state",
+    "github_files",
+    "gitlab_pipeline",
     "has_folder",
     "is_outside",
     "is_pointer",
@@ -47,5 +58,6 @@ __all__ = [
     "rewrite",
     "schema_files",
     "stamp",
+    "starter_readme",
     "survey",
 ]

@@ -55,3 +55,6 @@ class Added:
     def has_folder(self, source: str) -> bool:
         """Whether a source is there, or will be."""
         return self.folder.has_folder(source) or any(path.startswith(f"{source}/") for path in self.files)
+
+    def rest(self) -> None:
+        """A folder needs nothing to be read."""

@@ -83,6 +83,10 @@ class Commit:
         except Astray:
             return False
 
+    def rest(self) -> None:
+        """Ends git."""
+        self.objects.close()
+
 
 @contextmanager
 def opened(root: Path, rev: str | None = None, branch: str | None = None) -> Iterator[Commit]:
@@ -128,6 +132,25 @@ def opened(root: Path, rev: str | None = None, branch: str | None = None) -> Ite
 def is_branch(name: str) -> bool:
     """Whether a branch can be called so."""
     return _BRANCH.match(name) is not None
+
+
+def merge_base(root: Path, one: str, other: str) -> str | None:
+    """The id of the newest commit that two others both come from; None where there is none, or none is known here."""
+    told = plumbing.ask(root, "merge-base", one, other)
+    found = told.line()
+    return found if told.code == 0 and _SHA.match(found) else None
+
+
+def subjects(root: Path, ids: Collection[str]) -> Mapping[str, str]:
+    """The first lines of commits' messages, by their ids; those that are not here are left out."""
+    known = [id_ for id_ in dict.fromkeys(ids) if _SHA.match(id_)]
+    if not known:
+        return {}
+    asked = ("--no-walk=unsorted", "--ignore-missing", "--format=%H %s")
+    told = plumbing.ask(root, "rev-list", *asked, *known, "--")
+    # One line says that a commit follows, the next what was asked for.
+    lines = told.out.decode("utf-8", "replace").split("\n")[1::2] if told.code == 0 else []
+    return {id_: subject for id_, _, subject in (line.partition(" ") for line in lines) if id_ in known}
 
 
 def _no_repository(root: Path, error: str) -> str:

@@ -56,14 +56,19 @@ def _dirty(commit: Commit, sources: Collection[str] | None) -> Doubt | None:
     """What was asked for by name is wanted whatever the folder holds."""
     if commit.id != commit.head:
         return None
-    changed = list(_changes(commit, DEFAULT_SOURCES if sources is None else sources))
-    if not changed:
+    names = uncommitted(commit, sources)
+    if not names:
         return None
-    more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
-    # Names are any bytes, and this is written into files.
-    names = os.fsencode(f"{', '.join(changed[:_SHOWN])}{more}").decode("utf-8", "replace")
     text = f"commit {commit.short} is what counts, and not what differs from it in the folder: {names}"
     return Doubt("--allow-dirty", text)
+
+
+def uncommitted(commit: Commit, sources: Collection[str] | None) -> str:
+    """The names of the first files that differ from the commit that is checked out; nothing where none does."""
+    changed = list(_changes(commit, DEFAULT_SOURCES if sources is None else sources))
+    more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+    # Names are any bytes, and this is written into files.
+    return os.fsencode(f"{', '.join(changed[:_SHOWN])}{more}").decode("utf-8", "replace")
 
 
 def _changes(commit: Commit, sources: Collection[str]) -> Iterator[str]:

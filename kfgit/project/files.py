@@ -44,6 +44,9 @@ class Folder:
         """Whether a folder is there."""
         return has_folder(self.root, source)
 
+    def rest(self) -> None:
+        """A folder needs nothing to be read."""
+
 
 class Survey(NamedTuple):
     """The YAML of a project without what it holds; None for a file that has no stamp."""

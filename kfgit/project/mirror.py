@@ -7,12 +7,8 @@ followed is never read; the user's own is, for it says how to reach things, and 
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
-import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,31 +16,16 @@ from urllib.parse import urlsplit
 
 from kfgit.backend import MachineFault
 from kfgit.project.commits import is_branch
+from kfgit.project.transport import PROTOCOLS, SECONDS, Transport, without_user
 
-SECONDS = 300.0
-_POLL_SECONDS = 0.1
 # What tells a copy of ours from somebody's repository; there before anything else is.
 _MARK = "kfgit-copy"
 _SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-# Of a caller inside another repository: git(1), "The Git Repository" of its environment variables, and git-config(1).
-_OTHERS = (
-    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_CEILING_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_CONFIG",
-    "GIT_REPLACE_REF_BASE", "GIT_GRAFT_FILE", "GIT_QUARANTINE_PATH", "GIT_TRACE", "GIT_PROTOCOL_FROM_USER",
-)  # fmt: skip
-_PROTOCOLS = ("file", "http", "https", "ssh")
-# No hooks, no monitors, no fetching of what is missing later, and no process that goes on after git has ended.
-_SETTINGS = (
-    "core.hooksPath=/dev/null", "core.fsmonitor=false", "fetch.recurseSubmodules=false", "fetch.writeCommitGraph=false",
-    "gc.autoDetach=false", "maintenance.autoDetach=false", "protocol.allow=never",
-    *(f"protocol.{name}.allow=always" for name in _PROTOCOLS),
-)  # fmt: skip
 # git's words for a copy that a kill has left unfinished, or that a disk has spoilt.
 _SPOILT = re.compile(
     r"\.lock': File exists|not a git repository|object file .* is empty|loose object .* is corrupt|bad object|"
     r"unable to read tree|packfile .* (cannot be accessed|is far too short)|invalid sha1 pointer|broken refs?"
 )
-_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
 # Asked by git for a user and a password (gitcredentials(7)): the file is read each time, for tokens are renewed.
 _ANSWER = """!f() { test "$1" = get || exit 0; printf 'username=%s\\n' "$KFGIT_GIT_USERNAME"; \
 printf 'password='; tr -d '\\r\\n' < "$KFGIT_GIT_PASSWORD_FILE"; printf '\\n'; }; f"""
@@ -69,7 +50,7 @@ class Remote:
     @property
     def shown(self) -> str:
         """The address as people and logs may see it."""
-        return _USER_IN_URL.sub("", self.url)
+        return without_user(self.url)
 
 
 class Mirror:
@@ -86,9 +67,7 @@ class Mirror:
         self.folder = folder
         self._remote = remote
         self._git_folder = folder / ".git"
-        self._environ = _environment(environ, remote)
-        self._ending = ending
-        self._seconds = seconds
+        self._transport = Transport({**environ, **_variables(remote)}, ending, seconds)
         # What the copy's HEAD names.
         self._shown: str | None = None
 
@@ -148,47 +127,22 @@ class Mirror:
 
     def _git(self, *words: str) -> str:
         """What git says. Raises `MachineFault` with its own last words, without secrets."""
-        settings = (*_SETTINGS, *_credentials(self._remote))
         copy = [] if words[0] == "init" else [f"--git-dir={self._git_folder}"]
-        command = ["git", *(part for setting in settings for part in ("-c", setting)), *copy, *words]
-        try:
-            process = subprocess.Popen(
-                command, cwd=self.folder, env=self._environ, text=True, errors="replace",
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                start_new_session=True,  # no terminal to ask on, and one group to end
-            )  # fmt: skip
-        except OSError as fault:
-            why = (fault.strerror or str(fault)).lower()
-            raise MachineFault(f"git cannot be started: {why}; install git") from fault
-        out, err = self._awaited(process)
-        if process.returncode == 0:
-            return out
-        raise MachineFault(f"git {words[0]} of {self._remote.shown} failed: {_last_words(err)}")
-
-    def _awaited(self, process: subprocess.Popen[str]) -> tuple[str, str]:
-        deadline = time.monotonic() + self._seconds
-        while True:
-            try:
-                return process.communicate(timeout=_POLL_SECONDS)
-            except subprocess.TimeoutExpired:
-                late = time.monotonic() > deadline
-                if not late and not self._ending():
-                    continue
-            _end(process)
-            why = f"took longer than {self._seconds:.0f} s" if late else "was interrupted"
-            raise MachineFault(f"git at {self._remote.shown} {why}")
+        settings = _credentials(self._remote)
+        told = self._transport.ask(self.folder, self._remote.shown, *copy, *words, settings=settings)
+        if told.code == 0:
+            return told.out
+        raise MachineFault(f"git {words[0]} of {self._remote.shown} failed: {told.reason}")
 
 
-def _environment(environ: Mapping[str, str], remote: Remote) -> dict[str, str]:
-    """The caller's environment, which has its ways to credentials, without what leads git elsewhere."""
-    kept = {name: value for name, value in environ.items() if name not in _OTHERS}
-    own = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C"}
-    if remote.password_file is not None:
-        own |= {
-            "KFGIT_GIT_USERNAME": remote.username,
-            "KFGIT_GIT_PASSWORD_FILE": str(remote.password_file.absolute()),
-        }
-    return {**kept, **own}
+def _variables(remote: Remote) -> Mapping[str, str]:
+    """What the helper asks for."""
+    if remote.password_file is None:
+        return {}
+    return {
+        "KFGIT_GIT_USERNAME": remote.username,
+        "KFGIT_GIT_PASSWORD_FILE": str(remote.password_file.absolute()),
+    }
 
 
 def _credentials(remote: Remote) -> tuple[str, ...]:
@@ -200,27 +154,11 @@ def _credentials(remote: Remote) -> tuple[str, ...]:
     return "credential.helper=", f"credential.{server}.helper={_ANSWER}"
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """Ends git with all that it has started."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except OSError:
-        process.kill()
-    process.communicate()
-
-
-def _last_words(text: str) -> str:
-    """Git's reason: its `fatal:` line where there is one, without what a URL says of its user."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    reasons = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or lines
-    return _USER_IN_URL.sub("", "; ".join(reasons[-3:]))[:500] or "it does not say why"
-
-
 def is_address(url: str) -> bool:
     """Whether git reaches such an address in a way that is allowed here: https, http, ssh, or a folder."""
     if not url or url.startswith("-") or "::" in url.partition("/")[0] or any(ord(c) < 33 for c in url):
         return False
-    return "://" not in url or urlsplit(url).scheme in {*_PROTOCOLS, "git+ssh", "ssh+git"}
+    return "://" not in url or urlsplit(url).scheme in {*PROTOCOLS, "git+ssh", "ssh+git"}
 
 
 def where(root: Path) -> Sequence[str]:

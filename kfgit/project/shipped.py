@@ -29,3 +29,24 @@ def _schemas() -> Path:
 def examples_folder() -> Path:
     """The example project that `kfgit init --template examples` writes."""
     return _PACKAGE / "examples" if (_PACKAGE / "examples").is_dir() else _PACKAGE.parent
+
+
+def github_files(version: str) -> Mapping[str, str]:
+    """What `kfgit init --github` writes: workflows that install this version."""
+    folder = _PACKAGE / "starter" / "github"
+    return {
+        f".github/{path.relative_to(folder).as_posix()}": path.read_text("utf-8").replace(
+            "kfgit==VERSION", f"kfgit=={version}"
+        )
+        for path in sorted(folder.rglob("*.y*ml"))
+    }
+
+
+def gitlab_pipeline() -> str:
+    """What the pipeline of `kfgit init --gitlab` has for all projects."""
+    return (_PACKAGE / "starter" / "gitlab" / "gitlab-ci.yml").read_text("utf-8")
+
+
+def starter_readme() -> str:
+    """The first page of a repository that began with the example project and its workflows."""
+    return (_PACKAGE / "starter" / "README.md").read_text("utf-8")

@@ -63,6 +63,9 @@ class Origin(Protocol):
     def has_folder(self, source: str) -> bool:
         """Whether a source is there."""
 
+    def rest(self) -> None:
+        """Ends what was started to read; whoever wants more starts it again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,8 @@ from kfgit.render.style import Style, clean
 from kfgit.source import Span, lines as source_lines
 
 _TAB = "    "
+# For each step and severity (docs.github.com, "Workflow commands for GitHub Actions").
+_ANNOTATIONS = 10
 
 
 def human(diagnostics: Iterable[Diagnostic], files: Mapping[str, bytes], style: Style) -> str:
@@ -125,15 +128,26 @@ def _related(related: Related) -> dict[str, Any]:
 
 
 def github(diagnostics: Iterable[Diagnostic]) -> str:
-    """Workflow commands that annotate a pull request (docs.github.com, "Workflow commands for GitHub Actions")."""
+    """Workflow commands that annotate a pull request (docs.github.com, "Workflow commands for GitHub Actions").
+
+    Errors come first, since GitHub shows only the first few.
+    """
     lines = []
-    for d in diagnostics:
+    for d in sorted(diagnostics, key=lambda d: d.severity != "error"):
         title = _property(f"{d.code}" + (f" ({d.environment})" if d.environment else ""))
         end = max(d.span.end_line, d.span.line)
         place = f"file={_property(d.span.file)},line={d.span.line},endLine={end},col={d.span.column}"
         text = d.message + (f"\n{d.help}" if d.help else "")
         lines.append(f"::{d.severity} {place},title={title}::{_data(text)}\n")
     return "".join(lines)
+
+
+def annotated(diagnostics: Sequence[Diagnostic]) -> str:
+    """What is said where GitHub shows fewer annotations than there are; nothing elsewhere."""
+    counts = Counter(d.severity for d in diagnostics)
+    told = " and ".join(f"{count} {_many(severity, count)}" for severity, count in sorted(counts.items()))
+    many = f"{told}; GitHub shows {_ANNOTATIONS} of each as annotations, the log has all of them"
+    return many if any(count > _ANNOTATIONS for count in counts.values()) else ""
 
 
 def _data(text: str) -> str:

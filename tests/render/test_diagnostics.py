@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 
 import jsonschema
+from hypothesis import given, strategies as st
 
 from kfgit.diagnostics import Diagnostic, Related
 from kfgit.render import diagnostics as show
+from kfgit.render.style import Style, clean
 from kfgit.source import Span
+from tests.github.obeyed import COMMANDS, commands_in
 
 HOSTILE = "100%, a: b\n::error file=x::taken over\r\n##[group]"
 TOLD = [
@@ -130,6 +133,37 @@ def test_an_annotation_is_one_line_and_cannot_begin_another() -> None:
     assert place.startswith("file=pipelines/a b%2Cé%3A%25#.yaml,line=3,endLine=4,col=5,title=cycle")
     assert "%0A" in text
     assert "100%25, a: b" in text
+
+
+def test_errors_are_annotated_first_and_many_are_counted() -> None:
+    warning, error = TOLD[1], TOLD[0]
+    lines = show.github([warning, error, warning]).splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["::error", "::warning", "::warning"]
+    assert show.annotated([error] * 10) == ""
+    assert show.annotated([warning, *[error] * 11]).startswith(
+        "11 errors and 1 warning; GitHub shows 10 of each"
+    )
+
+
+PARTS = [
+    ":", "::", "##[", "##", "#", "]", " ", "\n", "\r", "\t", "\x00", "\u2028", "\x1b[0m", "\u3000", "x",
+    *COMMANDS, "Error", "%0A",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=12).map("".join))
+def test_nothing_of_a_stranger_is_a_command_of_githubs_runner(text: str) -> None:
+    assert commands_in(clean(text)) == []
+    told = Diagnostic(
+        "cycle", text, Span(text, 1, 1, 1, 1), text, related=(Related(text, Span(text, 1, 1, 1, 1)),)
+    )
+    assert commands_in(show.github([told])) == ["error"]
+    assert commands_in(show.human([told], {text: text.encode()}, Style())) == []
+
+
+def test_what_is_no_command_is_left_as_it_is() -> None:
+    for text in ("::1", "at [::1]:80", "## [a](b)", "a::b::c", "C++ ::std", "::ffff:1.2.3.4"):
+        assert clean(text) == text
 
 
 def test_json_has_every_key_of_the_command_line() -> None:

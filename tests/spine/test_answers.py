@@ -26,7 +26,10 @@ metadata: {name: prod}
 spec:
   vars: {rate: 0.7, type: int}
   profiles: {small: one}
-  policies: {allowedRegistries: {value: [docker.io], level: warn}}
+  policies:
+    allowedRegistries: {value: [docker.io], level: warn}
+    maxGpusPerRun: {value: 1, level: warn}
+    rules: [{name: low, kinds: [Pipeline], level: warn, require: resource.spec.inputs.start.default < 5}]
   patches:
     - {target: {kind: Pipeline, name: work-5}, merge: {spec: {defaults: {cache: false}}}}
     - {target: {kind: Pipeline, selector: "team=a"}, merge: {spec: {defaults: {retry: {max: 2}}}}}
@@ -36,7 +39,7 @@ STAGING = PROD.replace("prod", "staging").replace("0.7", "0.6").replace("small: 
 PROFILE = """apiVersion: kfgit.dev/v1
 kind: ResourceProfile
 metadata: {name: two}
-spec: {extends: one, limits: {cpu: "2"}}
+spec: {extends: one, limits: {cpu: "2"}, accelerator: {resource: a.b/c, count: 1}}
 ---
 apiVersion: kfgit.dev/v1
 kind: Schedule
@@ -208,6 +211,7 @@ EDITS = (
     Edit(WORK, replacing("team: a", "team: b")),
     Edit(WORK, replacing("team: b", "team: a")),
     Edit(WORK, replacing("0.5", "no")),
+    Edit(WORK, replacing("default: 1}", "default: 7}")),
     Edit(WORK, replacing("two:", "? two\n    :")),
     Edit(WORK, replacing("component: part-", "component: &c part-")),
     Edit(WORK, lambda text: text + "  outputs: {result: {from: $(tasks.two.outputs.Output)}}\n"),
