@@ -103,6 +103,17 @@ def _foreign(backend: Backend) -> Iterable[str]:
     return (f"{each.kind.lower()}/{each.name}" for each in backend.observe().objects if not each.owned)
 
 
+def _revisions(context: click.Context) -> Iterable[str]:
+    """Branches and tags."""
+    from kfgit.project import plumbing
+
+    places = ("refs/heads", "refs/tags", "refs/remotes")
+    told = plumbing.ask(_session(context).root(), "for-each-ref", "--format=%(refname:lstrip=2)", *places)
+    return {"HEAD", *told.out.decode("utf-8", "replace").split()}
+
+
+complete_revision = offering(_revisions)
+complete_environment = offering(_environments)
 complete_foreign = offering(_live(_foreign))
 complete_pipeline = offering(_documents("Pipeline"))
 complete_runnable = offering(_run_documents)

@@ -99,5 +99,5 @@ class Diff:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing differs."""
-        return not any(each.changes or each.faults for each in self.environments)
+        """Whether nothing differs, and nothing will run because of the newer side."""
+        return not any(each.changes or each.faults or each.firings for each in self.environments)

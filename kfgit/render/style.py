@@ -11,6 +11,9 @@ from datetime import UTC, datetime
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
+# What GitHub's runner obeys in a log: `::error::` at the beginning of a line, `##[error]` anywhere in it
+# (actions/runner, src/Runner.Common/ActionCommand.cs).
+_COMMAND = re.compile(r"(?m)^([^\S\n]*):(?=:[A-Za-z][^\n]*::)|#(?=#\[[A-Za-z])")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 # What `Style.paint` makes.
 _PAINTED = re.compile(r"(\x1b\[(?:[12]|3[1-6])m)([^\x1b]*)(\x1b\[0m)")
@@ -19,11 +22,12 @@ _PAINTED = re.compile(r"(\x1b\[(?:[12]|3[1-6])m)([^\x1b]*)(\x1b\[0m)")
 def clean(text: str) -> str:
     """The text with control and direction characters, and bytes that are no text, shown instead of obeyed.
 
-    Lines stay lines.
+    Commands to GitHub's runner, which reads logs for them, are broken. Lines stay lines.
     """
-    return _CONTROL.sub(
+    shown = _CONTROL.sub(
         lambda m: f"\\x{ord(m.group()):02x}" if ord(m.group()) < 256 else f"\\u{ord(m.group()):04x}", text
     )
+    return _COMMAND.sub(lambda m: "\\x23" if m.group(1) is None else f"{m.group(1)}\\x3a", shown)
 
 
 def one_line(text: object, limit: int = 60) -> str:

@@ -6,10 +6,11 @@ Every character of a label that is neither a letter, a digit nor harmless punctu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from kfgit.render.graph.names import safe_ids
+from kfgit.render.graph.palette import SIGNS
 from kfgit.render.graph.plain import plain
 from kfgit.render.graph.view import Edge, Graph, Node, State, descendants, told_edges
 
@@ -25,13 +26,25 @@ _SIGN: Final[Mapping[str, str]] = {
     "exit": "■ ",
     "pipeline": "▣ ",
 }
+# All see-through, so that they suit a light page and a dark one.
 _COLOURS: Final[Mapping[State, str]] = {
-    "added": "fill:#dafbe1,stroke:#1a7f37,color:#0b3d1b",
-    "changed": "fill:#fff8c5,stroke:#9a6700,color:#4d3800",
-    "removed": "fill:#ffebe9,stroke:#cf222e,color:#82071e,stroke-dasharray:4 3",
+    "added": "fill:#2da44e33,stroke:#2da44e,stroke-width:2px",
+    "changed": "fill:#d2992233,stroke:#bf8700,stroke-width:2px",
+    "removed": "fill:#f8514926,stroke:#e5534b,stroke-width:2px,stroke-dasharray:4 3",
+}
+# A group's own change shows on its rim: what is in it has colours of its own.
+_RIMS: Final[Mapping[State, str]] = {
+    "added": "fill:#2da44e14,stroke:#2da44e,stroke-width:2px",
+    "changed": "fill:#d2992214,stroke:#bf8700,stroke-width:2px",
+    "removed": "fill:#f8514914,stroke:#e5534b,stroke-width:2px,stroke-dasharray:4 3",
+}
+_STROKES: Final[Mapping[State, str]] = {
+    "added": "stroke:#2da44e,stroke-width:2.5px",
+    "changed": "stroke:#bf8700,stroke-width:2.5px",
+    "removed": "stroke:#e5534b,stroke-width:2px,stroke-dasharray:4 3",
 }
 _ALWAYS: Final = "always runs"
-_GROUP: Final = "fill:#80808014,stroke:#80808099"  # see-through, so that it suits a light page and a dark one
+_GROUP: Final = "fill:#80808014,stroke:#80808099"
 
 
 def mermaid(graph: Graph) -> str:
@@ -44,14 +57,27 @@ def mermaid(graph: Graph) -> str:
     for node in work:
         drawn += _node(node, ids, "    " if last else "  ")
     drawn += ["  end"] if last else []
+    links: list[_Link] = []
     for node in last:
         drawn += _node(node, ids, "  ")
-        drawn.append(f'  pipeline -. "{_ALWAYS}" .-> {ids.safe[node.id]}')
+        links.append((f'pipeline -. "{_ALWAYS}" .-> {ids.safe[node.id]}', _presence(node)))
     for parent in (graph.root, *(node for node, _ in descendants(graph.root))):
-        drawn += (f"  {_edge(edge, ids)}" for edge in told_edges(parent))
-        drawn += (f"  {line}" for line in (_holding(parent, ids) if parent is not graph.root else ()))
-    drawn += (f"  {_edge(edge, ids)}" for group, _ in descendants(graph.root) for edge in _endings(group))
-    return "\n".join([*drawn, *_classes(graph, ids)]) + "\n"
+        links += ((_edge(edge, ids), edge.state) for edge in told_edges(parent))
+        links += ((line, "") for line in (_holding(parent, ids) if parent is not graph.root else ()))
+    links += ((_edge(e, ids), e.state) for group, _ in descendants(graph.root) for e in _endings(group))
+    drawn += (f"  {line}" for line, _ in links)
+    return "\n".join([*drawn, *_classes(graph, ids), *_strokes(links)]) + "\n"
+
+
+_Link = tuple[str, State]
+
+
+def _strokes(links: Sequence[_Link]) -> Iterator[str]:
+    """Colours of links, which Mermaid knows by their numbers alone."""
+    for state, stroke in _STROKES.items():
+        numbers = [str(number) for number, (_, each) in enumerate(links) if each == state]
+        if numbers:
+            yield f"  linkStyle {','.join(numbers)} {stroke}"
 
 
 class _Ids:
@@ -88,7 +114,12 @@ def _endings(group: Node) -> Iterator[Edge]:
     for last in (child for child in group.children if child.kind == "exit"):
         for child in group.children:
             if child.kind != "exit" and child.id not in sources:
-                yield Edge(child.id, last.id, (_ALWAYS,), "after")
+                yield Edge(child.id, last.id, (_ALWAYS,), "after", _presence(last) or _presence(child))
+
+
+def _presence(node: Node) -> State:
+    """Of what leads to a node: whether it came or went with the node."""
+    return "" if node.state == "changed" else node.state
 
 
 def _holding(group: Node, ids: _Ids) -> Iterator[str]:
@@ -119,7 +150,8 @@ def _node(node: Node, ids: _Ids, indent: str) -> Iterator[str]:
 def _text(node: Node) -> str:
     """Name, detail and guard on a line each; a subgraph's title stays on one."""
     guard = f"if {node.when}" if node.when else ""
-    parts = [_SIGN.get(node.kind, "") + _label(node.label), _label(node.detail), _label(guard)]
+    sign = f"{_label(SIGNS[node.state])} " if node.state else ""
+    parts = [sign + _SIGN.get(node.kind, "") + _label(node.label), _label(node.detail), _label(guard)]
     return ("#58; " if node.children else "<br/>").join(part for part in parts if part)
 
 
@@ -136,11 +168,13 @@ def _classes(graph: Graph, ids: _Ids) -> Iterator[str]:
     if groups:
         yield f"  classDef group {_GROUP}"
         yield f"  class {','.join(groups)} group"
-    for state, colours in _COLOURS.items():
-        members = [ids.safe[node.id] for node, _ in descendants(graph.root) if node.state == state]
-        if members:
-            yield f"  classDef {state} {colours}"
-            yield f"  class {','.join(members)} {state}"
+    for suffix, table in (("", _COLOURS), ("_group", _RIMS)):
+        for state, colours in table.items():
+            found = (node for node, _ in descendants(graph.root) if node.state == state)
+            members = [ids.safe[node.id] for node in found if bool(node.children) == bool(suffix)]
+            if members:
+                yield f"  classDef {state}{suffix} {colours}"
+                yield f"  class {','.join(members)} {state}{suffix}"
 
 
 def _label(text: str) -> str:

@@ -13,6 +13,8 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 _BLANKS = str.maketrans("\t\n\r", "   ")
 _MARKS_IN_A_ROW = 2
+# GitHub's runner obeys `##[error]` anywhere in a log (actions/runner, src/Runner.Common/ActionCommand.cs).
+_COMMAND = "##["
 
 
 def plain(text: str, limit: int = 400) -> str:
@@ -24,7 +26,7 @@ def plain(text: str, limit: int = 400) -> str:
         marks = marks + 1 if unicodedata.combining(character) else 0
         if marks <= _MARKS_IN_A_ROW:
             shown.append(_escape(character) if _is_hidden(character) else character)
-    return "".join(shown)
+    return "".join(shown).replace(_COMMAND, f"#{_escape('#')}[")
 
 
 def _is_hidden(character: str) -> bool:

@@ -18,12 +18,16 @@ State = Literal["", "added", "changed", "removed"]
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """`target` waits for `source`: for the outputs named in `labels`, or only for its end (`after`)."""
+    """`target` waits for `source`: for the outputs named in `labels`, or only for its end (`after`).
+
+    `state` is for the difference of two graphs, as a node's is.
+    """
 
     source: str
     target: str
     labels: tuple[str, ...] = ()
     kind: Literal["data", "after"] = "data"
+    state: State = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,99 @@
+"""Which fields of two documents differ, by the paths that `render --explain` and JSON use.
+
+Told apart is what YAML tells apart: `1`, `1.0` and `true`, and null from what is not there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import Any
+
+from kfgit import plan
+from kfgit.plan import Difference
+
+_SIMPLE = re.compile(r"[A-Za-z0-9_-]+\Z")
+_NULL = "null"
+# Lists of that many scalars are told whole.
+_SHORT = 12
+
+
+class _Absent:
+    """Stands for a field that is not there."""
+
+
+_ABSENT = _Absent()
+
+
+def fields(before: Any, after: Any, path: str = "", name: str = "") -> Iterator[Difference]:
+    """The fields that differ between two plain values; what is a secret stays untold.
+
+    `name` is the key that a value stands under, which says whether it is a secret.
+    """
+    match before, after:
+        case Mapping(), Mapping():
+            for key in sorted({*before, *after}, key=str):
+                one, other = before.get(key, _ABSENT), after.get(key, _ABSENT)
+                yield from fields(one, other, below(path, key), _named(str(key), before, after))
+        case list(), list() if not (_is_short(before) and _is_short(after)):
+            yield from _items(before, after, path, name)
+        case _ if not same(before, after):
+            yield _leaf(before, after, path, name)
+        case _:
+            pass
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two plain values are the same thing as YAML reads it; NaN is itself."""
+    return one is other or (
+        not isinstance(one, _Absent) and not isinstance(other, _Absent) and text(one) == text(other)
+    )
+
+
+def text(value: Any) -> str:
+    """A plain value as text that only the same value has."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def below(path: str, key: object) -> str:
+    """The path of a field: `spec.inputs.x`; a key that a point would tear apart stands in brackets."""
+    if not _SIMPLE.match(str(key)):
+        return f"{path}[{json.dumps(str(key), ensure_ascii=False)}]"
+    return f"{path}.{key}" if path else str(key)
+
+
+def _named(key: str, *sides: Mapping[str, Any]) -> str:
+    """The name that says what a value is: its key, or that of the variable whose value it is."""
+    names = {str(side.get("name")) for side in sides}
+    return names.pop() if key == "value" and len(names) == 1 else key
+
+
+def _is_short(found: Sequence[Any]) -> bool:
+    return len(found) <= _SHORT and not any(isinstance(each, Mapping | list) for each in found)
+
+
+def _items(before: list[Any], after: list[Any], path: str, name: str) -> Iterator[Difference]:
+    """Lists item by item; where both begin and end alike, only what is between."""
+    start = _alike(before, after)
+    end = _alike(before[start:][::-1], after[start:][::-1])
+    middle = (before[start : len(before) - end], after[start : len(after) - end])
+    for index, (one, other) in enumerate(zip_longest(*middle, fillvalue=_ABSENT), start):
+        yield from fields(one, other, f"{path}[{index}]", name)
+
+
+def _alike(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """How many items at the beginning are the same."""
+    pairs = zip(one, other, strict=False)
+    most = min(len(one), len(other))
+    return next((n for n, (mine, theirs) in enumerate(pairs) if not same(mine, theirs)), most)
+
+
+def _leaf(before: Any, after: Any, path: str, name: str) -> Difference:
+    """One field as it may be shown. Null beside what is not there is said in a word: None stands for both."""
+    if before is _ABSENT or after is _ABSENT:
+        before, after = (
+            None if value is _ABSENT else _NULL if value is None else value for value in (before, after)
+        )
+    return Difference(path, plan.shown(name, before), plan.shown(name, after))
