@@ -36,7 +36,7 @@ class Door:
             text = json.dumps(value, indent=2, ensure_ascii=False, default=str, allow_nan=False)
         except ValueError:
             text = json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str)
-        self.print(text)
+        self.print(text.replace("##[", "#\\u0023["))  # GitHub's runner obeys `##[error]` in a log
 
     def tell(self, text: str) -> None:
         """Everything else, on stderr."""

@@ -6,11 +6,12 @@ import json
 import os
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
-from kfgit import project
+from kfgit import __version__, project
 from kfgit.backend import Refused
 from kfgit.cli import exits, options
 from kfgit.cli.names import Choice
@@ -73,6 +74,8 @@ spec:
 """
 
 _GITIGNORE = ".kfgit/\n"
+# What a repository may have before it becomes kfgit's: it is left as it is.
+_THEIRS = {".gitignore", ".vscode/settings.json", "README.md", ".github/dependabot.yml"}
 _EDITOR = {
     "yaml.schemas": {
         # An editor takes a pattern at any depth, so folders called so inside an environment are taken out.
@@ -99,33 +102,55 @@ _EDITOR = {
     show_default=True,
     help="What to begin with.",
 )
+@click.option(
+    "--github",
+    is_flag=True,
+    help="With workflows for GitHub Actions; a project that is there gets only those.",
+)
+@click.option(
+    "--gitlab", is_flag=True, help="With a pipeline for GitLab CI; a project that is there gets only that."
+)
 @options.output("human", "json")
 @options.session
-def command(session: Session, folder: Path, template: str, output: str) -> int:
+def command(
+    session: Session, /, folder: Path, template: str, output: str, *, github: bool, gitlab: bool
+) -> int:
     """Make a working repository.
 
-    Nothing that is there is overwritten.
+    Nothing that is there is overwritten. --github and --gitlab bring checks of what is proposed, syncs on merges and
+    checks for drift, --github also comments and promotions.
 
     \b
     Examples:
       kfgit init demo
-      kfgit init demo --template examples
+      kfgit init demo --template examples --github
+      kfgit init --github
+      kfgit init --gitlab
     """
     target = Path(os.path.abspath(session.folder / folder))  # noqa: PTH100 - the name counts, and `..` is no name
     if target.exists() and not target.is_dir():
         raise click.UsageError(f"{folder} is a file")
+    automation = project.github_files(__version__) if github else {}
+    if (github or gitlab) and (target / project.PROJECT_FILE).exists():
+        automation = {**automation, **(_pipeline(session, target) if gitlab else {})}
+        return _add(session, folder, target, automation, output)
     files = _minimal(target) if template == "minimal" else _examples()
     files[".gitignore"] = _GITIGNORE
     files[".vscode/settings.json"] = json.dumps(_EDITOR, indent=2) + "\n"
-    files |= _schemas()
-    there = sorted(
-        path
-        for path in files
-        if (target / path).exists() and path not in {".gitignore", ".vscode/settings.json"}
-    )
+    files |= {**_schemas(), **automation}
+    if github and template == "examples":
+        files["README.md"] = project.starter_readme()
+    there = sorted(path for path in files if path not in _THEIRS and (target / path).exists())
     if there:
         raise Refused(f"{clean(str(target / there[0]))} is there already; nothing was written")
     written = [path for path in files if _write(target / path, files[path])]
+    if gitlab:
+        # It has jobs for the environments that are there now.
+        more = _pipeline(session, target)
+        added = [path for path in more if _write(target / path, more[path])]
+        for path in more.keys() - set(added):
+            session.say(f"  {clean(str(folder / path))} is there already, and left as it is")
+        written += added
     if output == "json":
         session.json(envelope("Init", folder=str(target), files=written))
         return exits.DONE
@@ -136,6 +161,25 @@ def command(session: Session, folder: Path, template: str, output: str) -> int:
         session.say(f"\nFor editors, .vscode/settings.json needs: {json.dumps(_EDITOR)[1:-1]}")
     session.say(f"\nNext: {where}kfgit validate && kfgit run {name}")
     return exits.DONE
+
+
+def _add(session: Session, folder: Path, target: Path, files: Mapping[str, str], output: str) -> int:
+    """Adds to a project what it does not have, and says what it has already."""
+    written = [path for path in files if _write(target / path, files[path])]
+    if output == "json":
+        session.json(envelope("Init", folder=str(target), files=written))
+        return exits.DONE
+    session.print("".join(f"  {session.out.green('+')} {clean(str(folder / path))}\n" for path in written))
+    for path in files:
+        if path not in written:
+            session.say(f"  {clean(str(folder / path))} is there already, and left as it is")
+    return exits.DONE
+
+
+def _pipeline(session: Session, target: Path) -> Mapping[str, str]:
+    from kfgit.cli import gitlab
+
+    return gitlab.files(session, target)
 
 
 def _schemas() -> dict[str, str]:

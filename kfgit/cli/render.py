@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,28 +18,39 @@ from kfgit.cli.session import Session
 from kfgit.cli.standing import concerning
 from kfgit.diagnostics import Diagnostic, has_errors
 from kfgit.document import plain
+from kfgit.driver import Repository
 from kfgit.overlay import Located, Removal
 from kfgit.render import documents
-from kfgit.render.envelope import items
+from kfgit.render.envelope import envelope, items
+from kfgit.render.style import clean
+
+# What may be the name of a file: a document with mistakes may be called anything.
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\Z")
 
 
 @click.command("render")
 @click.argument("resources", nargs=-1, metavar="[KIND/NAME]...", shell_complete=options.complete_resource)
 @options.environment
 @click.option("--explain", is_flag=True, help="Say of every value which file and line it comes from.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write ENV/KIND/NAME.yaml into this folder; without -e for each environment.",
+)
 @options.output("yaml", "json")
 @options.session
-def command(
-    session: Session, /, resources: Sequence[str], env: str | None, output: str, **flags: bool
-) -> int:
+def command(session: Session, /, resources: Sequence[str], env: str | None, output: str, **flags: Any) -> int:
     """Show the documents as one environment sees them.
 
     \b
     Examples:
       kfgit render -e prod
       kfgit render pipeline/train-deploy -e prod --explain
+      kfgit render --out rendered/
     """
     repository = session.repository()
+    if flags["out"] is not None:
+        return _write(session, repository, resources, env, flags)
     checked = driver.check(repository, session.environment(repository, env))
     explain = flags["explain"]
     view = checked.value.view
@@ -53,11 +68,46 @@ def command(
             for d, gone in zip(found, removed, strict=True)
         )
         session.print("---\n".join(shown))
-    diagnostics: Sequence[Diagnostic] = (*repository.diagnostics, *checked.diagnostics)
+    diagnostics: Sequence[Diagnostic] = driver.mistakes(checked)
     if resources:
         diagnostics = concerning(found, diagnostics)
     session.diagnose(diagnostics, repository)
     return exits.INVALID if has_errors(diagnostics) else exits.DONE
+
+
+def _write(
+    session: Session,
+    repository: Repository,
+    resources: Sequence[str],
+    env: str | None,
+    flags: Mapping[str, Any],
+) -> int:
+    """A file for each document: what people compare, and what a pull request keeps."""
+    whole = env is None and repository.environments
+    told: dict[Diagnostic, None] = {}
+    written: list[str] = []
+    for name in repository.environments if whole else (session.environment(repository, env),):
+        checked = driver.check(repository, name)
+        told |= dict.fromkeys(driver.mistakes(checked))
+        view = checked.value.view
+        for each in _chosen(view.documents, resources):
+            if not all(_NAME.match(word) for word in (name, each.kind, each.name)):
+                continue  # its name is a mistake, which is told
+            gone = view.removed.get((each.kind, each.name), ())
+            path = flags["out"] / name / each.kind.lower() / f"{each.name}.yaml"
+            text = documents.yaml(
+                each.node, replace(session.out, colour=False), explain=flags["explain"], removed=gone
+            )
+            (session.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (session.folder / path).write_text(text, encoding="utf-8", errors="backslashreplace")
+            written.append(str(path))
+    if session.door.output == "json":
+        session.json(envelope("Rendered", files=written))
+    else:
+        counts = Counter(str(Path(path).parents[1]) for path in written)
+        session.print("".join(f"{clean(folder)}: {count} documents\n" for folder, count in counts.items()))
+    session.diagnose(tuple(told), repository)
+    return exits.INVALID if has_errors(tuple(told)) else exits.DONE
 
 
 def _explained(document: Located, removed: Sequence[Removal]) -> dict[str, Any]:
