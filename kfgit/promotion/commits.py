@@ -58,10 +58,8 @@ class Commits:
         """An environment of a commit, with all that is wrong with it."""
         key = self.opened(commit).id, environment
         if key not in self._checked:
-            repository = self.repository(commit)
-            checked = driver.check(repository, environment)
-            told = (*repository.diagnostics, *checked.diagnostics)
-            self._checked[key] = Checked(checked.value, told)
+            checked = driver.check(self.repository(commit), environment)
+            self._checked[key] = Checked(checked.value, driver.mistakes(checked))
         return self._checked[key]
 
     def environment(self, commit: str, name: str) -> Environment | None:

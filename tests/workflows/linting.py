@@ -31,7 +31,7 @@ def actionlint() -> Path:
 def say(program: Path, repository: Path) -> str:
     """What actionlint has to say of a repository's workflows."""
     # What other linters a machine happens to have must not decide.
-    words = [program, "-no-color", "-shellcheck=", "-pyflakes="]
+    words = [str(program), "-no-color", "-shellcheck=", "-pyflakes="]
     done = subprocess.run(words, cwd=repository, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
