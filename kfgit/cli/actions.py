@@ -42,7 +42,8 @@ def github(repository: str | None = None) -> GitHub:
     if not where:
         raise click.UsageError("which repository on GitHub? Give --repo OWNER/NAME, or set GITHUB_REPOSITORY")
     api = os.environ.get("GITHUB_API_URL") or _API
-    return GitHub.of(Settings(api, where, token, proxy_for(api, os.environ)))
+    login = os.environ.get("KFGIT_GITHUB_LOGIN") or None
+    return GitHub.of(Settings(api, where, token, proxy_for(api, os.environ), login))
 
 
 def event() -> Mapping[str, Any]:

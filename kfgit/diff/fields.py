@@ -36,7 +36,7 @@ def fields(before: Any, after: Any, path: str = "", name: str = "") -> Iterator[
         case Mapping(), Mapping():
             for key in sorted({*before, *after}, key=str):
                 one, other = before.get(key, _ABSENT), after.get(key, _ABSENT)
-                yield from fields(one, other, below(path, key), _named(str(key), before, after))
+                yield from fields(one, other, below(path, key), plan.named(str(key), name, before, after))
         case list(), list() if not (_is_short(before) and _is_short(after)):
             yield from _items(before, after, path, name)
         case _ if not same(before, after):
@@ -62,12 +62,6 @@ def below(path: str, key: object) -> str:
     if not _SIMPLE.match(str(key)):
         return f"{path}[{json.dumps(str(key), ensure_ascii=False)}]"
     return f"{path}.{key}" if path else str(key)
-
-
-def _named(key: str, *sides: Mapping[str, Any]) -> str:
-    """The name that says what a value is: its key, or that of the variable whose value it is."""
-    names = {str(side.get("name")) for side in sides}
-    return names.pop() if key == "value" and len(names) == 1 else key
 
 
 def _is_short(found: Sequence[Any]) -> bool:

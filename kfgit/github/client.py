@@ -39,12 +39,16 @@ _VERSION = "2022-11-28"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the API is, which repository (`owner/name`), and the token that says who asks."""
+    """Where the API is, which repository (`owner/name`), and the token that says who asks.
+
+    `login` is the user of a token that may not ask for its own, as an app's; without it that of workflows.
+    """
 
     api: str
     repository: str
     token: str = field(repr=False)
     proxy: str | None = field(default=None, repr=False)
+    login: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ def by_us(client: Client, found: Sequence[Mapping[str, Any]]) -> list[Mapping[st
 
 
 def me(client: Client) -> str:
-    """The user of the token. An app has none, and may not ask: then it is the one that runs workflows."""
+    """The user of the token. An app may not ask: then it is the one that was told, or the one that runs workflows."""
     try:
         user = client.get("/user", "contents: read")
     except Rejected as rejected:
         if rejected.status == 403:
-            return ACTIONS
+            return client.settings.login or ACTIONS
         raise
     return str(user.get("login", "")) if isinstance(user, Mapping) else ""
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kfgit.github.bodies import fitted, has_mark, is_same, marked, title as short
-from kfgit.github.client import Client
+from kfgit.github.client import Client, Rejected
 from kfgit.github.identity import by_us
 
-# How they are found again; GitHub makes the label with the first issue.
+# How people find them, and how they are found again soon.
 LABEL = "kfgit-drift"
 _NEEDS = "issues: write"
 
@@ -29,8 +29,8 @@ def put(client: Client, key: str, title: str, text: str) -> Tracked:
     wanted = {"title": short(title), "body": marked(key, text)}
     ours = _open(client, key)
     if not ours:
-        made = client.send("POST", "issues", _NEEDS, {**wanted, "labels": [LABEL]})
-        return _told("created", made)
+        labels = {"labels": [LABEL]} if _has_label(client) else {}
+        return _told("created", client.send("POST", "issues", _NEEDS, {**wanted, **labels}))
     _close(client, ours[1:], "not_planned")
     first = ours[0]
     if first.get("title") == wanted["title"] and is_same(first.get("body"), wanted["body"]):
@@ -51,10 +51,24 @@ def close(client: Client, key: str, text: str = "") -> Tracked:
 
 
 def _open(client: Client, key: str) -> Sequence[Mapping[str, Any]]:
-    """Ours that are open, oldest first. Pull requests are listed as issues, too."""
-    listed = client.pages("issues", _NEEDS, state="open", labels=LABEL)
-    found = [each for each in listed if "pull_request" not in each and has_mark(each.get("body"), key)]
-    return by_us(client, found)
+    """Ours that are open, oldest first; all are looked at where none has the label, which anybody may take away."""
+    for query in ({"labels": LABEL}, {}):
+        listed = client.pages("issues", _NEEDS, state="open", **query)
+        # Pull requests are listed as issues, too.
+        found = [each for each in listed if "pull_request" not in each and has_mark(each.get("body"), key)]
+        if ours := by_us(client, found):
+            return ours
+    return []
+
+
+def _has_label(client: Client) -> bool:
+    """Whether the repository has the label, from now on at least: for a workflow's token GitHub leaves out others."""
+    about = {"name": LABEL, "color": "d29922", "description": "What is live is not what git says"}
+    try:
+        client.send("POST", "labels", _NEEDS, about)
+    except Rejected as rejected:
+        return rejected.status == 422  # it was there
+    return True
 
 
 def _close(client: Client, found: Sequence[Mapping[str, Any]], reason: str) -> None:

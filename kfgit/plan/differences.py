@@ -6,26 +6,42 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kfgit.plan.values import Difference
-from kfgit.resolve.secrets import is_secret
+from kfgit.resolve.secrets import is_secret, names_a_secret
 
 
-def difference(before: Any, after: Any, path: str = "") -> Iterator[Difference]:
-    """The fields that differ, by path; lists are compared item by item where they are equally long."""
+def difference(before: Any, after: Any, path: str = "", name: str = "") -> Iterator[Difference]:
+    """The fields that differ, by path; lists are compared item by item where they are equally long.
+
+    `name` says what a value is of, and so whether it is a secret.
+    """
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted({*before, *after}):
-            yield from difference(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
+            below, inner = f"{path}.{key}" if path else str(key), named(str(key), name, before, after)
+            yield from difference(before.get(key), after.get(key), below, inner)
     elif _differing_variables(before, after):
         one, other = ({each["name"]: each["value"] for each in side} for side in (before, after))
-        yield from difference(one, other, path)
+        yield from difference(one, other, path, name)
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (one, other) in enumerate(zip(before, after, strict=True)):
-            yield from difference(one, other, f"{path}[{index}]")
+            yield from difference(one, other, f"{path}[{index}]", name)
     elif before != after:
-        name = path.rpartition(".")[2]
         yield Difference(path, shown(name, before), shown(name, after))
 
 
 HIDDEN = "(hidden)"
+# What stands under these is a value of what stands above them, or of the name beside them.
+_OF_OTHERS = frozenset({"value", "default", "const", "enum", "defaultValue", "runtimeValue", "constant"})
+
+
+def named(key: str, above: str, *sides: Mapping[str, Any]) -> str:
+    """The name that says whether what stands under a key is a secret: the key, or what it is the value of.
+
+    `above` is the name of the whole; `sides` are the mappings that have the key. One name of a secret is enough.
+    """
+    if key not in _OF_OTHERS:
+        return key
+    beside = [str(side["name"]) for side in sides if "name" in side] if key == "value" else []
+    return next(filter(names_a_secret, (*beside, above)), key)
 
 
 def _differing_variables(before: Any, after: Any) -> bool:
@@ -49,12 +65,7 @@ def shown(name: str, value: Any) -> Any:
         case str():
             return HIDDEN if is_secret(name, value) else value
         case Mapping():
-            # A variable's name stands beside its value.
-            inner = str(value["name"]) if set(value) == {"name", "value"} else None
-            return {
-                key: shown(inner if inner and key == "value" else str(key), item)
-                for key, item in value.items()
-            }
+            return {key: shown(named(str(key), name, value), item) for key, item in value.items()}
         case list():
             return [shown(name, item) for item in value]
         case _:

@@ -34,7 +34,8 @@ _SETTINGS = (
     "protocol.allow=never", *(f"protocol.{name}.allow=always" for name in PROTOCOLS),
 )  # fmt: skip
 _OWN = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C"}
-_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
+# Up to the last `@` before the path: a password may have one in it.
+_USER_IN_URL = re.compile(r"(?<=://)[^/?#\s]+@")
 # Asked by git for a user and a password (gitcredentials(7)); the secret is in a variable, never in an argument.
 _ACTIONS = """!f() { test "$1" = get || exit 0; \
 printf 'username=x-access-token\\npassword=%s\\n' "$GITHUB_TOKEN"; }; f"""

@@ -28,10 +28,11 @@ def is_secret(name: str, value: str) -> bool:
     """Whether a literal value of an environment variable is one that belongs into a Secret."""
     if _FORMS.search(value):
         return True
-    return _names_a_secret(name) and bool(value.strip()) and _HARMLESS.match(value.strip()) is None
+    return names_a_secret(name) and bool(value.strip()) and _HARMLESS.match(value.strip()) is None
 
 
-def _names_a_secret(name: str) -> bool:
+def names_a_secret(name: str) -> bool:
+    """Whether what is called so should be a secret, whatever it says."""
     words = re.split(r"[_.-]+", name.lower())
     if words[-1] == "token" and words[-2:-1] and words[-2] in _VOCABULARY:
         return False

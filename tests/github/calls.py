@@ -71,10 +71,25 @@ def _list_issues(kept: Kept, call: Call) -> Answer:
     return kept.page(call, sorted(found, key=lambda each: -each["number"]))
 
 
+def _create_label(kept: Kept, call: Call) -> Answer:
+    check_right(call, "issues")
+    check_keys(call.body, "name", "color", "description")
+    name = text(call.body, "name", 50, required=True)
+    text(call.body, "color", 6)
+    text(call.body, "description", 100)
+    if name in kept.labels:
+        raise Wrong(
+            422, "Validation Failed", {"resource": "Label", "field": "name", "code": "already_exists"}
+        )
+    kept.labels.add(name)
+    return Answer(201, {"name": name})
+
+
 def _create_issue(kept: Kept, call: Call) -> Answer:
+    """Labels that the repository does not have are left out (so since 2025, for tokens of workflows)."""
     check_right(call, "issues")
     check_keys(call.body, "title", "body", "labels")
-    labels = tuple(call.body.get("labels", ()))
+    labels = tuple(label for label in call.body.get("labels", ()) if label in kept.labels)
     title = text(call.body, "title", 256, required=True)
     body = text(call.body, "body", LONGEST)
     kept.issues.append(Issue(kept.new_number(), title, body, call.who.login, labels))
@@ -172,6 +187,7 @@ ROUTES: Mapping[tuple[str, str], Callable[..., Answer]] = {
     ("POST", r"/repos/R/issues/(\d+)/comments"): _create_comment,
     ("PATCH", r"/repos/R/issues/comments/(\d+)"): _change_comment,
     ("DELETE", r"/repos/R/issues/comments/(\d+)"): _delete_comment,
+    ("POST", r"/repos/R/labels"): _create_label,
     ("GET", r"/repos/R/issues"): _list_issues,
     ("POST", r"/repos/R/issues"): _create_issue,
     ("PATCH", r"/repos/R/issues/(\d+)"): _change_issue,

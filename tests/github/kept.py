@@ -30,6 +30,7 @@ class Kept:
         self.issues: list[Issue] = []
         self.pulls: list[Pull] = []
         self.deployments: list[Deployment] = []
+        self.labels: set[str] = set()
         self.actions_may_open_pulls = True
         self.largest_page = 100
         self._ids = 0

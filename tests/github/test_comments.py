@@ -65,6 +65,13 @@ def test_a_person_has_comments_of_their_own(github: FakeGitHub, way: Way) -> Non
     assert [comment.body.splitlines()[1] for comment in github.comments] == ["bot", "me again"]
 
 
+def test_another_app_has_comments_of_its_own(github: FakeGitHub) -> None:
+    number = github.open_pull("feature")
+    token = github.token("acme-deploys[bot]")
+    own = GitHub.of(Settings(github.url, github.repository, token, login="acme-deploys[bot]"))
+    assert [own.comment(number, "diff", text).action for text in ("one", "two")] == ["created", "updated"]
+
+
 def test_of_several_the_first_stays(github: FakeGitHub, hub: GitHub) -> None:
     number = github.open_pull("feature")
     for text in ("a", "b", "c"):

@@ -53,7 +53,7 @@ def shown(value: Any) -> str:
         case str():
             return value
         case int() | float():
-            return f"{value:g}"
+            return f"{value:.15g}"
         case _:
             raise Unknown(f"{value!r} cannot stand in a text")
 

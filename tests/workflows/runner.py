@@ -52,12 +52,18 @@ def triggers(text: str, event: Event) -> bool:
     if event.name not in on:
         return False
     branches = (on[event.name] or {}).get("branches") if isinstance(on[event.name], dict) else None
-    assert branches in (None, ["**"], ["main"]), "only these are known"
-    return (
-        event.ref.startswith("refs/heads/")
-        if branches == ["**"]
-        else not branches or event.ref_name in branches
-    )
+    return branches is None or (event.ref.startswith("refs/heads/") and _chosen(event.ref_name, branches))
+
+
+def _chosen(branch: str, patterns: Sequence[str]) -> bool:
+    """Whether patterns name a branch: the last that matches counts, and one with `!` takes it out again."""
+    chosen = False
+    for pattern in patterns:
+        bare = pattern.removeprefix("!")
+        assert re.fullmatch(r"([\w-]+/)*(\*\*|[\w-]+)", bare), "only these are known"
+        if branch.startswith(bare.removesuffix("**")) if bare.endswith("**") else branch == bare:
+            chosen = bare == pattern
+    return chosen
 
 
 class _Loader(yaml.SafeLoader):

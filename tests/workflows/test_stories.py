@@ -95,7 +95,9 @@ def begins(churn: Team) -> str:
     assert staging.names("pipelines") == []
     churn.connect("staging")
     run = well(churn.hub.dispatch("kfgit-sync", {"environment": "staging"}), "select", "sync (staging)")
-    assert "3 to create" in run.job("sync (staging)").summary
+    summary = run.job("sync (staging)").summary
+    assert "Plan for `staging`: 3 to create" in summary
+    assert summary.endswith("\n\n    staging: success (3 created; 1 run SUCCEEDED)\n")
     assert (staging.names("pipelines"), staging.crons()) == (["churn"], AT_TWO)
     assert states(churn, "staging") == [["in_progress", "success"]]
     return churn.tip()
