@@ -20,6 +20,8 @@ from kfgit.driver import LOCAL, Repository
 from kfgit.project import commits
 from kfgit.project.commits import Commit
 
+# Tasks of pipelines that are kept for pictures.
+_MOST_DRAWN = 20_000
 _EMPTY = "the older side has no kfgit.yaml: everything is new"
 
 
@@ -48,8 +50,26 @@ def of_commits(
     had = _written(old)
     known = dict.fromkeys([*new.environments, *(name for name in old.environments if name in had)])
     one, other = labels or (base.short, head.short)
-    found = tuple(_one(name, old, new) for name in _chosen(environments, known))
+    found = tuple(_lighter(_one(name, old, new) for name in _chosen(environments, known)))
     return Diff(Side(one, base.id), Side(other, head.id), found)
+
+
+def _lighter(found: Iterable[EnvironmentDiff]) -> Iterator[EnvironmentDiff]:
+    """The same, with both sides of pipelines only as long as these have not too many tasks all together.
+
+    They are there for pictures, of which a page has few, and they would keep every environment in memory.
+    """
+    left = _MOST_DRAWN
+    for each in found:
+        changes = []
+        for change in each.changes:
+            left -= sum(_size(side) for side in (change.before, change.after))
+            changes.append(change if left >= 0 else replace(change, before=None, after=None))
+        yield replace(each, changes=tuple(changes))
+
+
+def _size(side: CheckedPipeline | None) -> int:
+    return 0 if side is None else sum(1 for _ in side.pipeline.all_tasks())
 
 
 def of_environments(commit: Commit, one: str, other: str) -> Diff:

@@ -27,7 +27,7 @@ def resources(
         *_pipelines(checked, packages),
         *_schedules(checked, packages),
     ]
-    state = commit or canonical.digest([[r.kind, r.name, r.digest] for r in found])
+    state = commit or canonical.digest(sorted([r.kind, r.name, r.digest] for r in found))
     return (*found, *_runs(checked, packages, state))
 
 

@@ -245,6 +245,8 @@ def _with_base(home: Located, said: Located | None) -> Located:
     theirs = old.entries if isinstance(old, Mapping) else {}
     entries = {key: entry for key, entry in mine.items() if key not in _OF_BASE}
     entries |= {key: entry for key, entry in theirs.items() if key in _OF_BASE}
+    if spec is None and not entries:
+        return home
     whole = Mapping(entries, spec.span if spec is not None else home.node.span)
     return replace(
         home, node=Mapping({**home.node.entries, "spec": Entry(whole.span, whole)}, home.node.span)

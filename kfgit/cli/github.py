@@ -196,11 +196,14 @@ def deployment(session: Session, /, env: str, state: str, repo: str | None, outp
 @command.command("environments")
 @click.option("--branch", metavar="NAME", help="Only those that this branch is applied to.")
 @click.option(
-    "--only", metavar="NAMES", help="Only these: a JSON list, or names with spaces or commas between."
+    "--only",
+    multiple=True,
+    metavar="NAMES",
+    help="Only these: a JSON list, or names with spaces or commas between; given twice, those in both.",
 )
 @shown
 @options.session
-def environments(session: Session, branch: str | None, only: str | None, output: str) -> int:
+def environments(session: Session, branch: str | None, only: tuple[str, ...], output: str) -> int:
     """List the environments on clusters.
 
     As a matrix of jobs wants them. A step gets them as its output `environments`, too. An environment without
@@ -217,7 +220,7 @@ def environments(session: Session, branch: str | None, only: str | None, output:
 
         if has_errors(found.diagnostics):
             return session.invalid(found, found.diagnostics)
-    chosen = _chosen(session, found, branch, None if only is None else _names(only))
+    chosen = _chosen(session, found, branch, _in_all([_names(text) for text in only]))
     names = json.dumps([name for name, _ in chosen])
     actions.put_output("include", json.dumps([{"environment": name, "branch": of} for name, of in chosen]))
     actions.put_output("environments", names)
@@ -243,6 +246,11 @@ def _chosen(
     default = actions.default_branch() if branch is not None else None
     kept = {name: of for name, of in clusters.items() if only is None or name in only}
     return [(name, of) for name, of in kept.items() if branch is None or (of or default) == branch]
+
+
+def _in_all(lists: Sequence[Sequence[str]]) -> Sequence[str] | None:
+    """The names that are in each list; None where there is no list."""
+    return [name for name in lists[0] if all(name in each for each in lists)] if lists else None
 
 
 def _names(text: str) -> Sequence[str]:

@@ -101,7 +101,9 @@ def _asked(source: str, target: str, flags: dict[str, Any]) -> Asked:
     from kfgit.promotion import LEVELS, Asked
 
     if source == target:
-        raise click.UsageError("FROM and TO are the same environment")
+        raise click.UsageError(
+            f"`{source}` is both FROM and TO: a promotion goes from one environment to another"
+        )
     if flags["pr"] and flags["no_push"]:
         raise click.UsageError("a pull request needs a push: --pr and --no-push exclude each other")
     level: Level | None = None

@@ -9,10 +9,11 @@ from kfgit.diff.breaks import breaks
 from kfgit.diff.causes import Causes
 from kfgit.diff.fields import fields, text
 from kfgit.diff.firings import apart, later
-from kfgit.diff.sides import Key, Plain, Seen, hidden
+from kfgit.diff.sides import ENVIRONMENT, Key, Plain, Seen, hidden
 from kfgit.diff.tasks import task_changes, without_tasks
 from kfgit.diff.values import Action, EnvironmentDiff, ResourceChange, TaskChange
 from kfgit.graph import CheckedPipeline
+from kfgit.model import Environment
 from kfgit.overlay import Located
 from kfgit.plan import Difference
 
@@ -30,6 +31,10 @@ _KINDS = (
 _NEW = "the environment is new"
 _GONE = "the environment is removed: nothing applies it any more, and what is live there stays"
 
+_ELSEWHERE = (
+    "the target is written otherwise: if it is another one, all of the environment is made there anew, each of its "
+    "runs starts, and what is live on the old one stays and goes on firing"
+)
 _UNREAD = "the older side cannot be read: what differs is not known"
 
 
@@ -68,7 +73,8 @@ def _between(before: Seen, after: Seen) -> EnvironmentDiff:
     changes = _changes(before, after)
     told = later(before, after, _keys(changes))
     found = breaks(before, after)
-    return EnvironmentDiff(after.environment, changes, told, found, after.faults, _notes(before))
+    notes = (*_notes(before), *_moved(before, after))
+    return EnvironmentDiff(after.environment, changes, told, found, after.faults, notes)
 
 
 def _across(before: Seen, after: Seen) -> EnvironmentDiff:
@@ -84,8 +90,35 @@ def _notes(before: Seen) -> tuple[str, ...]:
     return (f"the older side has {mistakes}: only what is sound there is compared",)
 
 
+def _moved(before: Seen, after: Seen) -> tuple[str, ...]:
+    """Whether the target may be another one, on which nothing of what is compared is live yet."""
+    one, other = (side.checked.project.environment for side in (before, after))
+    return () if ENVIRONMENT in hidden(before, after) or _target(one) == _target(other) else (_ELSEWHERE,)
+
+
+def _target(found: Environment) -> tuple[object, ...]:
+    """What says where an environment is, and not how one gets there."""
+    cluster = found.cluster
+    if cluster is None:
+        return (found.target,)
+    kfp = cluster.kfp
+    server = (
+        (kfp.endpoint,)
+        if kfp.endpoint is not None
+        else (kfp.service, kfp.service_namespace, kfp.service_port)
+    )
+    return (found.target, cluster.context, cluster.namespace, kfp.namespace, *server)
+
+
 def _keys(changes: tuple[ResourceChange, ...]) -> frozenset[Key]:
-    return frozenset((change.kind, change.name) for change in changes)
+    """The resources that are others on a target, which knows nothing of labels."""
+    return frozenset((change.kind, change.name) for change in changes if not _is_label(change))
+
+
+def _is_label(change: ResourceChange) -> bool:
+    told = [each.path for each in change.fields]
+    is_more = change.action != "changed" or change.tasks or change.because
+    return not is_more and all(path.startswith("metadata.labels") for path in told)
 
 
 class _Pair(NamedTuple):

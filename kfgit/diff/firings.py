@@ -45,30 +45,71 @@ def _runs(before: Seen, after: Seen, changed: Changed, unknown: Changed) -> Iter
     for name, run in sorted(after.checked.project.runs.items()):
         if after.pipeline(run.pipeline.text) is None or ("Run", name) in unknown:
             continue
-        if run.trigger == "onApply" and _another_state(before, after, changed):
-            yield Firing("Run", name, run.pipeline.text, "each apply of another commit starts it")
-        elif run.trigger == "once" and (name not in old or old[name].trigger != "once"):
-            yield Firing("Run", name, run.pipeline.text, "it runs once, and has not yet")
-        elif run.trigger == "onChange" and (why := _changed(old.get(name), run, before, after)):
+        if run.trigger == "onApply" and (
+            _is_given_otherwise(old.get(name), run) or _another_state(before, after, changed)
+        ):
+            yield Firing("Run", name, run.pipeline.text, "starts with each apply of another commit")
+        elif run.trigger != "onApply" and (why := _why(old.get(name), run, before, after)):
             yield Firing("Run", name, run.pipeline.text, why)
 
 
+def _why(old: Run | None, run: Run, before: Seen, after: Seen) -> str | None:
+    match run.trigger:
+        case "once":
+            return _once(old, before, after)
+        case "onChange":
+            return _changed(old, run, before, after)
+        case _:
+            return None
+
+
+def _is_given_otherwise(old: Run | None, run: Run) -> bool:
+    """Whether a run is new, or its document asks for another one."""
+    return (
+        old is None
+        or (old.trigger, old.pipeline.text) != (run.trigger, run.pipeline.text)
+        or not alike(old.given.values, run.given.values)
+    )
+
+
 def _another_state(before: Seen, after: Seen, changed: Changed) -> bool:
-    """A cluster's state is its commit, and elsewhere all that is wanted (see `desired`)."""
-    return bool(changed) if after.commit is None else before.commit != after.commit
+    """A cluster's state is its commit, and elsewhere all that is wanted but runs (see `desired`)."""
+    if after.commit is not None:
+        return before.commit != after.commit
+    one, other = before.checked.project, after.checked.project
+    return (
+        _renames(before, after)
+        or one.environment.mode != other.environment.mode
+        or not alike(one.experiments, other.experiments)
+        or not alike(one.schedules, other.schedules)
+        or any(kind == "Pipeline" for kind, _ in changed)
+    )
+
+
+def _renames(before: Seen, after: Seen) -> bool:
+    """Whether runs are called otherwise on the target: one that was started by another name is not known by this."""
+    return before.checked.project.environment.prefix != after.checked.project.environment.prefix
+
+
+def _once(old: Run | None, before: Seen, after: Seen) -> str | None:
+    if old is None or old.trigger != "once":
+        return "starts once, and is new as such"
+    return "starts once more, by its new name on the target" if _renames(before, after) else None
 
 
 def _changed(old: Run | None, run: Run, before: Seen, after: Seen) -> str | None:
     """Why a run starts that does so at each change; None where nothing did."""
     name = run.pipeline.text
     if old is None or old.trigger != "onChange":
-        return "it runs at each change, and is new as such"
+        return "starts at each change, and is new as such"
     if old.pipeline.text != name:
-        return f"it runs {name} now, and not {old.pipeline.text}"
+        return f"starts, since it runs {name} now, and not {old.pipeline.text}"
     reasons = [f"pipeline/{name}"] if before.digest(name) != after.digest(name) else []
     if not alike(old.given.values, run.given.values):
-        reasons.append("what it gives")
-    return f"{' and '.join(reasons)} changed" if reasons else None
+        reasons.append("what it is given")
+    if _renames(before, after):
+        reasons.append("its name on the target")
+    return f"starts, since {' and '.join(reasons)} changed" if reasons else None
 
 
 # --- schedules
@@ -118,6 +159,8 @@ def _differs(was: Schedule, now: Schedule) -> str | None:
             told.append(f"{what} {one or 'at no set time'} → {other or 'at no set time'}")
     if was.pipeline.text != now.pipeline.text:
         told.append(f"runs {now.pipeline.text} and not {was.pipeline.text}")
+    if was.version != now.version:
+        told.append(f"runs the version {was.version} → {now.version}")
     if not alike(was.given.values, now.given.values):
         told.append("gives other inputs")
     return ", ".join(told) or None

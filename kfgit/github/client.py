@@ -132,14 +132,18 @@ class Client:
         rested = 0.0
         for tried in range(1, _TRIES + 1):
             outcome = self._attempt(method, url, body)
-            rest = (
-                wait(outcome.headers, self.timing.clock(), tried) if isinstance(outcome, _Answer) else tried
-            )
+            rest = self._rest(outcome, tried)
             if tried == _TRIES or rested + rest > _PATIENCE or not _again(method, outcome):
                 return self._answered(method, url, outcome)
             self.timing.sleep(rest)
             rested += rest
         raise AssertionError("the last try returns")
+
+    def _rest(self, outcome: _Answer | _Lost, tried: int) -> float:
+        if not isinstance(outcome, _Answer):
+            return tried
+        limited = is_limit(outcome.status, outcome.headers, said_in(outcome.body))
+        return wait(outcome.headers, self.timing.clock(), tried, limited=limited)
 
     def _answered(self, method: str, url: str, outcome: _Answer | _Lost) -> _Answer:
         match outcome:

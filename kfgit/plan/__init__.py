@@ -66,6 +66,7 @@ __all__ = [
     "fingerprint",
     "fits",
     "level",
+    "named",
     "plan",
     "precious",
     "shown",

@@ -34,6 +34,7 @@ _SETTINGS = (
     "core.sshCommand=false",
     "core.alternateRefsCommand=false",
     "core.pager=cat",
+    "advice.graftFileDeprecated=false",
     "credential.helper=",
     "protocol.allow=never",
 )

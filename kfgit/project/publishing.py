@@ -57,12 +57,13 @@ class Clone:
         if not is_branch(name) or plumbing.ask(self.root, "check-ref-format", f"refs/heads/{name}").code != 0:
             raise Refused(f"`{name}` is no name of a branch")
         remote = remote or self._remote(name)
-        place = plumbing.ask(
-            self.root, "for-each-ref", "--format=%(worktreepath)", f"refs/heads/{name}"
-        ).line()
+        local = self._ref(f"refs/heads/{name}")
+        # Where `prod` is not, git would tell of `prod/next`.
+        asked = ("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{name}")
+        place = plumbing.ask(self.root, *asked).line() if local is not None else ""
         return Branch(
             name,
-            self._ref(f"refs/heads/{name}"),
+            local,
             remote,
             self._ref(f"refs/remotes/{remote}/{name}") if remote is not None else None,
             Path(place) if place and Path(place).is_dir() else None,
@@ -98,7 +99,9 @@ class Clone:
     def _remote(self, branch: str) -> str | None:
         """The remote that a branch says, else `origin`, else the only one."""
         said = plumbing.ask(self.root, "config", "--get", f"branch.{branch}.remote").line()
-        known = plumbing.ask(self.root, "remote").line().splitlines()
+        # What begins like an option would be one where git is asked about the remote.
+        names = plumbing.ask(self.root, "remote").line().splitlines()
+        known = [each for each in names if not each.startswith("-")]
         if said in known:
             return said
         return "origin" if "origin" in known else known[0] if len(known) == 1 else None

@@ -71,7 +71,6 @@ class _Place:
     layout: Layout
     branch: Branch
     tip: str | None
-    source: tuple[str, ...]
     environment: Environment
 
 
@@ -109,23 +108,23 @@ def _place(asked: Asked, clone: Clone, commits: Commits) -> _Place:
             f"no branch is checked out, and neither `{asked.source}` nor `{asked.target}` names one: "
             "write `spec.git.branch` in them"
         )
-    branch, others = _branches(asked, clone, found)
+    branch = _branch(asked, clone, found)
     tip = (branch.theirs or branch.local) if asked.pushes else (branch.local or branch.theirs)
     if asked.pushes:
         guards.unhidden(clone.root, branch)
     ruling = commits.environment(tip, asked.target) if tip is not None else None
-    return _Place(found, branch, tip, others, ruling or target)
+    return _Place(found, branch, tip, ruling or target)
 
 
-def _branches(asked: Asked, clone: Clone, found: Layout) -> tuple[Branch, tuple[str, ...]]:
-    """The branch that a promotion changes, and where the one that it comes from ends."""
+def _branch(asked: Asked, clone: Clone, found: Layout) -> Branch:
+    """The branch that a promotion changes. The one that it comes from is fetched, with what others applied of it."""
     look = clone.refreshed if asked.pushes else clone.branch
     branch = look(found.branch)
     if isinstance(found, Branches):
-        return branch, look(found.source).tips
-    if not branch.tips:
+        look(found.source)
+    elif not branch.tips:
         raise Refused(f"there is no branch `{found.branch}`, neither here nor on a remote")
-    return branch, branch.tips
+    return branch
 
 
 def _wanted(asked: Asked, target: Environment) -> Wanted:
@@ -150,7 +149,8 @@ def _candidate(asked: Asked, commits: Commits, known: tuple[Candidate, ...]) -> 
     found = chosen(known, wanted)
     if found is None:
         raise Refused(
-            f"`{asked.source}` has applied no commit yet, as far as its history goes: kfgit apply -e {asked.source}"
+            f"`{asked.source}` has applied no commit yet, as far as its history goes: "
+            f"kfgit apply -e {asked.source} --rev HEAD"
         )
     for each in (found.commit, found.applied):
         guards.here(commits.root, each, asked.source)
@@ -158,10 +158,13 @@ def _candidate(asked: Asked, commits: Commits, known: tuple[Candidate, ...]) -> 
 
 
 def _safe(commits: Commits, place: _Place, move: Move, records: tuple[ApplyRecord, ...]) -> None:
-    """Nothing is lost, neither what the environment has now nor the commit that it gets."""
-    last = next((each.commit for each in records if each.commit is not None), None)
+    """Nothing is lost, neither what the environment has now nor the commit that it gets.
+
+    What the environment before has had counts, and not its branch: that may be ahead of it, and of what goes.
+    """
+    had = (each.applied.commit for each in records if each.applied is not None and not each.folder)
     here = frozenset(
-        tip for tip in (*place.source, last, move.commit) if tip and ancestry.found(commits.root, tip)
+        tip for tip in (next(had, None), move.commit) if tip and ancestry.found(commits.root, tip)
     )
     if place.tip is None:
         return

@@ -75,6 +75,8 @@ def test_one_branch_is_pinned(single: Stand) -> None:
     single.change("Two")
     found = single.promote("staging", "prod", "--yes", "-o", "json").json
     assert (found["result"], found["layout"], found["branch"]) == ("promoted", "pin", "main")
+    (changed,) = found["diff"]["environments"]
+    assert [each["kind"] for each in changed["changes"]] == ["Pipeline", "Environment"]
     made = single.at("main")
     assert single.git("rev-parse", "HEAD") == made == found["promotion"]
     diff = single.git("diff", "HEAD~1", "HEAD")
@@ -107,7 +109,9 @@ def refused(stand: Stand, *words: str, env: dict[str, str] | None = None) -> str
 
 
 def test_only_what_ran_green_goes(stand: Stand) -> None:
-    assert "has applied no commit yet" in refused(stand, "--yes")
+    told = refused(stand, "--yes")
+    assert "has applied no commit yet" in told
+    assert "kfgit apply -e staging --rev HEAD" in told
     first = stand.green("One")
     stand.git.commit({"components/greet.yaml": GREET.replace("printf '# Hello'", "exit 4; printf '# Hello'")})
     bad = stand.apply(code=7)
@@ -169,7 +173,7 @@ def test_promoting_the_wrong_way(stand: Stand) -> None:
     told = stand.promote("dev", "prod", "--yes", code=3).err
     assert "`prod` takes its commits from `staging` (`spec.git.promotesFrom`), not from `dev`" in told
     assert "kfgit promote staging prod" in told
-    assert stand.promote("prod", "prod", code=64).err.count("same environment") == 1
+    assert stand.promote("prod", "prod", code=64).err.count("`prod` is both FROM and TO") == 1
     assert "did you mean `prod`" in stand.promote("staging", "prd", code=64).err
 
 
@@ -185,6 +189,8 @@ def test_what_prod_has_alone_is_not_lost(stand: Stand) -> None:
     assert "merge `prod` into `main`" in told
     stand.git("merge", "-q", "-s", "ours", "prod", "-m", "Bring it along")
     stand.git("push", "-q")
+    # The branch has it now, but staging has not applied that: what it has run goes without the mend.
+    assert f"{fix[:10]} Mended at night" in refused(stand, "--yes")
     stand.apply()
     stand.promote("staging", "prod", "--yes")
     assert stand.tree(stand.at("prod")) == stand.tree("main")
@@ -367,7 +373,8 @@ def test_without_any_remote(stand: Stand) -> None:
 def test_a_dirty_folder_does_not_move(single: Stand) -> None:
     single.green("One")
     write(single.git.root, {"environments/prod.yaml": ONE_BRANCH["environments/prod.yaml"] + "# mine\n"})
-    assert "git does not move the branch `main` on" in refused(single, "--yes", "--no-push")
+    told = refused(single, "--yes", "--no-push")
+    assert "git does not move the branch `main` on: Your local changes to the following files" in told
     told = single.promote("staging", "prod", "--yes")
     assert "the branch is behind here, `git pull` brings it up to date" in told.err
     assert single.at("main") != single.git("rev-parse", "main")

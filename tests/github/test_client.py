@@ -18,7 +18,7 @@ from tests.github.fake import FakeGitHub
         (403, {"Retry-After": "30"}, [30.0]),
         (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1040"}, [40.0]),
         (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "3"}, [1.0]),
-        (429, {}, [1.0]),
+        (429, {}, [60.0]),
     ],
 )
 def test_a_rate_limit_is_waited_for(
@@ -39,7 +39,7 @@ def test_a_limit_that_speaks_of_itself(github: FakeGitHub, hub: GitHub, rests: l
     number = github.open_pull("feature")
     github.trouble(403, times=2, message="You have exceeded a secondary rate limit.")
     hub.comment(number, "diff", "one")
-    assert rests == [1.0, 2.0]
+    assert rests == [60.0, 120.0]
 
 
 def test_nobody_waits_for_an_hour(github: FakeGitHub, hub: GitHub, rests: list[float]) -> None:

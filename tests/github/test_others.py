@@ -36,6 +36,16 @@ def test_an_issue_lives_as_long_as_what_it_tells(github: FakeGitHub, hub: GitHub
     assert (second.state, told[-1].number) == ("open", second.number)
 
 
+def test_an_issue_is_found_without_its_label(github: FakeGitHub, hub: GitHub) -> None:
+    """Some tokens may make none, and anybody may take it away."""
+    github.trouble(403, method="POST")
+    assert hub.issue("drift-prod", "prod has drifted", "one").action == "created"
+    assert (github.issues[0].labels, github.labels) == ((), set())
+    assert hub.issue("drift-prod", "prod has drifted", "two").action == "updated"
+    assert hub.close_issue("drift-prod").action == "closed"
+    assert len(github.issues) == 1
+
+
 def test_issues_of_others_are_left_alone(github: FakeGitHub, way: Way) -> None:
     mallory = way(github.token("mallory", app=False))
     mallory.issue("drift-prod", "mine", "text")

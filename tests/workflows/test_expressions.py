@@ -67,3 +67,4 @@ def test_inside_of_text() -> None:
     assert expand("a ${{ vars.SET }} b ${{ vars.UNSET }}", CONTEXTS, {}) == "a x b "
     assert expand("${{ github.event.deleted }}", CONTEXTS, {}) is False
     assert expand(7, CONTEXTS, {}) == 7
+    assert expand("number ${{ 12345678 }}", CONTEXTS, {}) == "number 12345678"

@@ -5,6 +5,7 @@ Most changes of a repository are changes of what all its environments share.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
@@ -74,7 +75,9 @@ def _told(
 
 def _change(change: ResourceChange) -> Hashable:
     """What is told of it. The values in its fields are plain, but no keys of a mapping."""
-    return repr(replace(change, before=None, after=None))
+    told = repr(replace(change, before=None, after=None))
+    # Of many environments with large values the texts themselves would fill the memory.
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest()
 
 
 def _errors_first(faults: tuple[Told[Diagnostic], ...]) -> tuple[Told[Diagnostic], ...]:

@@ -119,11 +119,14 @@ def _gist(change: ResourceChange, detail: Detail) -> str:
     if not detail.fields:
         return ", ".join(field_counts(change))
     told = [prose(reason, 300) for reason in reasons(change.because)]
+    count = len(told)
     if change.action == "changed":
-        told += [*map(_task, change.tasks), *_few(change)]
+        few = _few(change)
+        count += len(change.tasks) + len(few)
+        told += [*map(_task, change.tasks[: _GIST + 1]), *few]
     elif change.action == "added" and change.after is not None:
         told.append(many(len(change.after.pipeline.tasks), "task", "tasks"))
-    return "<br>".join([*told[:_GIST], f"and {len(told) - _GIST} more"] if len(told) > _GIST + 1 else told)
+    return "<br>".join([*told[:_GIST], f"and {count - _GIST} more"] if count > _GIST + 1 else told)
 
 
 def _task(task: TaskChange) -> str:

@@ -127,7 +127,7 @@ def test_a_cluster_gets_another_commit_where_nothing_else_differs(git: Git) -> N
     git.commit({"pipelines/smoke.yaml": run_document("onApply")})
     git.commit({"README.md": "Read me."})
     found = compared(git)
-    assert [each.why for each in found["prod"].firings] == ["each apply of another commit starts it"]
+    assert [each.why for each in found["prod"].firings] == ["starts with each apply of another commit"]
     assert found["staging"].firings == ()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from kfgit import diff
 from tests.cli.conftest import BASE, GREET, HELLO, LOCAL, NIGHTLY, run_document
-from tests.comparing import Files, between, seen
+from tests.comparing import PROJECT, Files, between, seen
 
 FILES = {**BASE, "environments/local.yaml": LOCAL}
 CLUSTER = """\
@@ -35,9 +35,9 @@ def with_schedule(files: Files, text: str = NIGHTLY) -> Files:
     ("trigger", "told"),
     [
         ("manual", []),
-        ("once", ["it runs once, and has not yet"]),
-        ("onChange", ["it runs at each change, and is new as such"]),
-        ("onApply", ["each apply of another commit starts it"]),
+        ("once", ["starts once, and is new as such"]),
+        ("onChange", ["starts at each change, and is new as such"]),
+        ("onApply", ["starts with each apply of another commit"]),
     ],
 )
 def test_a_new_run(trigger: str, told: list[str]) -> None:
@@ -50,8 +50,8 @@ def test_a_new_run(trigger: str, told: list[str]) -> None:
     [
         ("manual", []),
         ("once", []),
-        ("onChange", ["pipeline/hello changed"]),
-        ("onApply", ["each apply of another commit starts it"]),
+        ("onChange", ["starts, since pipeline/hello changed"]),
+        ("onApply", ["starts with each apply of another commit"]),
     ],
 )
 def test_a_run_whose_pipeline_changed(trigger: str, told: list[str]) -> None:
@@ -61,10 +61,10 @@ def test_a_run_whose_pipeline_changed(trigger: str, told: list[str]) -> None:
 
 def test_a_run_whose_inputs_changed() -> None:
     assert why(with_run(FILES, "onChange"), with_run(FILES, "onChange", "{name: moon}")) == [
-        "what it gives changed"
+        "starts, since what it is given changed"
     ]
     assert why(with_run(FILES, "onChange"), with_run(OTHER, "onChange", "{name: moon}")) == [
-        "pipeline/hello and what it gives changed"
+        "starts, since pipeline/hello and what it is given changed"
     ]
     assert why(with_run(FILES, "once"), with_run(FILES, "once", "{name: moon}")) == []
 
@@ -73,7 +73,7 @@ def test_callers_of_another_pipeline() -> None:
     files = {**FILES, "pipelines/two.yaml": HELLO.replace("name: hello", "name: two")}
     one, other = with_run(files, "onChange"), with_run(files, "onChange")
     other = {**other, "pipelines/smoke.yaml": run_document("onChange", pipeline="two")}
-    assert why(one, other) == ["it runs two now, and not hello"]
+    assert why(one, other) == ["starts, since it runs two now, and not hello"]
     assert why(
         with_schedule(files), with_schedule(files, NIGHTLY.replace("pipeline: hello", "pipeline: two"))
     ) == ["runs two and not hello"]
@@ -84,7 +84,7 @@ def test_a_clusters_state_is_its_commit() -> None:
     files = with_run({**BASE, "environments/prod.yaml": CLUSTER}, "onApply")
     one, other = (seen(files, "prod", commit=letter * 40) for letter in "ab")
     assert [each.why for each in diff.between(one, other).firings] == [
-        "each apply of another commit starts it"
+        "starts with each apply of another commit"
     ]
     assert diff.between(one, seen(files, "prod", commit="a" * 40)).firings == ()
 
@@ -136,3 +136,51 @@ def test_schedules_that_are_kept() -> None:
     assert why(with_schedule(kept), kept) == [
         "is removed, and the environment keeps what is live: goes on firing daily at 02:00 UTC"
     ]
+
+
+def test_labels_are_no_other_pipeline() -> None:
+    labelled = {
+        **FILES,
+        "pipelines/hello.yaml": HELLO.replace("name: hello", "name: hello, labels: {team: a}", 1),
+    }
+    assert labelled != FILES
+    for files in (with_schedule, lambda one: with_run(one, "onApply"), lambda one: with_run(one, "onChange")):
+        assert why(files(FILES), files(labelled)) == []
+
+
+def test_what_is_not_wanted_is_no_other_state() -> None:
+    """A local target's state is what is wanted there, and runs `onApply` go by it."""
+    told = ["starts with each apply of another commit"]
+    variables = {**FILES, "kfgit.yaml": PROJECT + "spec: {vars: {unused: 1}}\n"}
+    assert why(with_run(FILES, "onApply"), with_run(variables, "onApply")) == []
+    experiment = "apiVersion: kfgit.dev/v1\nkind: Experiment\nmetadata: {name: trial}\n"
+    more = {**FILES, "pipelines/trial.yaml": experiment}
+    assert why(with_run(FILES, "onApply"), with_run(more, "onApply")) == told
+    assert why(with_run(more, "onApply"), with_run(FILES, "onApply")) == told
+
+
+@pytest.mark.parametrize(
+    ("trigger", "told"),
+    [
+        ("manual", []),
+        ("once", ["starts once more, by its new name on the target"]),
+        ("onChange", ["starts, since its name on the target changed"]),
+        ("onApply", ["starts with each apply of another commit"]),
+    ],
+)
+def test_runs_that_are_called_otherwise_start_again(trigger: str, told: list[str]) -> None:
+    prefixed = {**FILES, "environments/local.yaml": f"{LOCAL}  mode: development\n"}
+    assert why(with_run(FILES, trigger), with_run(prefixed, trigger)) == told
+
+
+def test_another_version() -> None:
+    fixed = with_schedule(FILES, f"{NIGHTLY}  version: v1\n")
+    assert why(with_schedule(FILES), fixed) == ["runs the version latest → v1"]
+
+
+def test_another_target_is_told() -> None:
+    one = {**FILES, "environments/prod.yaml": CLUSTER}
+    found = between(one, {**FILES, "environments/prod.yaml": CLUSTER.replace("ml,", "other,")}, "prod")
+    assert found.notes[0].startswith("the target is written otherwise: if it is another one")
+    assert found.notes == (*found.notes[:1],)
+    assert between(one, {**one, "environments/prod.yaml": f"{CLUSTER}  vars: {{a: 1}}\n"}, "prod").notes == ()
