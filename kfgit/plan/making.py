@@ -86,9 +86,7 @@ def _wanted_runs(
     """The runs that are wanted, with those that were started before."""
     started = {subject(change) for change in changes if isinstance(change, Unchanged)}
     documents = {r.name: r.documents[0] for r in desired if r.kind == "Pipeline" and r.documents}
-    for run in desired:
-        if run.kind != "Run":
-            continue
+    for run in sorted((r for r in desired if r.kind == "Run"), key=lambda run: run.name):
         pipeline = str(run.spec["pipeline"])
         key = run.kind, run.name
         yield WantedRun(

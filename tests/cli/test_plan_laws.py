@@ -65,7 +65,7 @@ def _needs(kind: str) -> st.SearchStrategy[dict[str, str]]:
     """What schedules and runs stand on."""
     if kind not in {"Schedule", "Run"}:
         return st.just({})
-    return st.dictionaries(st.sampled_from(["pipeline", "experiment"]), names)
+    return st.fixed_dictionaries({"pipeline": names}, optional={"experiment": names})
 
 
 @st.composite
