@@ -89,7 +89,7 @@ def is_green(record: ApplyRecord) -> bool:
 def _commit(record: ApplyRecord) -> str:
     if record.commit is None:
         return "-"
-    return record.commit[:10] + (" (folder)" if record.folder else "")
+    return one_line(record.commit[:10]) + (" (folder)" if record.folder else "")
 
 
 def _text(text: str | None, limit: int) -> str:

@@ -35,8 +35,8 @@ def test_runs_are_told_by_their_documents_and_by_the_run_that_was_started_before
     old, new, other = run("old", "1"), run("new", "2"), run("new", "1")
     made = planned(started(old, "r1"), started(other, "r2"), desired=(HELLO, old, new))
     assert made.runs == (
-        WantedRun("me-old", "old", "hello", PACKAGE.digest, "r1"),
         WantedRun("me-new", "new", "hello", PACKAGE.digest, None),
+        WantedRun("me-old", "old", "hello", PACKAGE.digest, "r1"),
     )
     assert destroy("prod", "there", Live((started(old, "r1"),)), Rules()).runs == ()
     assert adoption("prod", "there", (HELLO, old), Live(()), {}).runs == ()
