@@ -6,7 +6,7 @@ read, no target is asked, and nothing of the repository runs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from kfgit.diagnostics import ordered
 from kfgit.diff import Diff, EnvironmentDiff, Seen, Side
 from kfgit.document import at
 from kfgit.driver import LOCAL, Repository
+from kfgit.graph import CheckedPipeline
 from kfgit.project import commits
 from kfgit.project.commits import Commit
 
@@ -77,7 +78,7 @@ def of_environments(commit: Commit, one: str, other: str) -> Diff:
     repository = driver.load_from(commit)
     _chosen((one, other), repository.environments)
     found = diff.across(seen(repository, one), seen(repository, other))
-    return Diff(Side(one, commit.id), Side(other, commit.id), (found,))
+    return Diff(Side(one, commit.id), Side(other, commit.id), (found,), is_across=True)
 
 
 def _chosen(wanted: Sequence[str], known: Iterable[str]) -> Sequence[str]:

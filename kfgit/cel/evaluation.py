@@ -170,13 +170,13 @@ class _Evaluator:
             case "!=":
                 return not equal(a, b, self.meter)
             case "<":
-                return compare(a, b) < 0
+                return compare(a, b, self.meter) < 0
             case "<=":
-                return compare(a, b) <= 0
+                return compare(a, b, self.meter) <= 0
             case ">":
-                return compare(a, b) > 0
+                return compare(a, b, self.meter) > 0
             case ">=":
-                return compare(a, b) >= 0
+                return compare(a, b, self.meter) >= 0
             case "in":
                 return self._contains(a, b)
             case _:

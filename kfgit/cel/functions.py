@@ -174,7 +174,9 @@ def _type(_meter: Meter, value: Value) -> TypeName:
 def _converts(result: str) -> Callable[[Meter, Value], Value]:
     """A conversion by the table of `_CONVERSIONS`; a value of the wanted type stays as it is."""
 
-    def convert(_meter: Meter, value: Value) -> Value:
+    def convert(meter: Meter, value: Value) -> Value:
+        if isinstance(value, str | bytes):
+            meter.charge(len(value) // 64)
         given = type_name(value)
         if given == _FULL.get(result, result):
             return value

@@ -54,6 +54,8 @@ def event() -> Mapping[str, Any]:
     try:
         with Path(path).open("rb") as file:
             found = json.loads(file.read(_LARGEST_EVENT))
+    except OSError as error:
+        raise MachineFault(f"what GITHUB_EVENT_PATH names cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise MachineFault(f"what GITHUB_EVENT_PATH names is no JSON: {error}") from error
     return found if isinstance(found, dict) else {}

@@ -24,7 +24,7 @@ _HEAD = "HEAD"
 
 
 @click.command("diff")
-@click.argument("revisions", nargs=-1, metavar="[BASE [HEAD]]", shell_complete=options.complete_revision)
+@click.argument("revisions", nargs=-1, metavar="[BASE [HEAD]]", shell_complete=options.complete_revisions)
 @options.environments
 @click.option(
     "--from-env",

@@ -106,7 +106,7 @@ def summary(session: Session, /, file: str, output: str) -> int:
         if output == "json":
             session.json(envelope("Summary", written=False, text=text))
         else:
-            session.print(text)
+            session.print(clean(text))
         return exits.DONE
     there = path.stat().st_size if path.exists() else 0
     kept = within(text.rstrip("\n") + "\n", _LARGEST_SUMMARY - there)

@@ -215,7 +215,7 @@ def _examples() -> dict[str, str]:
 
 
 def _write(path: Path, text: str) -> bool:
-    if path.exists():
+    if path.exists() or path.is_symlink():  # also a link that leads nowhere yet
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")

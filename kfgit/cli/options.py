@@ -99,6 +99,13 @@ def _run_documents(context: click.Context) -> Iterable[str]:
     return {f"run/{name}" for name in _documents("Run")(context)} | set(_documents("Pipeline")(context))
 
 
+def _required(context: click.Context) -> Iterable[str]:
+    """What a promotion may ask for."""
+    from kfgit.promotion import LEVELS
+
+    return {*LEVELS, *(f"pipeline/{name}" for name in _documents("Pipeline")(context))}
+
+
 def _foreign(backend: Backend) -> Iterable[str]:
     return (f"{each.kind.lower()}/{each.name}" for each in backend.observe().objects if not each.owned)
 
@@ -112,11 +119,22 @@ def _revisions(context: click.Context) -> Iterable[str]:
     return {"HEAD", *told.out.decode("utf-8", "replace").split()}
 
 
+def complete_revisions(
+    context: click.Context, option: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """One revision, or two with `..` or `...` between them."""
+    before, dots, last = incomplete.rpartition("..")
+    return [
+        CompletionItem(f"{before}{dots}{each.value}") for each in complete_revision(context, option, last)
+    ]
+
+
 complete_revision = offering(_revisions)
 complete_environment = offering(_environments)
 complete_foreign = offering(_live(_foreign))
 complete_pipeline = offering(_documents("Pipeline"))
 complete_runnable = offering(_run_documents)
+complete_required = offering(_required)
 complete_resource = offering(_resources)
 complete_run = offering(_live(lambda backend: (run.id for run in backend.runs.newest(50))))
 complete_artifact = offering(_live(lambda backend: (a.artifact.id for a in backend.runs.artifacts(None, 50))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ _ON_GITHUB = re.compile(
     "--require",
     multiple=True,
     metavar="WHAT",
+    shell_complete=options.complete_required,
     help="What it must have done in FROM: applied, green or all, and pipeline/NAME; default: TO's `git.require`.",
 )
 @click.option(
@@ -176,7 +178,7 @@ def _published(session: Session, clone: Clone, found: Prepared, told: Promotion,
         f"{told.target} gets {told.commit[:10]}: the branch {done.branch}{where} is at {done.commit[:10]} now"
     )
     if done.where is None and found.branch.remote is not None:
-        session.say(f"push it: git push {found.branch.remote} {done.branch}")
+        session.say(f"push it: {shlex.join(['git', 'push', clean(found.branch.remote), clean(done.branch)])}")
     return replace(told, promotion=done.commit)
 
 
@@ -207,7 +209,8 @@ def _proposed(session: Session, clone: Clone, found: Prepared, told: Promotion) 
 
 def _way(repository: str | None, base: str, head: str) -> str:
     if repository is not None:
-        return f"gh pr create --repo {repository} --base {base} --head {head} --fill"
+        words = ("gh", "pr", "create", "--repo", repository, "--base", base, "--head", head, "--fill")
+        return shlex.join(map(clean, words))
     return f"from {head} into {base}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +14,7 @@ from typing import Any
 import click
 
 from kfgit import driver
-from kfgit.backend import NotFound
+from kfgit.backend import NotFound, Refused
 from kfgit.cli import exits, options
 from kfgit.cli.session import Session
 from kfgit.cli.standing import concerning
@@ -75,6 +77,29 @@ def command(session: Session, /, resources: Sequence[str], env: str | None, outp
     return exits.INVALID if has_errors(diagnostics) else exits.DONE
 
 
+def _write_below(folder: Path, path: Path, text: str) -> None:
+    """Writes a file below a folder. A repository may hold links, and what they lead to is somebody else's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for parent in reversed([folder / each for each in path.parents[:-1]]):
+        if parent.is_symlink():
+            raise _linked(parent)
+        parent.mkdir(exist_ok=True)
+    try:
+        descriptor = os.open(folder / path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
+    except OSError as fault:
+        if fault.errno != errno.ELOOP:
+            raise
+        raise _linked(folder / path) from None
+    with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:  # noqa: PTH123 - of a descriptor
+        file.write(text)
+
+
+def _linked(path: Path) -> Refused:
+    return Refused(
+        f"{clean(str(path))} is a link, and nothing is written through it: remove it, or choose another --out"
+    )
+
+
 def _write(
     session: Session,
     repository: Repository,
@@ -98,8 +123,9 @@ def _write(
             text = documents.yaml(
                 each.node, replace(session.out, colour=False), explain=flags["explain"], removed=gone
             )
-            (session.folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (session.folder / path).write_text(text, encoding="utf-8", errors="backslashreplace")
+            is_elsewhere = flags["out"].is_absolute()
+            home = flags["out"] if is_elsewhere else session.folder
+            _write_below(home, path.relative_to(home) if is_elsewhere else path, text)
             written.append(str(path))
     if session.door.output == "json":
         session.json(envelope("Rendered", files=written))

@@ -11,7 +11,15 @@ from kfgit.desired import server_name
 from kfgit.diff.sides import ENVIRONMENT, Seen, hidden
 from kfgit.diff.values import Break
 from kfgit.graph.nesting import nested
-from kfgit.model import Input, Pipeline, PipelineOutput, Project
+from kfgit.model import (
+    ArtifactType,
+    Input,
+    ParameterType,
+    Pipeline,
+    PipelineOutput,
+    Project,
+    Type,
+)
 from kfgit.resolve import show_type
 from kfgit.source import Span
 
@@ -68,7 +76,7 @@ def _inputs(old: Mapping[str, Input], new: Pipeline) -> Iterator[tuple[str, Span
 
 def _narrowed(old: Input, new: Input) -> Iterator[str]:
     """Values that were taken and are not any more."""
-    if old.type is not None and new.type is not None and old.type != new.type:
+    if old.type is not None and new.type is not None and not _takes_all(new.type, old.type):
         yield f"is {show_type(new.type)} now, it was {show_type(old.type)}"
         return
     gone = [value for value in old.enum if value not in new.enum] if new.enum else []
@@ -82,6 +90,18 @@ def _narrowed(old: Input, new: Input) -> Iterator[str]:
         yield f"must be at most {new.maximum:g} now"
     if new.pattern is not None and new.pattern != old.pattern:
         yield f"must match `{new.pattern}` now"
+
+
+def _takes_all(now: Type, was: Type) -> bool:
+    """Whether an input takes all that it took: any artifact where it was one of a kind, any list."""
+    match was, now:
+        case ArtifactType(title, version, many), ArtifactType(other, newer, other_many):
+            is_alike = (title, version.split(".")[0]) == (other, newer.split(".")[0])
+            return many == other_many and (is_alike or other == "system.Artifact")
+        case ParameterType(name, item), ParameterType(other, other_item):
+            return name == other and other_item in {None, item}
+        case _:
+            return was == now
 
 
 def _outputs(old: Mapping[str, PipelineOutput], new: Pipeline) -> Iterator[tuple[str, Span]]:

@@ -31,6 +31,8 @@ _KINDS = (
 _NEW = "the environment is new"
 _GONE = "the environment is removed: nothing applies it any more, and what is live there stays"
 
+# So many refusals are told one by one.
+_SHOWN = 3
 _ELSEWHERE = (
     "the target is written otherwise: if it is another one, all of the environment is made there anew, each of its "
     "runs starts, and what is live on the old one stays and goes on firing"
@@ -48,7 +50,7 @@ def added(after: Seen) -> EnvironmentDiff:
     before = after.emptied()
     changes = _changes(before, after)
     told = later(before, after, _keys(changes))
-    return EnvironmentDiff(after.environment, changes, told, (), after.faults, (_NEW,))
+    return EnvironmentDiff(after.environment, changes, told, (), after.faults, (_NEW, *_refused(after)))
 
 
 def removed(before: Seen) -> EnvironmentDiff:
@@ -73,13 +75,14 @@ def _between(before: Seen, after: Seen) -> EnvironmentDiff:
     changes = _changes(before, after)
     told = later(before, after, _keys(changes))
     found = breaks(before, after)
-    notes = (*_notes(before), *_moved(before, after))
+    notes = (*_notes(before), *_moved(before, after), *_refused(after))
     return EnvironmentDiff(after.environment, changes, told, found, after.faults, notes)
 
 
 def _across(before: Seen, after: Seen) -> EnvironmentDiff:
     changes = _changes(before, after)
-    return EnvironmentDiff(after.environment, changes, apart(before, after), (), after.faults, _notes(before))
+    notes = (*_notes(before), *_refused(after))
+    return EnvironmentDiff(after.environment, changes, apart(before, after), (), after.faults, notes)
 
 
 def _notes(before: Seen) -> tuple[str, ...]:
@@ -88,6 +91,17 @@ def _notes(before: Seen) -> tuple[str, ...]:
         return ()
     mistakes = "a mistake" if count == 1 else f"{count} mistakes"
     return (f"the older side has {mistakes}: only what is sound there is compared",)
+
+
+def _refused(after: Seen) -> tuple[str, ...]:
+    """What the policies of the environment refuse, which is no mistake: what is compared is sound."""
+    found = after.breaches
+    told = [
+        f"a policy refuses this ({each.code}): {each.message} ({each.span.file}:{each.span.line})"
+        for each in found[:_SHOWN]
+    ]
+    more = [f"policies refuse {len(found) - _SHOWN} more things; kfgit validate tells all"]
+    return (*told, *(more if len(found) > _SHOWN else ()))
 
 
 def _moved(before: Seen, after: Seen) -> tuple[str, ...]:

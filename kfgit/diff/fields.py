@@ -18,6 +18,8 @@ _SIMPLE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _NULL = "null"
 # Lists of that many scalars are told whole.
 _SHORT = 12
+# Lists in more lists are told whole: in each of them all that is below is compared anew.
+_DEEPEST = 6
 
 
 class _Absent:
@@ -27,18 +29,19 @@ class _Absent:
 _ABSENT = _Absent()
 
 
-def fields(before: Any, after: Any, path: str = "", name: str = "") -> Iterator[Difference]:
+def fields(before: Any, after: Any, path: str = "", name: str = "", lists: int = 0) -> Iterator[Difference]:
     """The fields that differ between two plain values; what is a secret stays untold.
 
-    `name` is the key that a value stands under, which says whether it is a secret.
+    `name` is the key that a value stands under, which says whether it is a secret; `lists` are those around it.
     """
     match before, after:
-        case Mapping(), Mapping():
+        case Mapping(), Mapping() if len(path) <= plan.LONGEST_PATH:
             for key in sorted({*before, *after}, key=str):
                 one, other = before.get(key, _ABSENT), after.get(key, _ABSENT)
-                yield from fields(one, other, below(path, key), plan.named(str(key), name, before, after))
-        case list(), list() if not (_is_short(before) and _is_short(after)):
-            yield from _items(before, after, path, name)
+                inner = plan.named(str(key), name, before, after)
+                yield from fields(one, other, below(path, key), inner, lists)
+        case list(), list() if lists < _DEEPEST and not (_is_short(before) and _is_short(after)):
+            yield from _items(before, after, path, name, lists + 1)
         case _ if not same(before, after):
             yield _leaf(before, after, path, name)
         case _:
@@ -68,13 +71,13 @@ def _is_short(found: Sequence[Any]) -> bool:
     return len(found) <= _SHORT and not any(isinstance(each, Mapping | list) for each in found)
 
 
-def _items(before: list[Any], after: list[Any], path: str, name: str) -> Iterator[Difference]:
+def _items(before: list[Any], after: list[Any], path: str, name: str, lists: int) -> Iterator[Difference]:
     """Lists item by item; where both begin and end alike, only what is between."""
     start = _alike(before, after)
     end = _alike(before[start:][::-1], after[start:][::-1])
     middle = (before[start : len(before) - end], after[start : len(after) - end])
     for index, (one, other) in enumerate(zip_longest(*middle, fillvalue=_ABSENT), start):
-        yield from fields(one, other, f"{path}[{index}]", name)
+        yield from fields(one, other, f"{path}[{index}]", name, lists)
 
 
 def _alike(one: Sequence[Any], other: Sequence[Any]) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from kfgit import compiler
+from kfgit import compiler, policies
 from kfgit.diagnostics import Diagnostic
 from kfgit.document import Mapping as MappingNode, Scalar, at, nodes, plain
 from kfgit.graph import CheckedPipeline, CheckedProject
@@ -75,6 +75,12 @@ class Seen:
         """Whether a document has something at a path."""
         found = self.documents.get(key)
         return found is not None and at(found.node, path) is not None
+
+    @cached_property
+    def breaches(self) -> tuple[Diagnostic, ...]:
+        """What the policies of the environment refuse of it."""
+        found = policies.check(self.checked, self.view.documents)
+        return tuple(each for each in found if each.severity == "error")
 
     def pipeline(self, name: str) -> CheckedPipeline | None:
         """A pipeline without mistakes."""

@@ -91,11 +91,15 @@ class EnvironmentDiff:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What differs between `base` and `head`, for each environment in the project's order."""
+    """What differs between `base` and `head`, for each environment in the project's order.
+
+    `is_across`: they are two environments of one commit.
+    """
 
     base: Side
     head: Side
     environments: tuple[EnvironmentDiff, ...]
+    is_across: bool = False
 
     @property
     def is_empty(self) -> bool:

@@ -24,7 +24,7 @@ def wait(headers: Mapping[str, str], now: float, tried: int, *, limited: bool) -
     reset = _number(headers.get("x-ratelimit-reset", ""))
     if reset is not None and headers.get("x-ratelimit-remaining") == "0":
         return max(reset - now, 1.0)
-    return (60.0 if limited else 1.0) * 2 ** (tried - 1)
+    return (60.0 if limited else 1.0) * float(2 ** (tried - 1))
 
 
 def _number(text: str) -> float | None:

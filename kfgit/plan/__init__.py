@@ -5,7 +5,7 @@ Pure: the same two sides give the same plan, in the same order, with the same di
 
 from __future__ import annotations
 
-from kfgit.plan.differences import HIDDEN, difference, named, shown
+from kfgit.plan.differences import HIDDEN, LONGEST_PATH, difference, named, shown
 from kfgit.plan.making import UNRECORDED, adoption, cause_of, destroy, fits, plan
 from kfgit.plan.rules import FREE_DELETES, FREE_SHARE, Rules, excess, precious
 from kfgit.plan.values import (
@@ -39,6 +39,7 @@ __all__ = [
     "FREE_SHARE",
     "HIDDEN",
     "LOCAL_TARGET",
+    "LONGEST_PATH",
     "ORDER",
     "UNRECORDED",
     "Adopt",

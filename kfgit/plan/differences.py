@@ -8,13 +8,16 @@ from typing import Any
 from kfgit.plan.values import Difference
 from kfgit.resolve.secrets import is_secret, names_a_secret
 
+# Below a longer path all is told as one: with long keys and many levels the paths would outgrow what they lead to.
+LONGEST_PATH = 1000
+
 
 def difference(before: Any, after: Any, path: str = "", name: str = "") -> Iterator[Difference]:
     """The fields that differ, by path; lists are compared item by item where they are equally long.
 
     `name` says what a value is of, and so whether it is a secret.
     """
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
+    if isinstance(before, Mapping) and isinstance(after, Mapping) and len(path) <= LONGEST_PATH:
         for key in sorted({*before, *after}):
             below, inner = f"{path}.{key}" if path else str(key), named(str(key), name, before, after)
             yield from difference(before.get(key), after.get(key), below, inner)

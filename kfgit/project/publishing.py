@@ -227,5 +227,11 @@ def _refusal(told: str, remote: str, branch: str) -> str | None:
         return None
     if reason.startswith("[remote rejected]"):
         why = reason.removeprefix("[remote rejected]").strip()
-        return f"`{remote}` does not let you push to `{branch}` {why}: open a pull request with --pr"
+        # GitHub lets tokens of workflows push no workflow file that stands on no branch yet.
+        way = (
+            "the token must be allowed to write workflows"
+            if "workflow" in why
+            else "open a pull request with --pr"
+        )
+        return f"`{remote}` does not let you push to `{branch}` {why}: {way}"
     return f"`{branch}` of `{remote}` has moved on meanwhile {reason.removeprefix('[rejected]').strip()}: run it again"

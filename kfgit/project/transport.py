@@ -1,6 +1,7 @@
-"""How git reaches other places: with the user's own ways to credentials, and nothing of a repository's run for it.
+"""How git reaches other places: with the user's own ways to credentials, and nothing that comes with commits.
 
-ssh keys, askpass programs and credential helpers are the user's, so their configuration is read. Hooks and monitors
+ssh keys, askpass programs and credential helpers are the user's, so their configuration is read; in a clone that is
+also the clone's own `.git/config`, which no fetch brings, and which `git push` there obeys as well. Hooks and monitors
 are not started, nothing is asked on a terminal, and git ends with all that it has started.
 """
 

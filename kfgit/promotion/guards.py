@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +32,7 @@ def order(source: str, target: Environment) -> None:
     if wanted not in {None, source}:
         raise Refused(
             f"`{target.name}` takes its commits from `{wanted}` (`spec.git.promotesFrom`), not from `{source}`: "
-            f"kfgit promote {wanted} {target.name}"
+            f"kfgit promote {shlex.quote(str(wanted))} {target.name}"
         )
 
 

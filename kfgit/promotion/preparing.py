@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import TypeAlias
 
 from kfgit.backend import Backend, NotFound, Refused
@@ -30,6 +31,8 @@ from kfgit.source import SourceFile
 
 # Of so many commits it is found out whether they may go, where the one that was asked for may not.
 _MOST_TRIED = 10
+# So many of the newest that an environment has applied count as what it has had.
+_MOST_HAD = 20
 _LONGEST = timedelta(days=3650)
 
 # The way to an environment's target.
@@ -162,10 +165,9 @@ def _safe(commits: Commits, place: _Place, move: Move, records: tuple[ApplyRecor
 
     What the environment before has had counts, and not its branch: that may be ahead of it, and of what goes.
     """
-    had = (each.applied.commit for each in records if each.applied is not None and not each.folder)
-    here = frozenset(
-        tip for tip in (next(had, None), move.commit) if tip and ancestry.found(commits.root, tip)
-    )
+    had = (each.commit for each in records if each.applied is not None and not each.folder)
+    newest = islice(dict.fromkeys(had), _MOST_HAD)
+    here = frozenset(tip for tip in (*newest, move.commit) if tip and ancestry.found(commits.root, tip))
     if place.tip is None:
         return
     if isinstance(place.layout, Branches):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import BASE, GREET, HELLO, LOCAL, NIGHTLY, STAGING, Kfgit
+from tests.cli.conftest import BASE, GREET, HELLO, LOCAL, NIGHTLY, STAGING, Kfgit, run_document
 from tests.project.repository import Git, repository, write
 
 FILES = {**BASE, "environments/local.yaml": LOCAL, "environments/staging/environment.yaml": STAGING}
@@ -219,3 +219,43 @@ def test_shells_complete_commits_and_environments(process: Kfgit, git: Git) -> N
 
     assert {"plain,main", "plain,v1.4", "plain,HEAD"} >= offered("kfgit diff m") == {"plain,main"}
     assert offered("kfgit diff --to-env st") == {"plain,staging"}
+
+
+def test_completion_knows_revisions_on_both_sides_of_dots(kfgit: Kfgit, git: Git) -> None:
+    git("branch", "feature")
+    for begun, offered in (("fea", "feature"), ("main..fea", "main..feature"), ("...fea", "...feature")):
+        line = f"kfgit diff {begun}"
+        asked = {"_KFGIT_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": "2"}
+        assert kfgit(cwd=git.root, env=asked).out.split() == [f"plain,{offered}"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("pipelines/hello.yaml", HELLO.replace("name: hello", "name: hello, labels: {team: a}", 1)),
+        ("pipelines/hello.yaml", HELLO.replace("Greet somebody", "Greet all")),
+        ("pipelines/hello.yaml", HELLO.replace("default: world", "default: moon")),
+        ("components/greet.yaml", GREET.replace("Hello, %s!", "Hi, %s!")),
+        ("pipelines/nightly.yaml", NIGHTLY),
+        ("environments/local.yaml", f"{LOCAL}  mode: development\n"),
+        ("environments/local.yaml", f"{LOCAL}  vars: {{unused: 1}}\n"),
+        ("README.md", "Read me."),
+    ],
+)
+def test_runs_that_a_diff_tells_are_those_that_a_plan_starts(
+    kfgit: Kfgit, tmp_path: Path, path: str, text: str
+) -> None:
+    """On a target that has the older commit; here `local`, whose state is what is wanted and no commit."""
+    runs = {
+        f"pipelines/{each}.yaml": run_document(each, name=each.lower())
+        for each in ("onChange", "onApply", "once")
+    }
+    git = repository(tmp_path / "repo", {**FILES, **runs, ".gitignore": ".kfgit/\n"})
+    assert kfgit("apply", "-e", "local", "--rev", "HEAD", cwd=git.root).code == 0
+    git.commit({path: text})
+    [found] = kfgit("diff", "HEAD~1", "-e", "local", "-o", "json", cwd=git.root).json["environments"]
+    told = {each["name"] for each in found["firings"] if each["kind"] == "Run"}
+    plan = kfgit("plan", "-e", "local", "--rev", "HEAD", "-o", "json", cwd=git.root).json
+    begun = {each["name"] for each in plan["changes"] if (each["action"], each["kind"]) == ("create", "Run")}
+    prefix = "local-" if "development" in text else ""
+    assert {f"{prefix}{name}" for name in told} == begun

@@ -258,6 +258,8 @@ def test_the_environments_on_clusters(kfgit: Kfgit, project: MakeProject, tmp_pa
     assert listed("--only", "") == []
     assert listed("--only", '["staging", "prod"]') == ["prod", "staging"]
     assert listed("--only", "staging, prod") == ["prod", "staging"]
+    assert listed("--only", '["staging", "prod"]', "--only", "prod free") == ["prod"]
+    assert listed("--only", '["staging"]', "--only", "prod") == []
     assert kfgit("github", "environments", "-o", "json", cwd=root).json["items"][1] == {
         "name": "prod",
         "branch": "env/prod",

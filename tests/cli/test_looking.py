@@ -460,6 +460,8 @@ def test_completion(kfgit: Kfgit, shell: str) -> None:
         ("kfgit render p", {"pipeline/hello", "project/demo"}),
         ("kfgit schema Sch", {"Schedule"}),
         ("kfgit explain duplicate-k", {"duplicate-key"}),
+        ("kfgit promote staging l", {"local"}),
+        ("kfgit promote staging local --require ", {"applied", "green", "all", "pipeline/hello"}),
     ],
 )
 def test_completion_knows_names(kfgit: Kfgit, project: MakeProject, line: str, offered: set[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,16 @@ def test_what_prod_has_alone_is_not_lost(stand: Stand) -> None:
     assert stand.tree(stand.at("prod")) == stand.tree("main")
 
 
+def test_what_staging_went_back_from_was_there(stand: Stand) -> None:
+    """Staging has had what prod has: going back with it loses nothing that nobody knows of."""
+    first = stand.green("One")
+    stand.green("Two")
+    stand.promote("staging", "prod", "--yes")
+    stand.apply(rev=first)
+    stand.promote("staging", "prod", "--yes")
+    assert stand.tree(stand.at("prod")) == stand.tree(first)
+
+
 def test_a_freeze(stand: Stand) -> None:
     stand.green("One")
     stand.promote("staging", "prod", "--yes")
@@ -314,10 +325,55 @@ def test_a_branch_with_a_name_for_shells(stand: Stand) -> None:
     first = stand.apply()
     stand.promote("staging", "prod", "--yes")
     assert stand.at(name) == first
+    # What people are told to type is for shells, too.
+    stand.change("Once more")
+    stand.apply()
+    told = stand.promote("staging", "prod", "--pr", env={"GITHUB_REPOSITORY": "acme/models"})
+    assert f"gh pr create --repo acme/models --base {shlex.quote(name)} --head promote/prod-" in told.err
+    told = stand.promote("staging", "prod", "--yes", "--no-push")
+    assert f"push it: git push origin {shlex.quote(name)}\n" in told.err
     assert {path.name for path in stand.git.root.iterdir()} & {"x", "y"} == set()
 
 
 # --- remotes
+
+
+# As GitHub does (githooks(5), "proc-receive"): no file of a workflow from a token that may write none.
+PROC_RECEIVE = """\
+#!/usr/bin/env python3
+import sys
+
+def read():
+    while size := int(sys.stdin.buffer.read(4), 16):
+        yield sys.stdin.buffer.read(size - 4)
+
+def write(*lines):
+    for line in lines:
+        sys.stdout.buffer.write(b"%04x" % (len(line) + 4) + line)
+    sys.stdout.buffer.write(b"0000")
+    sys.stdout.flush()
+
+list(read())
+write(b"version=1\\0")
+refs = [line.split()[2] for line in read()]
+why = b"refusing to allow a GitHub App to create or update workflow `x.yaml` without `workflows` permission"
+write(*(b"ng %s %s" % (ref, why) for ref in refs))
+"""
+
+
+def test_a_remote_that_takes_no_workflows(stand: Stand) -> None:
+    stand.green("One")
+    stand.promote("staging", "prod", "--yes")
+    stand.green("Two")
+    hook = stand.remote.root / "hooks/proc-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(PROC_RECEIVE)
+    hook.chmod(0o755)
+    stand.remote("config", "receive.procReceiveRefs", "refs/heads")
+    for words in (["--yes"], ["--pr"]):
+        told = refused(stand, *words)
+        assert "without `workflows` permission): the token must be allowed to write workflows" in told
+        assert "--pr" not in told
 
 
 def test_a_remote_that_says_no(stand: Stand) -> None:
@@ -373,8 +429,8 @@ def test_without_any_remote(stand: Stand) -> None:
 def test_a_dirty_folder_does_not_move(single: Stand) -> None:
     single.green("One")
     write(single.git.root, {"environments/prod.yaml": ONE_BRANCH["environments/prod.yaml"] + "# mine\n"})
-    told = refused(single, "--yes", "--no-push")
-    assert "git does not move the branch `main` on: Your local changes to the following files" in told
+    why = refused(single, "--yes", "--no-push")
+    assert "git does not move the branch `main` on: Your local changes to the following files" in why
     told = single.promote("staging", "prod", "--yes")
     assert "the branch is behind here, `git pull` brings it up to date" in told.err
     assert single.at("main") != single.git("rev-parse", "main")

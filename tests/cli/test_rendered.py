@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import BASE, STAGING, WRONG, Kfgit, MakeProject
 
 OVERLAY = "kind: Pipeline\nmetadata: {name: hello}\nspec: {displayName: In staging}\n"
@@ -52,3 +54,26 @@ def test_what_is_sound_is_written_and_a_bad_name_is_no_path(kfgit: Kfgit, projec
     assert "unknown-component" in told.err
     assert list(root.parent.rglob("*owned*")) == []
     assert "local/pipeline/hello.yaml" in files(root / "a" / "b")
+
+
+@pytest.mark.parametrize("link", ["out", "out/local", "out/local/pipeline", "out/local/pipeline/hello.yaml"])
+def test_nothing_is_written_through_a_link_of_the_repository(
+    kfgit: Kfgit, project: MakeProject, tmp_path: Path, link: str
+) -> None:
+    root, outside = project(BASE), tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("mine")
+    (root / link).parent.mkdir(parents=True, exist_ok=True)
+    (root / link).symlink_to(outside / "file" if link.endswith(".yaml") else outside)
+    told = kfgit("render", "hello", "--out", "out", cwd=root)
+    assert (told.code, told.out) == (3, "")
+    assert f"{link} is a link, and nothing is written through it" in told.err
+    assert files(outside) == ["file"]
+    assert (outside / "file").read_text() == "mine"
+
+
+def test_a_folder_elsewhere_may_be_a_link(kfgit: Kfgit, project: MakeProject, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert kfgit("render", "hello", "--out", str(tmp_path / "link"), cwd=project(BASE)).code == 0
+    assert files(tmp_path / "real") == ["local/pipeline/hello.yaml"]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from kfgit.backend import MachineFault, Refused
 from kfgit.project import ancestry
 from kfgit.project.publishing import Clone
-from kfgit.project.transport import of_actions
+from kfgit.project.transport import of_actions, without_user
 from kfgit.promotion import guards
 from kfgit.promotion.making import Move, foreign, merged
 from tests.project.repository import Git, repository
@@ -204,6 +204,49 @@ def test_nothing_of_the_repository_runs(git: Git, clone: Clone, tmp_path: Path) 
     assert not mark.exists()
     git("config", "--unset", "core.fsmonitor")
     assert git("status", "--porcelain") == ""
+
+
+def test_a_branch_below_the_name_of_another_is_not_that_one(git: Git, clone: Clone) -> None:
+    """git tells of `prod/next` where it is asked for `prod`: that folder must not move on."""
+    git("switch", "-q", "-c", "prod/next")
+    found = clone.branch("prod")
+    assert (found.local, found.place) == (None, None)
+    assert clone.branch("prod/next").place == git.root
+    head = git("rev-parse", "HEAD")
+    made = clone.commit(clone.tree_with(head, "a.txt", b"1"), (head,), "Change")
+    with pytest.raises(Refused, match="does not move the branch `prod` on"):
+        clone.advance(found, made)
+    assert git("rev-parse", "prod/next") == head
+
+
+def test_a_remote_that_looks_like_an_option_is_none(git: Git, clone: Clone) -> None:
+    git("config", "remote.--upload-pack=touch ran;.url", ".")
+    assert clone.branch("main").remote is None
+    git("config", "branch.main.remote", "--upload-pack=touch ran;")
+    assert clone.branch("main").remote is None
+
+
+@pytest.mark.parametrize(
+    "url", ["ext::sh -c touch% ran", "fd::3", "foo::bar", "git://127.0.0.1:1/x", "evil:x"]
+)
+def test_a_remote_that_names_a_program_is_not_asked(git: Git, clone: Clone, url: str) -> None:
+    git("config", "remote.origin.url", url)
+    if url == "evil:x":
+        git("config", "url.ext::sh -c touch% ran .insteadOf", "evil:")
+    with pytest.raises(MachineFault, match=r"transport '.*' not allowed"):
+        clone.refreshed("main")
+    assert not (git.root / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://u:p@ss@host/x", "https://token@host/x", "https://u:a@b@c@host/x?y=@z", "ssh://git@host/x"],
+)
+def test_no_part_of_a_password_is_told(address: str) -> None:
+    told = without_user(f"fatal: cannot read {address} now")
+    assert "://host/x" in told
+    assert "@host" not in told
+    assert "ss" not in told.replace("ssh", "")
 
 
 def test_a_branch_that_moved_meanwhile(git: Git, clone: Clone) -> None:

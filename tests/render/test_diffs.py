@@ -314,7 +314,10 @@ def test_commits_are_named_by_what_was_typed() -> None:
     commit = "1a2b3c4d5e6f7081920a1b2c3d4e5f6071829304"
     assert "from `1a2b3c4d5e` to `HEAD`" in diffs.markdown(Diff(Side(commit, commit), HEAD, ()))
     assert "from `main` to `HEAD`" in diffs.markdown(Diff(Side("main...HEAD", commit), HEAD, ()))
-    between = Diff(Side("staging", commit), Side("prod", commit), (EnvironmentDiff("prod"),))
+    same = diffs.markdown(Diff(Side("main", commit), Side("HEAD", commit), (EnvironmentDiff("prod"),)))
+    assert "from `main` to `HEAD`" in same
+    assert "--from-env" not in same
+    between = Diff(Side("staging", commit), Side("prod", commit), (EnvironmentDiff("prod"),), is_across=True)
     assert diffs.markdown(between) == (
         "### What `prod` has otherwise than `staging`\n\n- `prod`: nothing changes\n\n"
         "<sub>`kfgit diff --from-env staging --to-env prod 1a2b3c4d5e`</sub>\n"

@@ -12,7 +12,10 @@ REPOSITORY = "acme/models"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What starts workflows. `payload` is what GitHub tells; `forked`: it gets no secrets and may write nothing."""
+    """What starts workflows. `payload` is what GitHub tells.
+
+    One that is `forked` gets neither secrets nor variables, and may write nothing.
+    """
 
     name: str
     sha: str

@@ -94,7 +94,7 @@ def _jobs(
     ends = {each.conclusion for jobs in needs.values() for each in jobs}
     contexts = {
         "github": event.context,
-        "vars": machine.variables,
+        "vars": {} if event.forked else machine.variables,
         "inputs": _inputs(workflow, event),
         "needs": {
             need: {"result": jobs[0].conclusion, "outputs": jobs[0].outputs} for need, jobs in needs.items()

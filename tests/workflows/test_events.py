@@ -64,6 +64,16 @@ def test_dependabot_gets_the_comment_and_no_plan(team: tuple[Hub, Path]) -> None
     assert len(github.comments(number)) == 1
 
 
+@pytest.mark.parametrize("chosen", ["staging", '["staging"]', "$(touch ran)", '"; touch ran #', "--yes"])
+def test_a_button_adds_nothing_to_what_may_be_synced(team: tuple[Hub, Path], chosen: str) -> None:
+    """Who may press it need not be who says which environments Actions may sync."""
+    github, _ = team
+    github.variables["KFGIT_ENVIRONMENTS"] = '["prod"]'
+    run = github.dispatch("kfgit-sync", {"environment": chosen})
+    assert _ends(run) == [("select", "success"), ("sync", "skipped")]
+    assert list(github.folder.rglob("ran")) == []
+
+
 def test_a_merge_queue_gets_its_check(team: tuple[Hub, Path]) -> None:
     """On a branch that GitHub makes for it, without a pull request's number, and without a comment."""
     github, _ = team

@@ -143,6 +143,13 @@ def test_what_strangers_write_goes_in_through_variables_alone(written: Path, nam
     assert kept == [False] * len(kept)
 
 
+def test_code_scanning_may_ask_for_its_run(written: Path) -> None:
+    """In private repositories `upload-sarif` fails without `actions: read`, which it finds its workflow's file with."""
+    jobs = yaml.safe_load(workflows(written / ".github")["kfgit-pull-request"])["jobs"]
+    (may,) = (job["permissions"] for job in jobs.values() if "upload-sarif" in json.dumps(job["steps"]))
+    assert may.items() >= {"actions": "read", "contents": "read", "security-events": "write"}.items()
+
+
 def test_forks_get_no_secret(written: Path) -> None:
     """What needs one is a job that only runs after `check` has selected environments, which it does not for forks."""
     jobs = yaml.safe_load(workflows(written / ".github")["kfgit-pull-request"])["jobs"]
@@ -150,3 +157,12 @@ def test_forks_get_no_secret(written: Path) -> None:
     assert jobs["plan"]["needs"] == "check"
     (select,) = (step for step in jobs["check"]["steps"] if step.get("id") == "select")
     assert "github.event.pull_request.head.repo.full_name == github.repository" in select["if"]
+
+
+def test_a_plan_that_is_refused_is_told_as_well(written: Path) -> None:
+    """Else the comment would go on telling of the commit before, whose plan was good."""
+    plan = yaml.safe_load(workflows(written / ".github")["kfgit-pull-request"])["jobs"]["plan"]
+    names = [step.get("name") for step in plan["steps"]]
+    told = plan["steps"][names.index("Plan") + 1 :]
+    assert [step["name"] for step in told] == ["Summarize", "Comment"]
+    assert [step["if"] for step in told] == ["${{ !cancelled() && steps.plan.outcome != 'skipped' }}"] * 2

@@ -79,10 +79,10 @@ def user(cluster: Cluster, tmp_path: Path) -> Iterator[User]:
         (home / ".gitconfig").write_text(_GITCONFIG)
         for name in found.sites:
             (home / name).mkdir()
-            for suffix, file in (("", "kubeconfig"), ("-plan", "kubeconfig-reader")):
+            for suffix, reader in (("", ""), ("-plan", "-reader")):
                 secrets = found.hub.secrets.pop(f"{name}{suffix}")
-                (home / name / file).write_text(secrets["KUBECONFIG"])
-                (home / name / "token").write_text(secrets["KFP_TOKEN"] + "\n")
+                (home / name / f"kubeconfig{reader}").write_text(secrets["KUBECONFIG"])
+                (home / name / f"token{reader}").write_text(secrets["KFP_TOKEN"] + "\n")
         found.hub.rest.actions_may_open_pulls = False
         kfgit(tmp_path, "init", str(folder), "--template", "examples", "--github")
         yield User(found, folder, home)

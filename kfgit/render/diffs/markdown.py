@@ -13,7 +13,7 @@ from itertools import islice
 from kfgit.diff.values import Diff
 from kfgit.render.diffs.merging import Merged, merged
 from kfgit.render.diffs.sections import sections
-from kfgit.render.diffs.words import between_environments, command, counts, joined, side
+from kfgit.render.diffs.words import command, counts, joined, side
 from kfgit.render.markdown.blocks import listed
 from kfgit.render.markdown.fitting import LIMIT, Detail, fitted, shortened
 from kfgit.render.markdown.inline import code
@@ -37,7 +37,7 @@ def _blocks(diff: Diff, found: Merged, detail: Detail) -> Iterator[str]:
 
 def _title(diff: Diff) -> str:
     base, head = (code(side(each)[0], 60) for each in (diff.base, diff.head))
-    if between_environments(diff):
+    if diff.is_across:
         return f"What {head} has otherwise than {base}"
     return f"What changes from {base} to {head}"
 

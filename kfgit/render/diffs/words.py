@@ -70,15 +70,10 @@ def side(each: Side) -> tuple[str, str]:
     return (short, "") if is_commit else (label, short)
 
 
-def between_environments(diff: Diff) -> bool:
-    """Whether two environments of one commit are compared."""
-    return diff.base.commit is not None and diff.base.commit == diff.head.commit
-
-
 def command(diff: Diff) -> str:
     """What to type for all of it."""
     base, head = diff.base, diff.head
-    if between_environments(diff):
+    if diff.is_across:
         names = f"--from-env {shlex.quote(base.label)} --to-env {shlex.quote(head.label)}"
         return f"kfgit diff {names} {(head.commit or '')[:_SHORT]}".rstrip()
     return " ".join(

@@ -59,6 +59,12 @@ def breaks(after: str | None, before: str = f"{HEAD}{INPUTS}{REST}", **more: str
             "{type: Model, optional",
             "the input `data` is Model now, it was Dataset",
         ),
+        ("{type: Dataset, optional", "{type: Artifact, optional", ""),
+        (
+            "{type: Dataset, optional",
+            "{type: list<Artifact>, optional",
+            "the input `data` is list<Artifact> now, it was Dataset",
+        ),
         ("min: 1, max: 9", "min: 0, max: 10", ""),
         ("[world, moon, sun]", "[world, moon, sun, mars]", ""),
         (", enum: [world, moon, sun]", "", ""),
@@ -69,6 +75,22 @@ def test_inputs(old: str, new: str, message: str) -> None:
     before = f"{HEAD}{INPUTS}{REST}"
     assert old in before
     assert breaks(before.replace(old, new)) == ([message] if message else [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_broken"),
+    [
+        ("list<int>", "list", False),
+        ("list", "list<int>", True),
+        ("list<int>", "list<string>", True),
+        ("Artifact", "Dataset", True),
+        ("list<Dataset>", "list<Artifact>", False),
+    ],
+)
+def test_types_that_take_more(old: str, new: str, *, is_broken: bool) -> None:
+    before = f"{HEAD}{INPUTS.replace('Dataset', old)}{REST}"
+    told = breaks(before.replace(old, new), before)
+    assert told == ([f"the input `data` is {new} now, it was {old}"] if is_broken else [])
 
 
 def test_values_that_nobody_asked_for() -> None:

@@ -42,6 +42,26 @@ def test_all_environments_in_the_projects_order(git: Git) -> None:
     assert list(compared(git, "HEAD~1", "HEAD", "local", "local")) == ["local"]
 
 
+def test_not_all_sides_of_many_environments_are_kept(git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are there for pictures, and would fill the memory: what is said stays the same."""
+    git.commit(
+        {"pipelines/hello.yaml": HELLO.replace("Greet somebody", "Greet"), "pipelines/nightly.yaml": NIGHTLY}
+    )
+    whole = compared(git)
+    monkeypatch.setattr(comparison, "_MOST_DRAWN", 3)
+    found = compared(git)
+    assert {name: told(each) for name, each in found.items()} == {
+        name: told(each) for name, each in whole.items()
+    }
+    sides = [
+        change.after is not None
+        for each in found.values()
+        for change in each.changes
+        if change.kind == "Pipeline"
+    ]
+    assert sides == [True, False]
+
+
 def test_what_only_one_environment_looks_at(git: Git) -> None:
     git.commit({"environments/prod/nightly.yaml": NIGHTLY})
     found = compared(git)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from kfgit.diff.fields import fields, same
+from kfgit.plan import HIDDEN, difference
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 VALUES = st.recursive(
@@ -72,3 +73,64 @@ def test_both_ways_tell_the_same(one: Any, other: Any) -> None:
         (d.path, repr(d.after), repr(d.before)) for d in back
     ]
     assert bool(there) is not same(one, other)
+
+
+_PLAIN, _SECRET = {"name": "A", "value": "1"}, {"name": "DB_PASSWORD", "value": "hunter2-x"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # Two variables that change places, one with its name twice, one beside another that has no value.
+        ({"env": [_PLAIN, _SECRET]}, {"env": [_SECRET, _PLAIN]}),
+        ({"env": [_PLAIN, _PLAIN, _SECRET]}, {"env": [_PLAIN, _PLAIN, {**_SECRET, "value": "hunter2-y"}]}),
+        ({"env": [_SECRET, {"name": "B", "valueFrom": {}}]}, {"env": [{**_SECRET, "value": "hunter2-y"}, {}]}),
+        ({"env": [{"name": "B", "value": "plain"}]}, {"env": [{"name": "TOKEN", "value": "hunter2-y"}]}),
+        ({"inputs": {"db_password": {"default": "hunter2-x"}}}, {"inputs": {"db_password": {"default": "hunter2-y"}}}),
+        ({}, {"inputs": {"db_password": {"default": "hunter2-x"}}}),
+        ({"inputs": {"db_password": {"enum": ["hunter2-x"]}}}, {"inputs": {"db_password": {"enum": ["hunter2-y"]}}}),
+        ({"x": {"token": ["hunter2-x"]}}, {"x": {"token": ["hunter2-y"]}}),
+        (
+            {"parameters": {"api_key": {"runtimeValue": {"constant": "hunter2-x"}}}},
+            {"parameters": {"api_key": {"runtimeValue": {"constant": "hunter2-y"}}}},
+        ),
+    ],
+)  # fmt: skip
+def test_a_secret_is_told_by_what_it_is_of(before: Any, after: Any) -> None:
+    for compared in (fields, difference):
+        for sides in ((before, after), (after, before)):
+            told = str([(each.before, each.after) for each in compared(*sides)])
+            assert "hunter2" not in told
+            assert HIDDEN in told
+
+
+def test_what_is_no_secret_is_shown_under_the_same_keys() -> None:
+    one, other = ({"inputs": {"rate": {"default": value}}} for value in ("fast", "slow"))
+    assert told(one, other) == {"inputs.rate.default": ("fast", "slow")}
+
+
+def test_a_list_in_very_many_lists_is_told_whole() -> None:
+    """In each list all that is below is compared, so that work would grow with size times depth."""
+
+    def nested(leaf: int) -> Any:
+        value: Any = {"leaf": leaf}
+        for _ in range(90):
+            value = [value]
+        return {"x": value}
+
+    [found] = fields(nested(1), nested(2))
+    assert found.path == "x[0][0][0][0][0][0]"
+    assert (str(found.before).count("["), str(found.after).count("[")) == (84, 84)
+
+
+@pytest.mark.parametrize("compared", [fields, difference])
+def test_paths_do_not_outgrow_what_they_lead_to(compared: Any) -> None:
+    def nested(leaf: int) -> Any:
+        value: Any = {f"k{number}": leaf for number in range(2000)}
+        for _ in range(90):
+            value = {"w" * 1001: value}
+        return value
+
+    [found] = compared(nested(1), nested(2))
+    assert len(found.path) < 3000
+    assert "k1999" in str(found.after)

@@ -176,11 +176,3 @@ def test_runs_that_are_called_otherwise_start_again(trigger: str, told: list[str
 def test_another_version() -> None:
     fixed = with_schedule(FILES, f"{NIGHTLY}  version: v1\n")
     assert why(with_schedule(FILES), fixed) == ["runs the version latest → v1"]
-
-
-def test_another_target_is_told() -> None:
-    one = {**FILES, "environments/prod.yaml": CLUSTER}
-    found = between(one, {**FILES, "environments/prod.yaml": CLUSTER.replace("ml,", "other,")}, "prod")
-    assert found.notes[0].startswith("the target is written otherwise: if it is another one")
-    assert found.notes == (*found.notes[:1],)
-    assert between(one, {**one, "environments/prod.yaml": f"{CLUSTER}  vars: {{a: 1}}\n"}, "prod").notes == ()

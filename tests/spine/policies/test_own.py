@@ -145,6 +145,23 @@ def test_one_evaluation_is_bounded_and_all_together_are() -> None:
     assert rounds < 40
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "resource.a == resource.b",
+        "resource.a <= resource.b",
+        "resource.a in [resource.b]",
+        "bytes(resource.a) != b''",
+    ],
+)
+def test_what_long_texts_cost_is_counted(text: str) -> None:
+    """Two large texts are compared to their ends, which takes longer than a step."""
+    large, small = Purse.of(1), Purse.of(1)
+    asked(text, {"a": "x" * 2**21, "b": "".join(["x"] * 2**21)}, purse=large)
+    asked(text, {"a": "x", "b": "x"}, purse=small)
+    assert small.left - large.left >= 500
+
+
 def test_what_nests_absurdly_is_told() -> None:
     deep: Any = 1
     for _ in range(80):
