@@ -48,6 +48,7 @@ test: $(TEST_READY)
 	$(BIN)/python -m tests.cluster.binaries
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest --numprocesses=auto
+	@find . -maxdepth 1 -name '.coverage.*' -empty -delete  # of processes that tests have killed
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report $(if $(GO),,--omit='kfgit/backends/cluster/*')
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import chain, cluster, compile, overhead, parallel, scale, server, startup, validate
+from benchmarks import chain, cluster, compile, diff, overhead, parallel, scale, server, startup, validate
 from benchmarks.bench import Bench, Broken, cache_folder
 from benchmarks.table import Row, table
 
@@ -19,6 +19,7 @@ MEASUREMENTS: Mapping[str, Callable[[Bench], Iterable[Row]]] = {
     "overhead": overhead.measure,
     "validate": validate.measure,
     "compile": compile.measure,
+    "diff": diff.measure,
     "server": server.measure,
     "scale": scale.measure,
     "cluster": cluster.measure,

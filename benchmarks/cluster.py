@@ -6,7 +6,6 @@ Beside it the naive way, a request for each object after the other. Both servers
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -48,7 +47,7 @@ def _rows(bench: Bench, cluster: Cluster, size: int) -> Iterator[Row]:
     ):
         kubeconfig = cluster.admin.kubeconfig(root.parent / f"{namespace}.yaml", namespace)
         wanted = projects.deployed(root, size, ours.port)
-        _commit(root)
+        projects.committed(root, "all of it")
         file = root.parent / f"{namespace}.json"
         file.write_text(json.dumps(_packages(bench, root, wanted)), encoding="utf-8")
         variables = {**bench.environment, "KUBECONFIG": str(kubeconfig)}
@@ -106,10 +105,3 @@ def _packages(bench: Bench, root: Path, wanted: Mapping[str, str]) -> Mapping[st
         for file in folder.rglob("*.yaml")
     }
     return {"pipelines": packages, "schedules": wanted}
-
-
-def _commit(root: Path) -> None:
-    """A cluster is made equal to a commit."""
-    who = ("-c", "user.name=bench", "-c", "user.email=bench@example.com", "-c", "commit.gpgsign=false")
-    for words in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "all of it")):
-        subprocess.run(["git", *who, *words], cwd=root, env=dict(os.environ), check=True, capture_output=True)
