@@ -37,5 +37,5 @@ def freeze_remarks(checkout: Checkout) -> list[str]:
     frozen = driver.frozen(checkout, datetime.now(UTC))
     if frozen is None:
         return []
-    then = "apply is refused" if frozen.severity == "error" else "apply only warns"
+    then = "apply refuses changes" if frozen.severity == "error" else "apply only warns"
     return [f"{frozen.message}; {then} ({frozen.span.file}:{frozen.span.line})"]

@@ -121,7 +121,7 @@ def test_a_freeze_lets_people_look_ahead_and_changes_nothing(kfgit: Kfgit, appli
     told = kfgit("plan", "--out", "plan.json", cwd=root)
     assert told.code == 0
     assert "`local` is frozen until" in told.out
-    assert "apply is refused" in told.out
+    assert "apply refuses changes" in told.out
     for words in (["apply"], ["apply", "--plan", "plan.json"], ["destroy", "-e", "local", "--yes"]):
         told = kfgit(*words, cwd=root)
         assert told.code == 3

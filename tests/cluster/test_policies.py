@@ -93,7 +93,7 @@ def test_looking_ahead_in_a_freeze(prod: Site, home: str, tmp_path: Path) -> Non
     )
     saved = str(tmp_path / "plan.json")
     told = prod("plan", "--out", saved)
-    assert "`prod` is frozen until 2126-01-01T00:00:00Z; apply is refused" in told.out
+    assert "`prod` is frozen until 2126-01-01T00:00:00Z; apply refuses changes" in told.out
     (refused,) = prod.forks.run(prod.project.root, ["apply", "--plan", saved, "--yes"])
     assert refused.code == 3
     assert "policy-freeze" in refused.err
