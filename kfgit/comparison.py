@@ -9,30 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
-from kfgit import diff, document, driver, overlay, project
+from kfgit import diff, document, driver, overlay, pinning, project
 from kfgit.backend import NotFound
 from kfgit.diagnostics import ordered
 from kfgit.diff import Diff, EnvironmentDiff, Seen, Side
-from kfgit.document import at
 from kfgit.driver import LOCAL, Repository
 from kfgit.graph import CheckedPipeline
-from kfgit.project import commits
 from kfgit.project.commits import Commit
 
 # Tasks of pipelines that are kept for pictures.
 _MOST_DRAWN = 20_000
 _EMPTY = "the older side has no kfgit.yaml: everything is new"
-
-
-def of_revisions(root: Path, base: str, head: str, environments: Sequence[str] = ()) -> Diff:
-    """As `of_commits`, of two revisions of the repository around a project.
-
-    Raises `NotFound` for one that is not there, and `Refused` outside of git.
-    """
-    with commits.opened(root, base) as old, commits.opened(root, head) as new:
-        return of_commits(old, new, environments)
 
 
 def of_commits(
@@ -137,11 +125,6 @@ def seen(repository: Repository, environment: str) -> Seen:
     checked = driver.check(repository, environment)
     faults = (each for each in driver.mistakes(checked) if each.severity == "error")
     found = checked.value
-    lost = found.source.base is None and any(
-        each.environment == environment and at(each.node, ("spec", "pin")) is not None
-        for each in found.source.documents
-        if each.kind == "Environment"
-    )
     told = ordered(faults)
-    lost = lost or any(each.code == "too-many-files" for each in told)
+    lost = pinning.is_lost(found.source, environment) or any(each.code == "too-many-files" for each in told)
     return Seen(found.view, found.project, found.commit, told, is_lost=lost)

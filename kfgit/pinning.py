@@ -55,8 +55,13 @@ def seen(repository: Repository, environment: str) -> Checked[Repository]:
 
 def telling(found: Repository, environment: str, faults: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
     """What is to be said of an environment with a pin: where that leads nowhere nothing of what it would lead to."""
-    is_lost = found.base is None and _pin(found, environment) is not None
-    return (fault for fault in faults if not is_lost or fault.code not in _OF_OTHERS)
+    lost = is_lost(found, environment)
+    return (fault for fault in faults if not lost or fault.code not in _OF_OTHERS)
+
+
+def is_lost(found: Repository, environment: str) -> bool:
+    """Whether an environment, as it was `seen`, has a pin that leads nowhere."""
+    return found.base is None and _pin(found, environment) is not None
 
 
 def heads(repository: Repository, environment: str) -> Repository:

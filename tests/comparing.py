@@ -25,6 +25,7 @@ class Texts:
     files: Files
     commit: str | None = None
     root: Path = Path()
+    branch: None = None
 
     def git(self) -> Mapping[str, Any]:
         return {"sha": self.commit, "branch": None, "tag": None}

@@ -78,11 +78,6 @@ def default_branch() -> str | None:
     return name if isinstance(name, str) else None
 
 
-def commit() -> str | None:
-    """The commit that the workflow runs for."""
-    return os.environ.get("GITHUB_SHA") or None
-
-
 def log_url() -> str:
     """Where the log of this run of the workflow is; empty elsewhere."""
     server, where, run = (os.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))

@@ -187,6 +187,15 @@ Verb = Literal["apply", "adopt", "destroy"]
 
 ACTIONS = ("create", "update", "replace", "delete", "adopt", "unchanged")
 
+# What was done by each that does something.
+PAST = {
+    "create": "created",
+    "update": "updated",
+    "replace": "replaced",
+    "delete": "deleted",
+    "adopt": "adopted",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class WantedRun:

@@ -12,6 +12,7 @@ from kfgit.diagnostics import Diagnostic, Related, Severity, ordered
 from kfgit.model import Environment, Name, PolicyRule
 from kfgit.overlay import API_VERSION, Located
 from kfgit.plan import (
+    PAST,
     Adopt,
     Change,
     Create,
@@ -81,7 +82,7 @@ class _Touched:
     def told(self) -> str:
         """What happens, in a sentence's words."""
         kind, name = subject(self.change)
-        return f"{kind.lower()}/{name} would be {_PAST[action(self.change)]}"
+        return f"{kind.lower()}/{name} would be {PAST[action(self.change)]}"
 
 
 def _written(change: Change) -> tuple[str, ...]:
@@ -93,9 +94,6 @@ def _written(change: Change) -> tuple[str, ...]:
             return live.documents
         case Adopt() | Unchanged():
             return ()
-
-
-_PAST = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
 
 
 def _protected(environment: Environment, touched: _Touched) -> Iterator[Diagnostic]:

@@ -32,6 +32,11 @@ class Added:
         """The commit that is checked out."""
         return self.folder.commit
 
+    @property
+    def branch(self) -> str | None:
+        """The branch that is checked out."""
+        return self.folder.branch
+
     def git(self) -> Mapping[str, Any]:
         """`sha`, `branch` and `tag` of the checkout."""
         return self.folder.git()

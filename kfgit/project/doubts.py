@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kfgit.project import plumbing
+from kfgit.project import ancestry, plumbing
 from kfgit.project.commits import Commit
 from kfgit.project.tree import DEFAULT_SOURCES, is_outside, is_pointer
 
@@ -149,10 +149,10 @@ def _contained(commit: Commit, branch: str) -> bool:
 def _older(commit: Commit, last: str | None) -> Doubt | None:
     if last is None or last == commit.id or not _SHA.match(last):
         return None
-    if plumbing.ask(commit.root, "cat-file", "-e", f"{last}^{{commit}}").code != 0:
+    if not ancestry.found(commit.root, last):
         why = f"whether commit {commit.short} is newer than {last[:10]}, the last one applied, cannot be told"
         return Doubt("--allow-older", f"{why}: this clone does not have that one; {_deepen(commit)}")
-    if plumbing.ask(commit.root, "merge-base", "--is-ancestor", last, commit.id).code == 0:
+    if ancestry.is_ancestor(commit.root, last, commit.id):
         return None
     text = f"commit {commit.short} does not descend from {last[:10]}, the last one applied"
     return Doubt(

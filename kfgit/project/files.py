@@ -26,6 +26,11 @@ class Folder:
         """The commit that is checked out."""
         return git.commit(self.root)
 
+    @property
+    def branch(self) -> str | None:
+        """The branch that is checked out."""
+        return git.branch(self.root)
+
     def git(self) -> Mapping[str, Any]:
         """`sha`, `branch` and `tag` of the checkout."""
         return git.git_state(self.root)

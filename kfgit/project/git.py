@@ -29,6 +29,12 @@ def commit(root: Path) -> str | None:
     return _head(git)[1] if git is not None else None
 
 
+def branch(root: Path) -> str | None:
+    """The branch that is checked out; None outside git, before the first commit, and for a commit alone."""
+    git = _git_folder(root.absolute())
+    return _head(git)[0] if git is not None else None
+
+
 def _git_folder(root: Path) -> Path | None:
     """`.git`, from `root` upwards; a worktree and a submodule have a file that names it."""
     for folder in (root, *root.parents):

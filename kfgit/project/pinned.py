@@ -59,6 +59,11 @@ class Pinned:
         """The commit that is read."""
         return self.source.id
 
+    @property
+    def branch(self) -> str | None:
+        """None: a pin names no branch."""
+        return self.source.branch
+
     def git(self) -> Mapping[str, Any]:
         """`sha` and `tag` of the commit."""
         return self.source.git()

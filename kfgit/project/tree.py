@@ -51,6 +51,10 @@ class Origin(Protocol):
     def commit(self) -> str | None:
         """The commit that is read, or that is checked out; None outside git and before the first one."""
 
+    @property
+    def branch(self) -> str | None:
+        """The branch that the commit was asked for by, or that is checked out; None where nobody knows."""
+
     def git(self) -> Mapping[str, Any]:
         """`sha`, `branch` and `tag` of that commit, for templates; None for what does not apply."""
 

@@ -96,7 +96,7 @@ class Repository:
     @property
     def branch(self) -> str | None:
         """The branch that the commit was asked for by, or that is checked out; None where nobody knows."""
-        return self.tree.origin.git().get("branch")
+        return self.tree.origin.branch
 
     def content(self, path: str) -> bytes | Diagnostic:
         """A file that a document names, or why it cannot be read."""

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from kfgit.events import FINAL, AppliedRun, ApplyRecord
-from kfgit.plan import ACTIONS
-from kfgit.render.plans import PAST
+from kfgit.plan import ACTIONS, PAST
 from kfgit.render.style import Style, ago, instant, one_line, table
 
 # How wide the subject of a commit is: what is left of the line, within bounds.

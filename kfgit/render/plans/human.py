@@ -13,13 +13,6 @@ from kfgit.render.plans.words import SHOWN, Notes, cause, field_cause, fields, s
 from kfgit.render.style import Style, clean, one_line
 
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "adopt": "=", "unchanged": " "}
-PAST = {
-    "create": "created",
-    "update": "updated",
-    "replace": "replaced",
-    "delete": "deleted",
-    "adopt": "adopted",
-}
 
 
 def human(plan: Plan, notes: Notes, style: Style, *, kept: bool = True) -> str:
@@ -57,7 +50,7 @@ def _head(change: Change, style: Style) -> str:
 def result(event: ChangeFinished, style: Style) -> str:
     """One line about a change that was carried out, or was not."""
     signs = {"done": style.green("✔"), "failed": style.red("✘"), "skipped": style.dim("○")}
-    word = PAST.get(event.action, event.action) if event.state == "done" else event.action
+    word = plans.PAST.get(event.action, event.action) if event.state == "done" else event.action
     error = f": {style.red(clean(event.error))}" if event.error else ""
     return f"  {signs[event.state]} {word:<8} {clean(event.kind.lower())}/{clean(event.name)}{error}"
 
@@ -76,8 +69,8 @@ def _differences(change: Change, style: Style) -> list[str]:
 
 def outcome(results: Sequence[ChangeFinished]) -> str:
     """One line: `Applied: 3 created, 1 deleted; 1 failed, 2 skipped.`."""
-    done = [PAST.get(r.action, r.action) for r in results if r.state == "done"]
-    parts = [f"{done.count(word)} {word}" for word in PAST.values() if word in done]
+    done = [plans.PAST.get(r.action, r.action) for r in results if r.state == "done"]
+    parts = [f"{done.count(word)} {word}" for word in plans.PAST.values() if word in done]
     rest = [
         f"{count} {state}"
         for state in ("failed", "skipped")

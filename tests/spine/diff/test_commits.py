@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,10 +23,15 @@ def git(tmp_path: Path) -> Git:
     return repository(tmp_path / "repo", FILES)
 
 
+def revisions(root: Path, base: str, head: str, names: Sequence[str] = ()) -> Diff:
+    with commits.opened(root, base) as old, commits.opened(root, head) as new:
+        return comparison.of_commits(old, new, names)
+
+
 def compared(
     git: Git, base: str = "HEAD~1", head: str = "HEAD", *names: str
 ) -> Mapping[str, EnvironmentDiff]:
-    found = comparison.of_revisions(git.root, base, head, names)
+    found = revisions(git.root, base, head, names)
     return {each.environment: each for each in found.environments}
 
 
@@ -135,11 +140,11 @@ def test_a_project_that_begins(tmp_path: Path) -> None:
             }.items()
         }
     )
-    found = comparison.of_revisions(git.root / "ml", "HEAD~1", "HEAD")
+    found = revisions(git.root / "ml", "HEAD~1", "HEAD")
     assert [each.notes for each in found.environments] == [
         ("the older side has no kfgit.yaml: everything is new",)
     ] * 2
-    back = comparison.of_revisions(git.root / "ml", "HEAD", "HEAD~1")
+    back = revisions(git.root / "ml", "HEAD", "HEAD~1")
     assert all(each.faults or each.notes for each in back.environments)
 
 
@@ -161,7 +166,7 @@ def test_what_templates_know_of_the_commit(git: Git) -> None:
 
 
 def test_a_commit_and_itself(git: Git) -> None:
-    found = comparison.of_revisions(git.root, "HEAD", "main")
+    found = revisions(git.root, "HEAD", "main")
     assert found.is_empty
     assert found.base.commit == found.head.commit == git("rev-parse", "HEAD")
 
