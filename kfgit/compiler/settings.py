@@ -39,9 +39,7 @@ def _with_profile(settings: Settings, project: Project) -> Settings:
     found = project.profile_of(settings.profile)
     if found is None:
         return settings
-    own, base = settings.resources or Resources(), found.resources
-    requests, limits = {**base.requests, **own.requests}, {**base.limits, **own.limits}
-    resources = Resources(requests, limits, own.accelerator or base.accelerator)
+    resources = (settings.resources or Resources()).over(found.resources)
     return replace(settings, resources=resources, placement=found.placement)
 
 

@@ -1,4 +1,4 @@
-"""What the tasks of a pipeline ask for: devices, and money where profiles say what they cost.
+"""What the tasks of a pipeline ask for: amounts, devices, and money where profiles say what they cost.
 
 Each task by itself, as if every branch ran; `peak` says what is held at once. How often a loop runs is known only when
 it does, so what is in loops is told for each iteration.
@@ -12,24 +12,56 @@ from decimal import Decimal
 
 from kfgit.compiler.settings import effective
 from kfgit.graph import CheckedProject
-from kfgit.model import Cost, Loop, Pipeline, Settings, Switch, Task, UseComponent, UsePipeline
+from kfgit.model import (
+    Cost,
+    Loop,
+    Pipeline,
+    Profile,
+    Resources,
+    Settings,
+    Switch,
+    Task,
+    UseComponent,
+    UsePipeline,
+)
 
 _SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What one task asks for; `path` is its name as runs tell it, `iterated` whether a loop is around it."""
+    """What one task asks for; `path` is its name as runs tell it, `iterated` whether a loop is around it.
+
+    `pipeline` is the one that the task stands in, which may be nested in the one that was asked about. `profile` is
+    what the task's `name` of a profile means in the environment; `resources` are its own amounts over those.
+    """
 
     path: str
     iterated: bool
-    resource: str | None
-    count: int
-    cost: Cost | None
+    pipeline: str
+    task: Task
+    name: str | None
+    profile: Profile | None
+    resources: Resources
+
+    @property
+    def resource(self) -> str | None:
+        """The extended resource of its devices."""
+        return self.resources.accelerator.resource if self.resources.accelerator is not None else None
+
+    @property
+    def count(self) -> int:
+        """How many devices."""
+        return self.resources.accelerator.count if self.resources.accelerator is not None else 0
+
+    @property
+    def cost(self) -> Cost | None:
+        """What an hour of it costs."""
+        return self.profile.cost if self.profile is not None else None
 
 
 def asks(checked: CheckedProject, pipeline: str) -> tuple[Ask, ...]:
-    """The tasks of a pipeline that ask for devices or cost something, in the order of the source.
+    """The tasks of a pipeline that run something, in the order of the source, also those of nested pipelines.
 
     What a compiled package asks for is its own affair: no profile says anything of it.
     """
@@ -71,14 +103,10 @@ def _of_task(
             )
         case UseComponent():
             settings = settings_of(checked, pipeline, task)
-            accelerator = settings.resources.accelerator if settings.resources is not None else None
+            logical = settings.profile.text if settings.profile is not None else None
             profile = checked.project.profile_of(settings.profile)
-            cost = profile.cost if profile is not None else None
-            if accelerator is not None or cost is not None:
-                resource, count = (
-                    (accelerator.resource, accelerator.count) if accelerator is not None else (None, 0)
-                )
-                yield Ask(path, iterated, resource, count, cost)
+            resources = settings.resources or Resources()
+            yield Ask(path, iterated, pipeline.name, task, logical, profile, resources)
         case _:
             pass
 

@@ -32,6 +32,17 @@ class SettingsChecker(Checker):
             self.resources(settings.resources, settings.spans["resources"])
         self._patience(settings, settings, "retry", settings.spans)
 
+    def device(self, amounts: Resources | None, profile: Name | None) -> None:
+        """A task's accelerator says which it is, or its profile does."""
+        accelerator = amounts.accelerator if amounts is not None else None
+        if accelerator is None or accelerator.resource or accelerator.span is None:
+            return
+        found = self.project.profile_of(profile)
+        base = found.resources.accelerator if found is not None else None
+        if (base is None or not base.resource) and (found is not None or profile is None):
+            help_ = "add `resource`, such as `nvidia.com/gpu`, or a `profile` that has one"
+            self.fault("missing-key", "`resource` is missing in `accelerator`", accelerator.span, help_)
+
     def with_defaults(self, own: Settings, defaults: Settings) -> None:
         """What a task says itself, together with a default that it leaves as it is."""
         if own.resources is not None or own.profile is not None:

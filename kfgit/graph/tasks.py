@@ -163,6 +163,10 @@ class TaskChecker(GroupChecker, SettingsChecker, KubernetesChecker):
             self._claim(task)
         elif isinstance(task.action, UseComponent) and scope.kind != "exit":
             self.with_defaults(settings, scope.pipeline.defaults)
+            defaults = scope.pipeline.defaults
+            self.device(settings.resources or defaults.resources, settings.profile or defaults.profile)
+        elif isinstance(task.action, UseComponent):
+            self.device(settings.resources, settings.profile)
         for name in task.after:
             self._after(scope, name)
 

@@ -31,14 +31,12 @@ from kfgit.model.names import (
 )
 from kfgit.model.objects import (
     ClusterTarget,
-    Cost,
     Environment,
     Experiment,
     Given,
     GivenInput,
     KfpAuth,
     KfpServer,
-    Profile,
     Project,
     Retention,
     Run,
@@ -61,6 +59,7 @@ from kfgit.model.pipelines import (
     Workspace,
 )
 from kfgit.model.policies import Freeze, PolicyRule, Protected, RuleTest, Window
+from kfgit.model.profiles import Claim, Cost, DeviceClass, LimitRange, Path, Profile, Queue
 from kfgit.model.settings import (
     Accelerator,
     ClaimMount,
@@ -99,6 +98,7 @@ __all__ = [
     "ArtifactType",
     "Branch",
     "BranchOutput",
+    "Claim",
     "ClaimMount",
     "ClusterTarget",
     "Component",
@@ -108,6 +108,7 @@ __all__ = [
     "ConfigMapKey",
     "Container",
     "Cost",
+    "DeviceClass",
     "EmptyDir",
     "EnvValue",
     "Environment",
@@ -125,12 +126,14 @@ __all__ = [
     "KfpAuth",
     "KfpServer",
     "Kubernetes",
+    "LimitRange",
     "Literal_",
     "Loop",
     "Name",
     "Output",
     "ParameterName",
     "ParameterType",
+    "Path",
     "Pipeline",
     "PipelineOutput",
     "Placement",
@@ -139,6 +142,7 @@ __all__ = [
     "Project",
     "Protected",
     "Python",
+    "Queue",
     "Resources",
     "Retention",
     "Retry",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Literal
 
 from kfgit.model.components import Component
 from kfgit.model.names import CLEAR, Name, Unclear
 from kfgit.model.pipelines import Pipeline
 from kfgit.model.policies import Freeze, PolicyRule, Protected
-from kfgit.model.settings import Placement, Resources
+from kfgit.model.profiles import Path, Profile
 from kfgit.source import Span
 
 
@@ -96,32 +95,6 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """What a task costs in an hour; `currency` is its code of ISO 4217."""
-
-    per_hour: Decimal
-    currency: str = "USD"
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A ResourceProfile with its ancestors folded in.
-
-    `cluster_only` are settings that a KFP task cannot have, `own` the amounts (`limits.cpu`) that it says itself.
-    `priority_value` is the number of its priority class, where kfgit keeps the class.
-    """
-
-    name: str
-    span: Span
-    resources: Resources
-    placement: Placement
-    cluster_only: tuple[Name, ...] = ()
-    own: frozenset[str] = frozenset()
-    priority_value: int | None = None
-    cost: Cost | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Retention:
     """Which ended runs a local target keeps: the newest `count`, and those that ended within `age` seconds."""
 
@@ -174,7 +147,11 @@ class ClusterTarget:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where the repository is applied, and how. `cluster` says which, where the target is one."""
+    """Where the repository is applied, and how. `cluster` says which, where the target is one.
+
+    `capacity` is what the tasks of a local target may hold together, by `cpu` and `memory` in Kubernetes' notation,
+    where that is not what the machine has; `gpu` what is done for tasks that ask for devices which it has not.
+    """
 
     name: str
     span: Span
@@ -196,6 +173,8 @@ class Environment:
     promotes_from: str | None = None
     require: str | None = None
     soak: int | None = None
+    gpu: Literal["emulate", "require"] = "emulate"
+    capacity: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,3 +196,12 @@ class Project:
         if name is None:
             return None
         return self.profiles.get(self.environment.profiles.get(name.text, name).text)
+
+    def origin(self, profile: Profile, path: Path) -> tuple[Profile, Span] | None:
+        """The profile that says what another has at a path below `spec`, itself or what it extends, and where."""
+        found: Profile | None = profile
+        while found is not None:
+            if path in found.said:
+                return found, found.said[path]
+            found = self.profiles.get(found.extends) if found.extends is not None else None
+        return None

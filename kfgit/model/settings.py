@@ -24,11 +24,28 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Accelerator:
-    """`count` devices of the extended resource `resource`."""
+    """`count` devices of the extended resource `resource`.
+
+    One without a `resource` ("") changes some fields of another's, those that it has `said`. `span` is its key.
+    """
 
     resource: str
     count: int
     model: str | None = None
+    said: frozenset[str] = frozenset()
+    span: Span | None = None
+
+    def over(self, base: Accelerator | None) -> Accelerator:
+        """Over another: one with a resource of its own is another device, of which nothing of that one is true."""
+        if base is None or self.resource:
+            return self
+        return Accelerator(
+            base.resource,
+            self.count if "count" in self.said else base.count,
+            self.model if "model" in self.said else base.model,
+            self.said | base.said,
+            self.span,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +56,15 @@ class Resources:
     limits: Mapping[str, str] = field(default_factory=dict)
     accelerator: Accelerator | None = None
     spans: Mapping[str, Span] = field(default_factory=dict)
+
+    def over(self, base: Resources) -> Resources:
+        """Amount by amount over others."""
+        return Resources(
+            {**base.requests, **self.requests},
+            {**base.limits, **self.limits},
+            self.accelerator.over(base.accelerator) if self.accelerator is not None else base.accelerator,
+            {**base.spans, **self.spans},
+        )
 
 
 @dataclass(frozen=True, slots=True)

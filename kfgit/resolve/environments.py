@@ -59,6 +59,8 @@ def environment(
         promotes_from=reader.string(at(spec, ("git", "promotesFrom"))),
         require=reader.string(at(spec, ("git", "require"))),
         soak=reader.duration(at(spec, ("git", "soak"))),
+        gpu="require" if reader.string(spec.get("gpu")) == "require" else "emulate",
+        capacity=reader.texts(target.get("capacity")),
     )
     return _ruled(reader, made, common, spec.get("policies"))
 

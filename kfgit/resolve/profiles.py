@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping as MappingOf
+from collections.abc import Collection, Iterator, Mapping as MappingOf
 from decimal import Decimal
 
 from kfgit.diagnostics import Related, did_you_mean
 from kfgit.document import Mapping, Scalar, at
-from kfgit.model import Cost, Name, Placement, Profile, Resources
+from kfgit.model import Cost, Name, Path, Placement, Profile, Resources
+from kfgit.resolve import kept
 from kfgit.resolve.reader import Reader
 from kfgit.resolve.resources import resources
 from kfgit.resolve.scheduling import check_affinity, check_fixed, check_tolerations
+from kfgit.source import Span
 
 # No hour costs more; and a number without an end costs nothing.
 _MOST = 1e12
@@ -74,28 +76,49 @@ def _ancestors(
 
 def _folded(reader: Reader, name: str, document: Mapping, base: Profile | None) -> Profile:
     spec = reader.mapping(document.get("spec")) or Mapping({}, document.span)
+    base = base or Profile("", document.span, Resources(), Placement())
     own = resources(reader, spec) or Resources()
-    placement = _placement(reader, spec, base.placement if base is not None else Placement())
-    impossible = tuple(
-        Name(key, span) for key, span in own.spans.items() if key.endswith(".ephemeralStorage")
-    )
-    if placement.queue is None and "priority" in spec.entries:
-        impossible = (*impossible, Name("priority", spec.entries["priority"].key_span))
+    placement = _placement(reader, spec, base.placement)
     value = reader.integer(at(spec, ("priority", "value")))
-    cost = _cost(reader, spec) or (base.cost if base is not None else None)
-    if base is None:
-        return Profile(name, document.span, own, placement, impossible, frozenset(own.spans), value, cost)
-    merged = Resources(
-        {**base.resources.requests, **own.requests},
-        {**base.resources.limits, **own.limits},
-        own.accelerator or base.resources.accelerator,
-        {**base.resources.spans, **own.spans},
-    )
-    inherited = tuple(n for n in base.cluster_only if n.text != "priority" or placement.queue is None)
     if value is None and placement.priority == base.placement.priority:
         value = base.priority_value
-    impossible = (*inherited, *impossible)
-    return Profile(name, document.span, merged, placement, impossible, frozenset(own.spans), value, cost)
+    return Profile(
+        name,
+        document.span,
+        own.over(base.resources),
+        placement,
+        _impossible(spec, own, placement, base),
+        frozenset(own.spans),
+        value,
+        _cost(reader, spec) or base.cost,
+        kept.queue(reader, spec, base.queue),
+        kept.quota(reader, spec, base.quota),
+        kept.limit_range(reader, spec, base.limit_range),
+        kept.device_class(reader, spec, base.device_class),
+        kept.claim(reader, spec, name, base.claim),
+        base.name or None,
+        dict(_said(spec)),
+    )
+
+
+def _impossible(spec: Mapping, own: Resources, placement: Placement, base: Profile) -> tuple[Name, ...]:
+    """What KFP's KubernetesExecutorConfig has no field for; a queue has a priority of its own."""
+    inherited = (each for each in base.cluster_only if each.text != "priority" or placement.queue is None)
+    found = [Name(key, span) for key, span in own.spans.items() if key.endswith(".ephemeralStorage")]
+    if placement.queue is None and "priority" in spec.entries:
+        found.append(Name("priority", spec.entries["priority"].key_span))
+    if "claim" in spec.entries:
+        found.append(Name("claim", spec.entries["claim"].key_span))
+    return (*inherited, *found)
+
+
+def _said(node: Mapping, above: Path = ()) -> Iterator[tuple[Path, Span]]:
+    """Everything that a document says itself, each value with its place; a list is one value."""
+    for key, entry in node.entries.items():
+        if isinstance(entry.node, Mapping) and entry.node.entries:
+            yield from _said(entry.node, (*above, key))
+        else:
+            yield (*above, key), entry.node.span
 
 
 def _cost(reader: Reader, spec: Mapping) -> Cost | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kfgit.document import Mapping, Node
+from kfgit.document import Entry, Mapping, Node
 from kfgit.model import Accelerator, Resources
 from kfgit.resolve.reader import Reader
 
@@ -23,15 +23,20 @@ def resources(reader: Reader, node: Node | None) -> Resources | None:
         for name, entry in reader.entries(found.get(which))
     }
     return Resources(
-        amounts["requests"], amounts["limits"], _accelerator(reader, found.get("accelerator")), spans
+        amounts["requests"], amounts["limits"], _accelerator(reader, found.entries.get("accelerator")), spans
     )
 
 
-def _accelerator(reader: Reader, node: Node | None) -> Accelerator | None:
-    """Devices of one kind."""
-    found = reader.mapping(node)
-    resource = reader.string(found.get("resource")) if found is not None else None
-    if found is None or resource is None:
+def _accelerator(reader: Reader, entry: Entry | None) -> Accelerator | None:
+    """Devices of one kind, or some fields of them, which go over those of a profile."""
+    found = reader.mapping(entry.node) if entry is not None else None
+    if found is None or entry is None:
         return None
     count = reader.integer(found.get("count")) if "count" in found.entries else 1
-    return Accelerator(resource, 1 if count is None else count, reader.string(found.get("model")))
+    return Accelerator(
+        reader.string(found.get("resource")) or "",
+        1 if count is None else count,
+        reader.string(found.get("model")),
+        frozenset(found.entries),
+        entry.key_span,
+    )

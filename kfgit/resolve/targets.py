@@ -60,7 +60,7 @@ def check_target(reader: Reader, target: Mapping) -> None:
     """What the schema cannot say of a target: which keys go with which type, and whether its URL is one."""
     match reader.string(target.get("type")):
         case "cluster":
-            _without_effect(reader, target, ("executor",), "cluster", "local")
+            _without_effect(reader, target, ("executor", "capacity"), "cluster", "local")
             kfp = target.get("kfp")
             if isinstance(kfp, Mapping):
                 _check_kfp(reader, kfp)
