@@ -15,7 +15,7 @@ from itertools import groupby
 
 from kfgit.backend import Backend, MachineFault, Refused
 from kfgit.events import AppliedRun, ApplyRecord, ChangeFinished, ChangeStarted, Event
-from kfgit.plan import Change, Create, Delete, Plan, Replace, Update, action, excess, level, precious, subject
+from kfgit.plan import Change, Create, Delete, Plan, Replace, Update, action, excess, precious, rank, subject
 
 Key = tuple[str, str]
 # So many runs are asked for, each with a request, to tell how past applies came out.
@@ -113,8 +113,8 @@ def apply(plan: Plan, backend: Backend, ending: Callable[[], bool] = _never) -> 
             yield event
 
 
-def _stage(change: Change) -> tuple[bool, int]:
-    return isinstance(change, Delete), level(subject(change)[0])
+def _stage(change: Change) -> tuple[bool, tuple[int, int]]:
+    return isinstance(change, Delete), rank(subject(change)[0])
 
 
 def _blocked(change: Change, failed: set[Key]) -> str | None:

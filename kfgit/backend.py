@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from kfgit import ticks
+from kfgit.durations import RunTimes
 from kfgit.events import (
     AppliedRun,
     ApplyRecord,
@@ -163,6 +164,12 @@ class Runs(Protocol):
 
     def states(self, ids: Sequence[str]) -> Mapping[str, State]:
         """How runs stand, by their whole ids; those that are gone are left out."""
+
+    def durations(self, pipelines: Sequence[str], count: int) -> Mapping[str, tuple[RunTimes, ...]]:
+        """How long the newest runs of pipelines took that succeeded, at most `count` of each, newest first.
+
+        Pipelines without any are left out. A target that many share is asked about its newest runs alone.
+        """
 
     def resolve(self, id_or_prefix: str) -> str:
         """The whole id of a run."""

@@ -113,6 +113,12 @@ def next_every(interval_seconds: int, start: datetime, after: datetime, count: i
         return ()
 
 
+def matches_hour(cron: Cron, moment: datetime) -> bool:
+    """Whether it fires in the hour of a local time, at its minutes and seconds."""
+    in_month = moment.month in cron.month.values
+    return in_month and moment.hour in cron.hour.values and _day_matches(cron, moment)
+
+
 class _Bounds(NamedTuple):
     """What a field may hold."""
 

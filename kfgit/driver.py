@@ -42,6 +42,7 @@ from kfgit.reading import (
 
 if TYPE_CHECKING:
     from kfgit.backend import Backend
+    from kfgit.durations import RunTimes
     from kfgit.ir import Package, Resource
     from kfgit.plan import Live, Plan
 
@@ -58,6 +59,7 @@ __all__ = [
     "mistakes",
     "parse",
     "plan",
+    "priced",
     "read",
     "refusals",
     "resources",
@@ -178,11 +180,15 @@ def violations(checkout: Checkout) -> tuple[Diagnostic, ...]:
 
 
 def refusals(checkout: Checkout, plan: Plan) -> tuple[Diagnostic, ...]:
-    """What the environment's policies say of the changes of a plan."""
-    from kfgit.policies import changes  # noqa: PLC0415 - validate has no plan
+    """What the environment's policies say of a plan and of its costs, and what its target lacks for it."""
+    from kfgit.policies import budget, changes, lacking  # noqa: PLC0415 - validate has no plan
 
-    environment = checkout.project.project.environment
-    return changes.check_plan(environment, checkout.view.documents, plan)
+    environment, documents = checkout.project.project.environment, checkout.view.documents
+    told = (
+        *changes.check_plan(environment, documents, plan),
+        *budget.check(environment, documents, plan),
+    )
+    return (*told, *lacking.check_lacks(checkout.project, plan.lacks))
 
 
 def frozen(checkout: Checkout, now: datetime) -> Diagnostic | None:
@@ -246,8 +252,40 @@ def compare(
 ) -> Plan:
     """What makes the target of that identity equal to what is wanted, from what was seen there."""
     from kfgit import plan as plans  # noqa: PLC0415 - as above
+    from kfgit.policies import lacking  # noqa: PLC0415 - as above
 
     environment = checkout.project.project.environment
     rules = plans.Rules(environment.prune, environment.protect, environment.prefix)
-    found = plans.plan(environment.name, target, desired, live, rules, commit=repository.commit)
-    return replace(found, branch=repository.branch, folder=repository.is_folder)
+    possible, left = lacking.left_out(checkout.project, desired, live.lacks)
+    found = plans.plan(environment.name, target, possible, live, rules, commit=repository.commit)
+    remarks = (*found.remarks, *left)
+    return replace(found, branch=repository.branch, folder=repository.is_folder, remarks=remarks)
+
+
+def priced(
+    checkout: Checkout, desired: Sequence[Resource], plan: Plan, backend: Backend, now: datetime
+) -> Plan:
+    """A plan with what runs and schedules will cost, where profiles say it: by how long earlier runs took.
+
+    Where those cannot be seen that is told, but a budget that blocks raises `MachineFault`.
+    """
+    from kfgit import demand  # noqa: PLC0415 - as above
+    from kfgit.backend import MachineFault  # noqa: PLC0415 - as above
+    from kfgit.plan import spending  # noqa: PLC0415 - as above
+    from kfgit.policies.budget import budget  # noqa: PLC0415 - as above
+
+    prices = spending.prices(checkout.project, desired)
+    if not prices:
+        return plan
+    before, limit = backend.requests, budget(checkout.project.project.environment)
+    try:
+        asked = [name for name, each in prices.items() if each.tasks]
+        seen: Mapping[str, Sequence[RunTimes]] | str = (
+            backend.runs.durations(asked, demand.RUNS) if asked else {}
+        )
+    except MachineFault as fault:
+        if limit is not None and limit.severity == "error":
+            raise
+        seen = f"its runs cannot be seen: {fault}"
+    costs = demand.reckon(prices, seen, spending.firings(plan, desired), now)
+    return replace(plan, costs=costs, requests=plan.requests + backend.requests - before)

@@ -72,10 +72,25 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """What a pipeline's tasks get by the name of a profile.
+
+    `profile` is the one that `name` means in the environment, `settings` what that says, by the paths of its document.
+    `tasks` are paths as runs tell them, by a digest of what each gets in the end: tasks have amounts of their own too.
+    """
+
+    name: str
+    profile: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    tasks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """One desired object. `spec` is JSON and the whole of what is compared; a Pipeline's IR is in `package`.
 
-    `documents` are the names (`metadata.name`) of those that want it, where that may be another than its own.
+    `documents` are the names (`metadata.name`) of those that want it, where that may be another than its own. `uses`
+    are the profiles of a Pipeline's tasks, which are in its package and told apart for people.
     """
 
     kind: str
@@ -84,6 +99,7 @@ class Resource:
     digest: str
     package: Package | None = None
     documents: tuple[str, ...] = ()
+    uses: tuple[Use, ...] = ()
 
 
 class _Dumper(yaml.SafeDumper if not yaml.__with_libyaml__ else yaml.CSafeDumper):  # type: ignore[misc]

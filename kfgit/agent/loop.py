@@ -202,7 +202,7 @@ class Agent:
                 self._voice.once(key, self._with_place(told))
             self._guarded(plan)
             if choice.plan.pending:
-                self._lawful(source, choice.plan)
+                self._lawful(source, choice.plan, backend)
             if _has_work(choice.plan):
                 self._undoubted(source, backend)
         return choice
@@ -214,8 +214,8 @@ class Agent:
             command = f"kfgit apply -e {self._settings.environment} --confirm {plan.digest}"
             raise Refused(f"{fault}; the agent waits for a new commit, or for `{command}`") from fault
 
-    def _lawful(self, source: Wanted, plan: Plan) -> None:
-        refusal = source.refusal(plan, datetime.fromtimestamp(self._ports.now(), UTC))
+    def _lawful(self, source: Wanted, plan: Plan, backend: Backend) -> None:
+        refusal = source.refusal(plan, backend, datetime.fromtimestamp(self._ports.now(), UTC))
         if refusal is not None:
             raise Refused(refusal)
 

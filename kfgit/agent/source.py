@@ -44,9 +44,14 @@ class Wanted:
         told = doubts.of_checkout(self.commit, self.repository.tree.sources, environment.branch)
         return (*told, *doubts.of_history(self.commit, last.commit if last is not None else None))
 
-    def refusal(self, plan: Plan, now: datetime) -> str | None:
-        """Why a policy forbids what a plan would change, and what the agent waits for; None where none does."""
+    def refusal(self, plan: Plan, backend: Backend, now: datetime) -> str | None:
+        """Why a policy forbids what a plan would change, and what the agent waits for; None where none does.
+
+        What all that costs is asked only where there is a budget.
+        """
         frozen = driver.frozen(self.checkout, now)
+        if "budgetPerMonth" in self.environment.policies:
+            plan = driver.priced(self.checkout, self.desired, plan, backend, now)
         found = (*([frozen] if frozen is not None else []), *driver.refusals(self.checkout, plan))
         first = next((each for each in found if has_errors([each])), None)
         if first is None:

@@ -1,7 +1,7 @@
 """Which files a change can matter to, told from their text: files that mention one another's names hang together.
 
 A name may be mentioned where it means something else; then more is checked than need be. Text from which names may come
-that do not stand in it (templates, escapes) hangs together with everything, and so do environments.
+that do not stand in it (templates, escapes) hangs together with everything, and so do environments and profiles.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _ESCAPED = rb"\\[xuU\r\n\xc2\xe2]"
 _HIDING = re.compile(_ESCAPED + rb"|externalName")
 _OPAQUE = re.compile(rb"\{\{(?!\$)|\{%|externalName|" + _ESCAPED)
 _PACKAGE = re.compile(rb"pipelineInfo|deploymentSpec|platforms")
-_ENVIRONMENT = re.compile(rb"\bEnvironment\b")
+_EVERYWHERE = re.compile(rb"\b(Environment|ResourceProfile)\b")
 _NAMED = re.compile(rb"""\bname["']?:\s+["']?([a-z0-9][-a-z0-9]*)""")
 _ENVIRONMENTS = "environments/"
 
@@ -103,9 +103,7 @@ def guessed(files: Mapping[str, bytes]) -> Links:
     }
     links = _linked(names, set(), files)
     everywhere = {
-        path
-        for path, content in files.items()
-        if b"kfgit.dev/" not in content or _ENVIRONMENT.search(content)
+        path for path, content in files.items() if b"kfgit.dev/" not in content or _EVERYWHERE.search(content)
     }
     return links._replace(opaque=links.opaque | everywhere)
 
@@ -132,8 +130,13 @@ def parted(links: Links, sizes: Mapping[str, int]) -> tuple[tuple[str, ...], tup
 
 
 def is_central(links: Links, path: str) -> bool:
-    """Whether what stands in a file may matter to any other: which files there are, variables, profiles, patches."""
-    return path == PROJECT_FILE or any(name.startswith("Environment/") for name in links.names.get(path, ()))
+    """Whether what stands in a file may matter to any other: which files there are, variables, patches, quotas."""
+    return path == PROJECT_FILE or any(map(_is_everywhere, links.names.get(path, ())))
+
+
+def _is_everywhere(name: str) -> bool:
+    """Whether others need not name a document to depend on it: quotas count tasks of all profiles."""
+    return name.startswith(("Environment/", "ResourceProfile/"))
 
 
 def hides(content: bytes) -> bool:

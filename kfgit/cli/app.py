@@ -20,6 +20,7 @@ COMMANDS = {
     "render": ("render", "Show the documents as one environment sees them."),
     "graph": ("graph", "Draw a pipeline's DAG."),
     "compile": ("compile", "Write KFP packages (IR)."),
+    "profiles": ("profiles", "Show what resource profiles mean where, and who uses them."),
     "policy": ("policy", "Test the rules that a team has written itself."),
     "diff": ("diff", "Show what differs between two commits or environments."),
     "plan": ("plan", "Show what apply would do."),

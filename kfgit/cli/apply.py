@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,7 @@ def command(session: Session, /, env: str | None, plan_file: Path | None, output
                 remarks = [doubt.text for doubt in (*doubts, *more)]
                 refresh = flags["refresh"] or (kept is not None and kept.refreshed)
                 plan = driver.plan(repository, checkout, desired, backend, remarks=remarks, refresh=refresh)
+                plan = driver.priced(checkout, desired, plan, backend, datetime.now(UTC))
                 if kept is not None and (why := saved.stale(kept, plan)) is not None:
                     more_of_it = " --refresh" if refresh else ""
                     again = f"look again: kfgit plan -e {read.environment}{more_of_it} --out {plan_file}"

@@ -13,7 +13,7 @@ import click
 
 from kfgit import __version__, driver, project
 from kfgit.backend import Finding, MachineFault
-from kfgit.cli import exits, options
+from kfgit.cli import exits, machine, options
 from kfgit.cli.session import Session, cache_folder
 from kfgit.cli.status import served
 from kfgit.diagnostics import has_errors
@@ -39,8 +39,9 @@ def command(session: Session, env: str | None, output: str) -> int:
     """Look at this machine, and at the environment's cluster, and say what is missing.
 
     Of a cluster: whether it can be reached and as whom, which rights are lacking, what KFP there can, the time zone of
-    its controller, what pipelines name and nobody has, kfgit's own inventory and lock. Exits with 7 where something is
-    in the way.
+    its controller, what pipelines name and nobody has, kfgit's own inventory and lock, and for each resource profile
+    on how many of its nodes tasks could run, and how many at once. Of this machine: its GPUs, and what the tasks of a
+    local environment may hold of it together. Exits with 7 where something is in the way.
 
     \b
     Examples:
@@ -71,6 +72,7 @@ def _machine() -> list[Finding]:
         _tool("git", "the commit is noted in plans", "install git"),
         _uv(),
         _engine(),
+        machine.gpus(),
     ]
     folder = cache_folder()
     try:
@@ -150,6 +152,7 @@ def _project(session: Session, env: str | None) -> list[Finding]:
     if checked.value.project.project.environment.cluster is not None:
         found += _cluster(session, repository, checked.value, sound=not bad)
     else:
+        found += machine.room(repository, checked.value, sound=not bad)
         found += _state(session, repository, name)
         found += _secrets(
             repository,
@@ -168,7 +171,8 @@ def _cluster(
         with session.cluster(repository, environment) as backend:
             from kfgit.backends.cluster.examining import examine
 
-            yield from examine(backend, desired, secrets=bool(os.environ.get("KFGIT_CHECK_SECRETS")))
+            known = checkout.project.project if sound else None
+            yield from examine(backend, desired, known, secrets=bool(os.environ.get("KFGIT_CHECK_SECRETS")))
     except MachineFault as fault:
         yield Finding("cluster", "problem", str(fault))
 

@@ -95,6 +95,17 @@ def _soon(
     return future.result(_PATIENCE_SECONDS)
 
 
+def _profiles(context: click.Context) -> Iterable[str]:
+    """What tasks may write: the profiles, and what any environment maps."""
+    from kfgit.document import Mapping, at
+
+    found = set(_documents("ResourceProfile")(context))
+    for each in _repository(context).documents:
+        mapped = at(each.node, ("spec", "profiles")) if each.kind == "Environment" else None
+        found |= set(mapped.entries) if isinstance(mapped, Mapping) else set()
+    return found
+
+
 def _run_documents(context: click.Context) -> Iterable[str]:
     return {f"run/{name}" for name in _documents("Run")(context)} | set(_documents("Pipeline")(context))
 
@@ -134,6 +145,7 @@ complete_environment = offering(_environments)
 complete_foreign = offering(_live(_foreign))
 complete_pipeline = offering(_documents("Pipeline"))
 complete_runnable = offering(_run_documents)
+complete_profile = offering(_profiles)
 complete_required = offering(_required)
 complete_resource = offering(_resources)
 complete_run = offering(_live(lambda backend: (run.id for run in backend.runs.newest(50))))

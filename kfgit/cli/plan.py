@@ -16,6 +16,7 @@ from kfgit.cli.permission import freeze_remarks, judge, remarked
 from kfgit.cli.session import Session
 from kfgit.diagnostics import has_errors
 from kfgit.driver import Checkout
+from kfgit.graph import CheckedProject
 from kfgit.ir import Resource
 from kfgit.plan import Plan
 from kfgit.render import as_json, plans as show
@@ -63,6 +64,7 @@ def command(session: Session, /, env: str | None, out: Path | None, output: str,
             remarks = [*(doubt.text for doubt in doubts), *freeze_remarks(checkout)]
             live = backend.observe(wanted, refresh=flags["refresh"], secrets=flags["check_secrets"])
             found = driver.compare(repository, checkout, wanted, live, backend.identity)
+            found = driver.priced(checkout, wanted, found, backend, datetime.now(UTC))
             found = replace(found, remarks=(*remarks, *found.remarks))
     pinned = read.commit is not None
     refused = has_errors(driver.refusals(checkout, found))
@@ -95,27 +97,48 @@ def _with_notes(document: dict[str, Any], notes: Notes) -> dict[str, Any]:
 
 
 def notes_of(plan: Plan, wanted: Sequence[Resource], checkout: Checkout) -> Notes:
-    """When schedules fire next, why runs start, and what either asks for."""
+    """When schedules fire next, why runs start, what each asks for, and what profiles mean otherwise for it."""
     found: dict[tuple[str, str], Sequence[str]] = {}
     now = datetime.now(UTC)
-    asked = _demands(checkout)
+    asked, most = _demands(checkout), _widest(checkout)
+    remapped = show.notes(plans.remaps(plan))
     cluster = checkout.project.project.environment.cluster
     controller = cluster.kfp.timezone if cluster is not None else None
     new = {plans.subject(change) for change in plan.changes if isinstance(change, plans.Create)}
     for resource in wanted:
         if resource.kind == "Schedule":
             fires = _fires(resource, now, controller, new=("Schedule", resource.name) in new)
-            found["Schedule", resource.name] = (*fires, *asked.get(resource.spec["pipeline"], ()))
+            pipeline = resource.spec["pipeline"]
+            found["Schedule", resource.name] = (*fires, *asked.get(pipeline, ()), *most.get(pipeline, ()))
         elif resource.kind == "Run":
             pipeline, trigger = resource.spec["pipeline"], resource.spec["trigger"]
-            found["Run", resource.name] = (f"runs {pipeline} ({trigger})", *asked.get(pipeline, ()))
+            why = f"runs {pipeline} ({trigger})"
+            found["Run", resource.name] = (why, *asked.get(pipeline, ()), *most.get(pipeline, ()))
+        elif resource.kind == "Pipeline":
+            name = resource.name
+            found["Pipeline", name] = (*remapped.get(name, ()), *most.get(name, ()))
+    for key, told in show.cost_notes(plan.costs, wanted).items():
+        found[key] = (*found.get(key, ()), *told)
     return found
 
 
 def _demands(checkout: Checkout) -> Mapping[str, Sequence[str]]:
     """What a run of each pipeline asks for, by the pipeline's name on the target."""
     checked = checkout.project
-    told = {name: demand.sentence(demand.asks(checked, name)) for name in checked.pipelines}
+    return _by_target_name(
+        checked, {name: demand.sentence(demand.asks(checked, name)) for name in checked.pipelines}
+    )
+
+
+def _widest(checkout: Checkout) -> Mapping[str, Sequence[str]]:
+    """How many devices a run of each pipeline holds at once, likewise."""
+    checked = checkout.project
+    return _by_target_name(
+        checked, {name: demand.widest_sentence(checked, name) for name in checked.pipelines}
+    )
+
+
+def _by_target_name(checked: CheckedProject, told: Mapping[str, str | None]) -> Mapping[str, Sequence[str]]:
     return {
         desired.server_name(checked, name, checked.project.pipelines[name].external_name): (text,)
         for name, text in told.items()

@@ -60,13 +60,19 @@ def command(session: Session, /, resources: Sequence[str], env: str | None, outp
     removed = [view.removed.get((d.kind, d.name), ()) for d in found]
     if output == "json":
         told = [
-            plain(d.node) | (_explained(d, gone) if explain else {})
+            plain(d.node) | (_explained(checked.value, d, gone) if explain else {})
             for d, gone in zip(found, removed, strict=True)
         ]
         session.json(items("Document", told))
     else:
         shown = (
-            documents.yaml(d.node, session.out, explain=explain, removed=gone)
+            documents.yaml(
+                d.node,
+                session.out,
+                explain=explain,
+                removed=gone,
+                notes=_notes(checked.value, d) if explain else None,
+            )
             for d, gone in zip(found, removed, strict=True)
         )
         session.print("---\n".join(shown))
@@ -120,9 +126,9 @@ def _write(
                 continue  # its name is a mistake, which is told
             gone = view.removed.get((each.kind, each.name), ())
             path = flags["out"] / name / each.kind.lower() / f"{each.name}.yaml"
-            text = documents.yaml(
-                each.node, replace(session.out, colour=False), explain=flags["explain"], removed=gone
-            )
+            notes = _notes(checked.value, each) if flags["explain"] else None
+            style = replace(session.out, colour=False)
+            text = documents.yaml(each.node, style, explain=flags["explain"], removed=gone, notes=notes)
             is_elsewhere = flags["out"].is_absolute()
             home = flags["out"] if is_elsewhere else session.folder
             _write_below(home, path.relative_to(home) if is_elsewhere else path, text)
@@ -136,10 +142,19 @@ def _write(
     return exits.INVALID if has_errors(tuple(told)) else exits.DONE
 
 
-def _explained(document: Located, removed: Sequence[Removal]) -> dict[str, Any]:
+def _notes(checkout: driver.Checkout, document: Located) -> Mapping[documents.Path, Sequence[documents.Note]]:
+    from kfgit.render import explained
+
+    return explained.notes(checkout.project.project, document)
+
+
+def _explained(checkout: driver.Checkout, document: Located, removed: Sequence[Removal]) -> dict[str, Any]:
+    from kfgit.render import explained
+
     return {
         "origins": list(documents.origins(document.node)),
         "removed": list(documents.losses(document.node, removed)),
+        **explained.as_json(checkout.project.project, document),
     }
 
 

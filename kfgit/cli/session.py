@@ -6,7 +6,6 @@ What is heavy is imported by the method that needs it: `kfgit --help` must not p
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
     from kfgit.diagnostics import Diagnostic
     from kfgit.driver import Checkout, Repository
     from kfgit.model import Environment
-
-# Below `.kfgit/`, beside the environments.
-_TAKEN = {"secrets", "configmaps"}
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +139,10 @@ class Session:
             self.diagnose(found, repository)
         if has_errors(found):
             codes = dict.fromkeys(each.code for each in found if each.severity == "error")
+            if list(codes) == ["target-lacks"]:
+                raise Refused(
+                    f"the target of `{checkout.environment}` lacks what its tasks need: target-lacks"
+                )
             raise Refused(f"the policies of `{checkout.environment}` forbid this: {', '.join(codes)}")
 
     def invalid(self, repository: Repository, diagnostics: Sequence[Diagnostic]) -> int:
@@ -209,7 +208,7 @@ class Session:
     def reached(self, repository: Repository, environment: Environment) -> Iterator[Backend]:
         """The target of an environment. Raises `MachineFault` for one that cannot be reached."""
         if environment.cluster is None:
-            with self.local(repository, environment.name, environment.executor) as backend:
+            with self.local(repository, environment.name, environment) as backend:
                 yield backend
             return
         with self.cluster(repository, environment) as cluster:
@@ -229,29 +228,13 @@ class Session:
 
     @contextmanager
     def local(
-        self, repository: Repository, environment: str, executor: str = "auto"
+        self, repository: Repository, environment: str, wanted: Environment | None = None
     ) -> Iterator[LocalBackend]:
-        """The store of a local environment."""
-        from kfgit.backends.local.backend import LocalBackend, LocalSettings
+        """The store of a local environment; `wanted` is what its document says, for what executes runs."""
+        from kfgit.backends.local.backend import LocalBackend
+        from kfgit.cli.local import local_settings
 
-        if environment in _TAKEN or not _NAME.match(environment):
-            why = (
-                "keeps something else there" if environment in _TAKEN else "cannot make a folder of that name"
-            )
-            raise click.UsageError(
-                f"a local environment cannot be called `{environment}`: kfgit {why}, in .kfgit/; rename it"
-            )
-        state = repository.root / ".kfgit"
-        settings = LocalSettings(
-            state=state / environment,
-            secrets=state / "secrets",
-            configmaps=state / "configmaps",
-            environments=cache_folder() / "environments",
-            environment=environment,
-            project=repository.name,
-            executor=executor,  # type: ignore[arg-type]
-        )
-        backend = LocalBackend.open(settings)
+        backend = LocalBackend.open(local_settings(repository, environment, wanted))
         try:
             yield backend
         finally:

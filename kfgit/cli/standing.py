@@ -11,16 +11,17 @@ from kfgit.driver import Repository
 from kfgit.model import Environment, Retention
 from kfgit.overlay import Located
 from kfgit.project import PROJECT_FILE
-from kfgit.resolve import cluster_target, retention
+from kfgit.resolve import capacity, cluster_target, gpu, retention
 from kfgit.source import Span, whole_file
 
 
 def standing(repository: Repository, environment: str) -> Environment:
-    """Where an environment stands, mistakes elsewhere or not: its target, its executor and its branch."""
+    """Where an environment stands, mistakes elsewhere or not: its target with what it has, and its branch."""
     found, _ = _document(repository, environment)
     spec = at(found, ("spec",)) if found is not None else None
     span = found.span if found is not None else whole_file(PROJECT_FILE)
-    cluster = cluster_target(spec) if isinstance(spec, Mapping) else None
+    known = spec if isinstance(spec, Mapping) else Mapping({}, span)
+    cluster = cluster_target(known)
     return Environment(
         environment,
         span,
@@ -28,6 +29,8 @@ def standing(repository: Repository, environment: str) -> Environment:
         executor=_word(found, ("target", "executor")) or "auto",
         cluster=cluster,
         branch=_word(found, ("git", "branch")),
+        gpu=gpu(known),
+        capacity=capacity(known),
     )
 
 

@@ -90,7 +90,7 @@ def command(session: Session, /, env: str | None, host: str, port: int, output: 
         retention=retention or Retention(),
     )
 
-    with session.local(repository, environment, _local(repository, environment).executor) as backend:
+    with session.local(repository, environment, _local(repository, environment)) as backend:
         voice = _voice(session, environment, backend, output, token)
         # Short commands do without; what was imported until now stays for good and need not be looked at.
         gc.collect()

@@ -3,7 +3,46 @@
 from __future__ import annotations
 
 from kfgit.demand.asking import Ask, asks, sentence
-from kfgit.demand.peaks import peak
-from kfgit.demand.values import Holder, Peak
+from kfgit.demand.costs import (
+    RUNS,
+    Costs,
+    Firing,
+    Firings,
+    Money,
+    Prices,
+    RunCost,
+    ScheduleCost,
+    prices,
+    reckon,
+)
+from kfgit.demand.peaks import Held, peak, widest_sentence
+from kfgit.demand.quotas import Quota, Quotas, quotas
+from kfgit.demand.values import Boundless, Devices, Holder, Peak, Weight, of_resource
 
-__all__ = ["Ask", "Holder", "Peak", "asks", "peak", "sentence"]
+__all__ = [
+    "RUNS",
+    "Ask",
+    "Boundless",
+    "Costs",
+    "Devices",
+    "Firing",
+    "Firings",
+    "Held",
+    "Holder",
+    "Money",
+    "Peak",
+    "Prices",
+    "Quota",
+    "Quotas",
+    "RunCost",
+    "ScheduleCost",
+    "Weight",
+    "asks",
+    "of_resource",
+    "peak",
+    "prices",
+    "quotas",
+    "reckon",
+    "sentence",
+    "widest_sentence",
+]

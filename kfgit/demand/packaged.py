@@ -6,28 +6,35 @@ Of tasks with conditions all count, since the IR does not say which of them excl
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from kfgit.demand.values import Holder, Peak, beside
+from kfgit.demand.values import Boundless, Devices, Holder, Peak, Weight, beside, every_device
 from kfgit.packages.compiled import Compiled
 
 
-def of_package(package: Compiled) -> Peak:
-    """The widest moment of a package."""
-    return _Package(package).of_dag(package.spec.get("root", {}), "")
+def of_package(package: Compiled, weigh: Weight = every_device) -> Peak:
+    """The widest moment of a package, by what `weigh` counts."""
+    return _Package(package, weigh).of_dag(package.spec.get("root", {}), "")
+
+
+# The name of an extended resource, or of a type as older packages have it; anything else is known only when it runs.
+_RESOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,315}\Z", re.ASCII)
+# int64, as the IR has counts.
+_MOST = 2**63
 
 
 class _Package:
-    def __init__(self, package: Compiled) -> None:
-        self._span = package.span
+    def __init__(self, package: Compiled, weigh: Weight) -> None:
+        self._span, self._weigh = package.span, weigh
         self._components = package.spec.get("components", {})
         self._executors = package.spec.get("deploymentSpec", {}).get("executors", {})
 
     def of_dag(self, component: Mapping[str, Any], above: str) -> Peak:
         """The widest moment of a component that is a DAG."""
         tasks = component.get("dag", {}).get("tasks", {})
-        each = {name: self._of_task(task, f"{above}{name}") for name, task in tasks.items()}
+        each = {name: self._of_task(task, f"{above}{_flat(name)}") for name, task in tasks.items()}
         edges = [(str(one), name) for name, task in tasks.items() for one in task.get("dependentTasks", ())]
         return beside(each, edges)
 
@@ -46,9 +53,14 @@ class _Package:
             return Peak()
         # KFP reads the text first; a placeholder in it is known only when it runs.
         count = _number(found.get("resourceCount") or found.get("count") or 0)
-        if count is None:
-            return Peak((Holder(path, 1),), ((path, self._span),))
-        return Peak((Holder(path, count),) if count > 0 else ())
+        resource = str(found.get("resourceType") or found.get("type") or "")
+        known = resource if _RESOURCE.match(resource) else ""
+        asked = Devices(known, 1 if count is None else count)
+        held = self._weigh(asked)
+        if held <= 0:
+            return Peak()
+        open_ = () if count is not None else (Boundless(path, self._span, is_loop=False),)
+        return Peak((Holder(path, held),), open_)
 
 
 def _listed(task: Mapping[str, Any]) -> int | None:
@@ -66,6 +78,11 @@ def _limit(task: Mapping[str, Any]) -> int | None:
     return _number(task.get("iteratorPolicy", {}).get("parallelismLimit")) or None
 
 
+def _flat(name: str) -> str:
+    """A name on one line: a package's may be any text."""
+    return " ".join(name.split())
+
+
 def _number(value: object) -> int | None:
     """A number, also where JSON has it as text, as protobuf does with long ones."""
     match value:
@@ -73,7 +90,9 @@ def _number(value: object) -> int | None:
             return None
         case int():
             return value
-        case str() if value.isascii() and value.isdigit():
+        case float() if value.is_integer() and abs(value) < _MOST:
+            return int(value)
+        case str() if value.isascii() and value.isdigit() and len(value) <= len(str(_MOST)):
             return int(value)
         case _:
             return None

@@ -2,31 +2,73 @@
 
 Loops count as often as their iterations may run side by side, of a switch's branches the heaviest one, and tasks that
 wait for each other never together. A task with `when` counts as if it ran. How long tasks take is not looked at, so it
-is the most that any run can come to. Devices of all resources count alike.
+is the most that any run can come to. What counts is given as a weight: all devices alike, or only some of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kfgit.demand.asking import settings_of
 from kfgit.demand.packaged import of_package
-from kfgit.demand.values import Holder, Peak, beside, heaviest
+from kfgit.demand.values import Devices, Holder, Peak, Weight, beside, every_device, heaviest, of_resource
 from kfgit.graph import CheckedPipeline, CheckedProject
 from kfgit.graph.scope import Scope, below, exit_scope
 from kfgit.model import Composite, Literal_, Loop, Pipeline, Switch, Task, UseComponent, UsePipeline
 
+_SHOWN = 4
 
-def peak(checked: CheckedProject, pipeline: str, known: dict[str, Peak] | None = None) -> Peak:
-    """The widest moment of a pipeline without mistakes; `known` are those of others, and gets this one's."""
-    return _Walk(checked, {} if known is None else known).of_pipeline(pipeline)
+# What each task holds, by the identity of the task: the same for all weights.
+Held = dict[int, Devices | None]
+
+
+def peak(
+    checked: CheckedProject,
+    pipeline: str,
+    known: dict[str, Peak] | None = None,
+    *,
+    weigh: Weight = every_device,
+    held: Held | None = None,
+) -> Peak:
+    """The widest moment of a pipeline without mistakes, by what `weigh` counts.
+
+    `known` are those of others by the same weight, and gets this one's; `held` spares the next weights of the same
+    project some work.
+    """
+    walk = _Walk(checked, {} if known is None else known, weigh, {} if held is None else held)
+    return walk.of_pipeline(pipeline)
+
+
+def widest_sentence(checked: CheckedProject, pipeline: str) -> str | None:
+    """The widest moment in a line, each resource by itself; None for a pipeline that asks for no devices."""
+    resources: dict[str, None] = {}
+
+    def note(found: Devices) -> int:
+        if found.count > 0:
+            resources[found.resource] = None
+        return found.count
+
+    held: Held = {}
+    whole = peak(checked, pipeline, weigh=note, held=held)
+    if len(resources) < 2:
+        return whole.sentence(_named(next(iter(resources)))) if whole.holders else None
+    first, others = [*resources][:_SHOWN], len(resources) - _SHOWN
+    each = {name: peak(checked, pipeline, weigh=of_resource(name), held=held) for name in first}
+    told = [found.sentence(name or "devices") for name, found in each.items() if found.holders]
+    return "; ".join([*told, f"and some of {others} more resources"] if others > 0 else told)
+
+
+def _named(resource: str) -> str | None:
+    """How the only resource is called: whole GPUs of any vendor are what everybody calls so."""
+    return None if resource.endswith("/gpu") else resource or "devices"
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
     checked: CheckedProject
     known: dict[str, Peak]
+    weigh: Weight
+    held: Held
 
     def of_pipeline(self, name: str) -> Peak:
         """A pipeline is looked at once, however many use it."""
@@ -38,7 +80,7 @@ class _Walk:
         """The tasks, or the exit task, which runs after all of them."""
         pipeline = found.pipeline
         if pipeline.package is not None:
-            return of_package(pipeline.package)
+            return of_package(pipeline.package, self.weigh)
         moments = [self._of_scope(found, found.root, "")]
         leave = exit_scope(pipeline, self.checked.project)
         if leave is not None and pipeline.on_exit is not None:
@@ -63,16 +105,28 @@ class _Walk:
             case UsePipeline(name=name):
                 return self.of_pipeline(name.text).below(f"{path}/")
             case UseComponent():
-                return Peak(tuple(_held(self.checked, found.pipeline, task, path)))
+                return self._of_component(found.pipeline, task, path)
             case _:
                 return Peak()
 
+    def _of_component(self, pipeline: Pipeline, task: Task, path: str) -> Peak:
+        if id(task) not in self.held:
+            self.held[id(task)] = _held(self.checked, pipeline, task)
+        found = self.held[id(task)]
+        count = self.weigh(found) if found is not None else 0
+        return Peak((Holder(path, count),)) if count > 0 else _NOTHING
 
-def _held(checked: CheckedProject, pipeline: Pipeline, task: Task, path: str) -> Iterator[Holder]:
-    resources = settings_of(checked, pipeline, task).resources
-    accelerator = resources.accelerator if resources is not None else None
-    if accelerator is not None and accelerator.count:
-        yield Holder(path, accelerator.count)
+
+_NOTHING = Peak()
+
+
+def _held(checked: CheckedProject, pipeline: Pipeline, task: Task) -> Devices | None:
+    settings = settings_of(checked, pipeline, task)
+    accelerator = settings.resources.accelerator if settings.resources is not None else None
+    if accelerator is None or accelerator.count <= 0:
+        return None
+    profile = checked.project.profile_of(settings.profile)
+    return Devices(accelerator.resource, accelerator.count, profile)
 
 
 def _listed(loop: Loop) -> int | None:

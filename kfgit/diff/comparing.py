@@ -9,6 +9,7 @@ from kfgit.diff.breaks import breaks
 from kfgit.diff.causes import Causes
 from kfgit.diff.fields import fields, text
 from kfgit.diff.firings import apart, later
+from kfgit.diff.remaps import remaps
 from kfgit.diff.sides import ENVIRONMENT, Key, Plain, Seen, hidden
 from kfgit.diff.tasks import task_changes, without_tasks
 from kfgit.diff.values import Action, EnvironmentDiff, ResourceChange, TaskChange
@@ -76,13 +77,15 @@ def _between(before: Seen, after: Seen) -> EnvironmentDiff:
     told = later(before, after, _keys(changes))
     found = breaks(before, after)
     notes = (*_notes(before), *_moved(before, after), *_refused(after))
-    return EnvironmentDiff(after.environment, changes, told, found, after.faults, notes)
+    profiles = remaps(before, after)
+    return EnvironmentDiff(after.environment, changes, told, found, after.faults, notes, profiles)
 
 
 def _across(before: Seen, after: Seen) -> EnvironmentDiff:
     changes = _changes(before, after)
     notes = (*_notes(before), *_refused(after))
-    return EnvironmentDiff(after.environment, changes, apart(before, after), (), after.faults, notes)
+    fires, profiles = apart(before, after), remaps(before, after)
+    return EnvironmentDiff(after.environment, changes, fires, (), after.faults, notes, profiles)
 
 
 def _notes(before: Seen) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from kfgit.diagnostics import Diagnostic
 from kfgit.graph import CheckedPipeline
-from kfgit.plan import Difference
+from kfgit.plan import Difference, Remap
 from kfgit.source import Span
 
 Action = Literal["added", "changed", "removed"]
@@ -78,7 +78,8 @@ class Side:
 class EnvironmentDiff:
     """What differs for one environment (or between two). `faults` are the errors of the newer side.
 
-    With faults the rest says only what is sound. `notes` are about the environment as a whole.
+    With faults the rest says only what is sound. `notes` are about the environment as a whole, `profiles` those that
+    tasks get something else by.
     """
 
     environment: str
@@ -87,6 +88,7 @@ class EnvironmentDiff:
     breaks: tuple[Break, ...] = ()
     faults: tuple[Diagnostic, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    profiles: tuple[Remap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,15 +95,9 @@ ENTRIES = {
     ),
     "without-effect": Explanation(
         "a key that another type of target has",
-        "`context` and `kfp` say how to reach a cluster, `executor` what runs containers on this machine. On a "
+        "`context` and `kfp` say how to reach a cluster; `executor`, `capacity` and `gpu` what this machine does. On a "
         "target of the other type nothing looks at them.",
         wrong="target: {type: local, context: prod}",
         right="target: {type: cluster, context: prod}",
-    ),
-    "not-enforced": Explanation(
-        "a rule that nothing looks at yet",
-        "The language has it, this version does not act on it. It is told so that nobody relies on it.",
-        wrong="policies: {budgetPerMonth: 1200}",
-        right="protect: [pipeline/train]",
     ),
 }

@@ -143,31 +143,6 @@ ENTRIES = {
         wrong=("timeout: 1h\nretry: {max: 3, maxDuration: 30m}"),
         right=("timeout: 1h\nretry: {max: 3, maxDuration: 4h}"),
     ),
-    "unknown-profile": Explanation(
-        "a profile that does not exist",
-        "`profile: NAME` means what the environment's `profiles` says for NAME, else the "
-        "ResourceProfile NAME.",
-        wrong="train: {component: train, profile: gpu-defualt}",
-        right="train: {component: train, profile: gpu-default}",
-    ),
-    "profile-cycle": Explanation(
-        "profiles that extend each other",
-        "A profile takes over what it extends, so the chain must end.",
-        wrong=("small: {extends: large}\nlarge: {extends: small}"),
-        right="large: {extends: small}",
-    ),
-    "bad-quantity": Explanation(
-        "a quantity that KFP does not read",
-        "CPU is counted in cores or thousandths (`500m`), memory in whole bytes with a unit (`512Mi`).",
-        wrong="memory: 1.5Gi",
-        right="memory: 1536Mi",
-    ),
-    "request-above-limit": Explanation(
-        "a request above its limit",
-        "Kubernetes refuses a container that asks for more than it may have.",
-        wrong=("requests: {cpu: 4}\nlimits: {cpu: 2}"),
-        right=("requests: {cpu: 2}\nlimits: {cpu: 4}"),
-    ),
     "metadata-as-text": Explanation(
         "a reference in an import's metadata that a cluster does not read",
         "KFP's importer keeps the metadata as it is written in the package: a reference in it arrives as the "

@@ -36,6 +36,17 @@ ENTRIES = {
         wrong="sweep: {forEach: [1, 2, 3, 4], tasks: {train: {component: train, profile: two-gpus}}}",
         right="sweep: {forEach: [1, 2, 3, 4], parallelism: 2, tasks: {train: {component: train, profile: two-gpus}}}",
     ),
+    "policy-budget-per-month": Explanation(
+        "schedules that cost more in a month than the environment's budget",
+        "The policy `budgetPerMonth` compares with what the schedules that are enabled would cost in the 30 days from "
+        "now: how often each fires, by what a run of its pipeline costs. That is the median of the newest 10 runs that "
+        "succeeded on the target, each the sum over its tasks of the time that they took, by the `cost` of their "
+        "profiles of today. What is not known, since no run has succeeded yet or a profile with devices has no `cost`, "
+        "counts nothing, and is told. A plan that changes nothing, or that lowers the costs, is only warned. The "
+        "budget has no currency of its own: it is in that of the profiles, and each currency is compared by itself.",
+        wrong="policies: {budgetPerMonth: 1200}   # and a schedule of every hour, whose runs cost 12.40",
+        right="cron: 0 */8 * * *",
+    ),
     "policy-freeze": Explanation(
         "a change while nothing may change",
         "The policy `freeze` lists times without changes; `true` means always. `apply`, `destroy`, `promote` "

@@ -16,6 +16,7 @@ from kfgit.graph.hooks import check_hooks
 from kfgit.graph.nesting import inner_first, nested, pipeline_cycles, too_large
 from kfgit.graph.rooted import check_policy
 from kfgit.graph.scope import BoundOutput, Path, Scope, below, exit_scope, root_scope, type_of
+from kfgit.graph.sharing import check_sharing
 from kfgit.graph.tasks import TaskChecker, compatible, quantity, walk
 from kfgit.model import (
     Pipeline,
@@ -70,7 +71,7 @@ def check(project: Project) -> Checked[CheckedProject]:
             and name not in refused
         ):
             checked[name] = CheckedPipeline(pipeline, project, edges)
-    faults += check_objects(project)
+    faults += [*check_objects(project), *check_sharing(project)]
     return Checked(CheckedProject(project, _with_good_parts(checked, project, order)), tuple(faults))
 
 

@@ -22,6 +22,7 @@ def check_objects(project: Project) -> list[Diagnostic]:
     for mapped in project.environment.profiles.values():
         checker.concrete_profile(mapped)
     for profile in project.profiles.values():
+        checker.amounts_of(profile)
         checker.profile(profile)
     return checker.faults
 

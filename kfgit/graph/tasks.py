@@ -11,9 +11,10 @@ from kfgit.graph.groups import GroupChecker
 from kfgit.graph.importing import can_import
 from kfgit.graph.kubernetes import KubernetesChecker, looked_up
 from kfgit.graph.placeholders import check_handed_on, check_metadata
+from kfgit.graph.quantities import quantity
 from kfgit.graph.rooted import check_nested, check_use
 from kfgit.graph.scope import Scope, below
-from kfgit.graph.settings import SettingsChecker, quantity
+from kfgit.graph.settings import SettingsChecker
 from kfgit.model import (
     Component,
     Import,
@@ -21,6 +22,7 @@ from kfgit.model import (
     Loop,
     Name,
     Pipeline,
+    Settings,
     StatusType,
     Switch,
     Task,
@@ -163,10 +165,9 @@ class TaskChecker(GroupChecker, SettingsChecker, KubernetesChecker):
             self._claim(task)
         elif isinstance(task.action, UseComponent) and scope.kind != "exit":
             self.with_defaults(settings, scope.pipeline.defaults)
-            defaults = scope.pipeline.defaults
-            self.device(settings.resources or defaults.resources, settings.profile or defaults.profile)
+            self.pod(settings, scope.pipeline.defaults)
         elif isinstance(task.action, UseComponent):
-            self.device(settings.resources, settings.profile)
+            self.pod(settings, Settings())
         for name in task.after:
             self._after(scope, name)
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from kfgit.plan.differences import HIDDEN, LONGEST_PATH, difference, named, shown
 from kfgit.plan.making import UNRECORDED, adoption, cause_of, destroy, fits, plan
+from kfgit.plan.remaps import Concerned, Meaning, Remap, between, remaps
 from kfgit.plan.rules import FREE_DELETES, FREE_SHARE, Rules, excess, precious
+from kfgit.plan.uses import USES, written
 from kfgit.plan.values import (
     ACTIONS,
     LOCAL_TARGET,
@@ -20,6 +22,7 @@ from kfgit.plan.values import (
     Create,
     Delete,
     Difference,
+    Lack,
     Live,
     LiveObject,
     Plan,
@@ -31,6 +34,7 @@ from kfgit.plan.values import (
     action,
     fingerprint,
     level,
+    rank,
     subject,
 )
 
@@ -44,16 +48,21 @@ __all__ = [
     "ORDER",
     "PAST",
     "UNRECORDED",
+    "USES",
     "Adopt",
     "Applied",
     "Cause",
     "Change",
+    "Concerned",
     "Create",
     "Delete",
     "Difference",
+    "Lack",
     "Live",
     "LiveObject",
+    "Meaning",
     "Plan",
+    "Remap",
     "Replace",
     "Rules",
     "Unchanged",
@@ -62,6 +71,7 @@ __all__ = [
     "WantedRun",
     "action",
     "adoption",
+    "between",
     "cause_of",
     "destroy",
     "difference",
@@ -72,6 +82,9 @@ __all__ = [
     "named",
     "plan",
     "precious",
+    "rank",
+    "remaps",
     "shown",
     "subject",
+    "written",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kfgit.plan.values import Difference
@@ -13,7 +13,7 @@ LONGEST_PATH = 1000
 
 
 def difference(before: Any, after: Any, path: str = "", name: str = "") -> Iterator[Difference]:
-    """The fields that differ, by path; lists are compared item by item where they are equally long.
+    """The fields that differ, by path; lists are compared by the names of their items, else where equally long.
 
     `name` says what a value is of, and so whether it is a secret.
     """
@@ -24,6 +24,10 @@ def difference(before: Any, after: Any, path: str = "", name: str = "") -> Itera
     elif _differing_variables(before, after):
         one, other = ({each["name"]: each["value"] for each in side} for side in (before, after))
         yield from difference(one, other, path, name)
+    elif _are_named(before) and _are_named(after) and _by_name(before) != _by_name(after):
+        one, other = _by_name(before), _by_name(after)
+        for key in dict.fromkeys((*one, *other)):
+            yield from difference(one.get(key), other.get(key), f"{path}[{key}]", name)
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from difference(one, other, f"{path}[{index}]", name)
@@ -60,6 +64,19 @@ def _are_variables(value: Any) -> bool:
     ):
         return False
     return len({str(each["name"]) for each in value}) == len(value)
+
+
+def _are_named(value: Any) -> bool:
+    """Whether each item of a list has a name of its own, as flavors and resources of a queue have."""
+    if not isinstance(value, list) or not all(
+        isinstance(e, Mapping) and isinstance(e.get("name"), str) for e in value
+    ):
+        return False
+    return len({each["name"] for each in value}) == len(value)
+
+
+def _by_name(value: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {each["name"]: each for each in value}
 
 
 def shown(name: str, value: Any) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from kfgit.ir import DEFAULT_EXPERIMENT, Resource
+from kfgit.ir import DEFAULT_EXPERIMENT, Resource, Use
 from kfgit.plan.differences import difference
 from kfgit.plan.rules import Rules, prune_key
+from kfgit.plan.uses import USES, written
 from kfgit.plan.values import (
     Adopt,
     Cause,
@@ -22,7 +23,7 @@ from kfgit.plan.values import (
     Unchanged,
     Update,
     WantedRun,
-    level,
+    rank,
     subject,
 )
 
@@ -77,6 +78,8 @@ def plan(
         live.unfinished,
         last=live.last,
         runs=tuple(_wanted_runs(desired, changes, found)),
+        lacks=live.lacks,
+        uses=dict(_unwritten(desired, changes, found)),
     )
 
 
@@ -96,6 +99,20 @@ def _wanted_runs(
             run.package.digest if run.package is not None else "",
             found[key].id if key in started else None,
         )
+
+
+def _unwritten(
+    desired: Sequence[Resource], changes: Sequence[Change], found: Mapping[tuple[str, str], LiveObject]
+) -> Iterator[tuple[str, tuple[Use, ...]]]:
+    """The uses of pipelines that nothing is done about, where what was written down of them is something else."""
+    kept = {subject(change) for change in changes if isinstance(change, Unchanged)}
+    for resource in desired:
+        key = resource.kind, resource.name
+        live = found.get(key)
+        if resource.kind != "Pipeline" or key not in kept or live is None or not live.owned:
+            continue
+        if written(resource.uses) != live.detail.get(USES, []):
+            yield live.id, resource.uses
 
 
 def adoption(
@@ -158,12 +175,12 @@ def _is_foreign(thing: LiveObject, wanted: Container[tuple[str, str]]) -> bool:
     return not thing.owned and key not in wanted and key != ("Experiment", DEFAULT_EXPERIMENT)
 
 
-def _place(change: Change) -> tuple[bool, int, str]:
+def _place(change: Change) -> tuple[bool, int, int, str]:
     """Deletions come last and in reverse, so that nothing loses what it stands on."""
     kind, name = subject(change)
-    rank = level(kind)
+    first, second = rank(kind)
     deletes = isinstance(change, Delete)
-    return deletes, -rank if deletes else rank, name
+    return (True, -first, -second, name) if deletes else (False, first, second, name)
 
 
 def _change(resource: Resource, live: LiveObject | None, vanished: frozenset[tuple[str, str]]) -> Change:
@@ -241,10 +258,11 @@ def cause_of(found: Difference, change: Cause | None) -> Cause | None:
 
 
 def _package_difference(resource: Resource, live: LiveObject) -> Iterator[Difference]:
-    """What is different inside the pipeline, where the target can show its own."""
+    """What is different inside the pipeline, where the target can show its own: what it runs, and where."""
     before = live.detail.get("package")
     if resource.package is not None and isinstance(before, Mapping):
         yield from difference(before, resource.package.spec)
+        yield from difference(live.detail.get("platform") or {}, resource.package.platform or {})
 
 
 def _prunes(gone: Sequence[LiveObject], rules: Rules) -> Iterator[Change]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from kfgit import canonical
-from kfgit.ir import Resource
+from kfgit.ir import Resource, Use
+
+if TYPE_CHECKING:  # whoever looks at what is live does not pay for the compiler that `demand` needs
+    from kfgit.demand import Costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,20 @@ class LiveObject:
 
 
 @dataclass(frozen=True, slots=True)
+class Lack:
+    """What a target lacks that is wanted of it: all kinds of an API `group`, or one object of others' that tasks name.
+
+    `message` says it in a sentence, `help` the way out; `kind` and `name` are the object's.
+    """
+
+    group: str
+    message: str
+    help: str
+    kind: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """What a target was made equal to last, all of it: a commit, or a `folder` that had it checked out."""
 
@@ -50,7 +67,8 @@ class Live:
 
     `vanished` are kind and name of what kfgit made and what somebody else removed. `notes` are about single objects,
     wanted or live, `remarks` about the target as a whole. `unfinished`: an apply was cut off, and the target still
-    says so. `last` is what the newest apply on record made it equal to, None where that did not do all of it.
+    says so. `last` is what the newest apply on record made it equal to, None where that did not do all of it. `lacks`
+    is what the target would need to have first.
     """
 
     objects: tuple[LiveObject, ...]
@@ -60,6 +78,7 @@ class Live:
     remarks: tuple[str, ...] = ()
     unfinished: bool = False
     last: Applied | None = None
+    lacks: tuple[Lack, ...] = ()
 
 
 Cause = Literal["source", "drift", "adoption"]
@@ -143,6 +162,15 @@ def level(kind: str) -> int:
     return ORDER.index(kind) + 1 if kind in ORDER else 0
 
 
+# Of Kubernetes' own, what stands on others of them: a ClusterQueue on its flavors, a LocalQueue on that.
+_LATER = {"ClusterQueue": 1, "ResourceClaimTemplate": 1, "LocalQueue": 2}
+
+
+def rank(kind: str) -> tuple[int, int]:
+    """The same, told apart further: what is equal comes to be at once."""
+    return level(kind), _LATER.get(kind, 0)
+
+
 def action(change: Change) -> str:
     """The word for a change."""
     return type(change).__name__.lower()
@@ -219,7 +247,10 @@ class Plan:
     names that no document has: it is told, and left alone. `remarks` are about the source or the target as a whole.
     `unfinished`: an apply was cut off, and the next one writes down that it is over, also where nothing is left to do.
     What is wanted was read from `commit` of `branch`, or from a `folder` that has it checked out; `last` is what the
-    target was made equal to before.
+    target was made equal to before. `uses` are those of pipelines that stay as they are, by their ids, where other ones
+    are written down for them: profiles with new names and the old meaning. `lacks` is what the target would need first.
+    `costs` is what runs and schedules cost once it is carried out; None where nobody has asked, or nothing says what
+    anything costs.
     """
 
     environment: str
@@ -237,6 +268,9 @@ class Plan:
     last: Applied | None = None
     runs: tuple[WantedRun, ...] = ()
     verb: Verb = "apply"
+    lacks: tuple[Lack, ...] = ()
+    uses: Mapping[str, tuple[Use, ...]] = field(default_factory=dict)
+    costs: Costs | None = None
 
     @property
     def is_news(self) -> bool:

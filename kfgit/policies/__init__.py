@@ -18,13 +18,24 @@ __all__ = ["check", "freeze"]
 
 
 def check(checked: CheckedProject, documents: Sequence[Located]) -> tuple[Diagnostic, ...]:
-    """Every breach of the environment's policies that the sources show, by place; codes begin with `policy-`."""
+    """Every breach of the environment's policies that the sources show, and what its quotas have no room for, by place.
+
+    Codes of policies begin with `policy-`.
+    """
     project = checked.project
     found = list(sources.check(project))
     if "maxGpusPerRun" in project.environment.policies:
         from kfgit.policies import devices  # noqa: PLC0415 - most environments count no devices
 
         found += devices.check(checked)
+    if project.environment.cluster is not None and any(p.quota for p in project.profiles.values()):
+        from kfgit.policies import quotas  # noqa: PLC0415 - nor do most have quotas
+
+        found += quotas.check(checked, documents)
+    if project.environment.cluster is not None and any(p.limit_range for p in project.profiles.values()):
+        from kfgit.policies import limits  # noqa: PLC0415 - nor limits
+
+        found += limits.check(checked)
     if any(not rule.asks_change for rule in project.environment.rules):
         from kfgit.policies import own  # noqa: PLC0415 - nor have they rules of their own
 

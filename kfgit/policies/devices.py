@@ -33,13 +33,16 @@ def _too_many(pipeline: Pipeline, moment: Peak, policy: Level) -> Diagnostic:
 
 
 def _boundless(pipeline: Pipeline, moment: Peak, policy: Level) -> Diagnostic:
-    path, span = moment.boundless[0]
+    first = moment.boundless[0]
     message = (
-        f"nobody knows how many GPUs a run of `{pipeline.name}` may hold at once: the items of `{path}` are known "
-        f"only when it runs; this environment allows {policy.value}"
+        f"nobody knows how many GPUs a run of `{pipeline.name}` may hold at once: {first.told()}; this environment "
+        f"allows {policy.value}"
     )
-    related = (Related("the loop", span),) if span.file != pipeline.span.file else ()
-    place = pipeline.span if related else span
-    return Diagnostic(
-        "policy-max-gpus-per-run", message, place, "give the loop a `parallelism`", policy.severity, related
+    help_ = "give the loop a `parallelism`" if first.is_loop else "write the number of devices in the package"
+    related = (
+        (Related("the loop" if first.is_loop else "the package", first.span),)
+        if first.span.file != pipeline.span.file
+        else ()
     )
+    place = pipeline.span if related else first.span
+    return Diagnostic("policy-max-gpus-per-run", message, place, help_, policy.severity, related)

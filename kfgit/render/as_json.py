@@ -9,6 +9,7 @@ from kfgit import plan as plans
 from kfgit.events import Artifact, ChangeFinished, RunRecord, TaskRecord
 from kfgit.plan import Adopt, Change, Create, Delete, Difference, Plan, Replace, Unchanged, Update
 from kfgit.render.envelope import envelope
+from kfgit.render.plans import costs as cost, remaps as remapped
 from kfgit.render.style import instant
 
 
@@ -75,6 +76,8 @@ def plan(found: Plan, *, pinned: bool, refreshed: bool = False) -> dict[str, Any
         digest=found.digest,
         remarks=list(found.remarks),
         changes=[change(each) for each in found.changes],
+        profiles=[remapped.as_json(each) for each in plans.remaps(found)],
+        costs=cost.as_json(found.costs),
         foreign=[{"kind": each.kind, "name": each.name, "id": each.id} for each in found.foreign],
         summary=dict(found.summary),
         requests=found.requests,

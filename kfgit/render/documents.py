@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence as SequenceOf
+from collections.abc import Iterator, Mapping as MappingOf, Sequence as SequenceOf
+from typing import Any, NamedTuple
 
 from kfgit.document import Mapping, Node, Scalar, Sequence, at, core_value
 from kfgit.overlay import Removal
@@ -19,15 +20,31 @@ _SIMPLE_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 Path = tuple[str | int, ...]
 
 
-def yaml(root: Node, style: Style, *, explain: bool = False, removed: SequenceOf[Removal] = ()) -> str:
+class Note(NamedTuple):
+    """A comment of its own line, and where what it says comes from."""
+
+    text: str
+    where: str = ""
+
+
+def yaml(
+    root: Node,
+    style: Style,
+    *,
+    explain: bool = False,
+    removed: SequenceOf[Removal] = (),
+    notes: MappingOf[Path, SequenceOf[Note]] | None = None,
+) -> str:
     """Block YAML in the order of the source.
 
-    With `explain` a comment says where each value comes from, and what `removed` is of it stands where it was.
+    With `explain` a comment says where each value comes from, what `removed` is of it stands where it was, and `notes`
+    below the value, or at the end of the map or list, that they are about.
     """
-    lines = list(_Writer(_still_gone(root, removed) if explain else {}, explain=explain).lines(root, "", ()))
+    below = _below_values(root, removed, notes or {}) if explain else {}
+    lines = list(_Writer(below, explain=explain).lines(root, "", ()))
     width = min(max((len(text) for text, where in lines if where), default=0), style.width - 30, 70)
     shown = (
-        f"{clean(text):<{width}}  {style.dim('# ' + clean(where))}" if where else clean(text)
+        f"{clean(text):<{width}}  {style.dim('# ' + clean(_flat(where)))}" if where else clean(text)
         for text, where in lines
     )
     return "".join(f"{line.rstrip()}\n" for line in shown)
@@ -44,9 +61,24 @@ def _still_gone(root: Node, removed: SequenceOf[Removal]) -> dict[Path, list[Rem
     return gone
 
 
+def _below_values(
+    root: Node, removed: SequenceOf[Removal], notes: MappingOf[Path, SequenceOf[Note]]
+) -> dict[Path, list[Note]]:
+    found = {
+        path: [
+            Note(f"# {_key(str(one.path[-1]))}: removed", f"{place(one.span)}, was {place(one.was)}")
+            for one in gone
+        ]
+        for path, gone in _still_gone(root, removed).items()
+    }
+    for path, more in notes.items():
+        found.setdefault(path, []).extend(more)
+    return found
+
+
 class _Writer:
-    def __init__(self, gone: dict[Path, list[Removal]], *, explain: bool) -> None:
-        self._gone, self._explain = gone, explain
+    def __init__(self, notes: dict[Path, list[Note]], *, explain: bool) -> None:
+        self._notes, self._explain = notes, explain
 
     def lines(self, node: Node, indent: str, path: Path, lead: str = "") -> Iterator[tuple[str, str]]:
         """Each line, and where what it says comes from."""
@@ -66,7 +98,7 @@ class _Writer:
                 yield from self._block(lead, node, text, indent)
             case _:
                 yield f"{lead or indent}{_leaf(node)}", self._origin(node)
-        yield from self._missing(indent, path)
+        yield from self._told(indent, path)
 
     def _entry(self, head: str, node: Node, indent: str, path: Path) -> Iterator[tuple[str, str]]:
         match node:
@@ -77,25 +109,22 @@ class _Writer:
                 yield from self._block(f"{head} ", node, text, f"{indent}  ")
             case _:
                 yield f"{head} {_leaf(node)}", self._origin(node)
-                yield from self._missing(f"{indent}  ", path)
+                yield from self._told(f"{indent}  ", path)
 
     def _block(self, head: str, node: Node, text: str, indent: str) -> Iterator[tuple[str, str]]:
         yield f"{head}|{'' if text.endswith(chr(10)) else '-'}", self._origin(node)
         for line in text.removesuffix("\n").split("\n"):
             yield (f"{indent}{line}" if line else ""), ""
 
-    def _missing(self, indent: str, path: Path) -> Iterator[tuple[str, str]]:
-        for one in self._gone.get(path, ()):
-            yield (
-                f"{indent}# {_key(str(one.path[-1]))}: removed",
-                f"{_place(one.span)}, was {_place(one.was)}",
-            )
+    def _told(self, indent: str, path: Path) -> Iterator[tuple[str, str]]:
+        for text, where in self._notes.get(path, ()):
+            yield f"{indent}{text}", where
 
     def _origin(self, node: Node) -> str:
         if not self._explain:
             return ""
         origins = node.origins if isinstance(node, Scalar) else ()
-        return " ← ".join([_place(node.span), *(f"{o.what} {_place(o.span)}".rstrip() for o in origins)])
+        return " ← ".join([place(node.span), *(f"{o.what} {place(o.span)}".rstrip() for o in origins)])
 
 
 def _can_be_block(text: str) -> bool:
@@ -139,11 +168,32 @@ def _float(number: float) -> str:
     return f"{digits if '.' in digits else f'{digits}.0'}{e}{power}"
 
 
-def _place(span: Span | None) -> str:
+def _flat(where: str) -> str:
+    """A comment ends with its line, and a file may have any name."""
+    return where.replace("\n", "\\n")
+
+
+def inline(value: Any) -> str:
+    """A value on one line, as YAML reads it."""
+    plain_ = isinstance(value, str) and _is_plain(value)
+    return value if plain_ else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def pointer(path: Path) -> str:
+    """A path as people write it, such as `spec.tasks.train` or `node.selector["a.b/c"]`."""
+    text = ""
+    for step in path:
+        text = _below(text, step)
+    return text
+
+
+def place(span: Span | None) -> str:
+    """A file and line."""
     return f"{span.file}:{span.line}" if span is not None else ""
 
 
-def _place_of(span: Span | None) -> dict[str, str | int | None]:
+def place_of(span: Span | None) -> dict[str, str | int | None]:
+    """The same for machines."""
     return {"file": span.file if span else None, "line": span.line if span else None}
 
 
@@ -160,8 +210,8 @@ def origins(node: Node, path: str = "") -> Iterator[dict[str, object]]:
             via = node.origins if isinstance(node, Scalar) else ()
             yield {
                 "path": path,
-                **_place_of(node.span),
-                "via": [{"what": o.what, **_place_of(o.span)} for o in via],
+                **place_of(node.span),
+                "via": [{"what": o.what, **place_of(o.span)} for o in via],
             }
 
 
@@ -169,10 +219,7 @@ def losses(root: Node, removed: SequenceOf[Removal]) -> Iterator[dict[str, objec
     """What was removed, by what, and where it had been written, for machines."""
     for gone in _still_gone(root, removed).values():
         for one in gone:
-            path = ""
-            for step in one.path:
-                path = _below(path, step)
-            yield {"path": path, **_place_of(one.span), "was": _place_of(one.was)}
+            yield {"path": pointer(one.path), **place_of(one.span), "was": place_of(one.was)}
 
 
 def _below(path: str, step: str | int) -> str:

@@ -14,7 +14,7 @@ from kfgit.model import Component, Experiment, Pipeline, Project, Run, Schedule
 from kfgit.overlay import Located, View
 from kfgit.resolve import environments, objects
 from kfgit.resolve.components import component
-from kfgit.resolve.environments import retention
+from kfgit.resolve.environments import capacity, gpu, retention
 from kfgit.resolve.files import Files
 from kfgit.resolve.literals import conforms, literal_fault, literal_faults
 from kfgit.resolve.pipelines import PipelineReader
@@ -35,9 +35,11 @@ __all__ = [
     "Project",
     "ResourceProfile",
     "Schedule",
+    "capacity",
     "cluster_target",
     "conforms",
     "description",
+    "gpu",
     "literal_fault",
     "literal_faults",
     "metadata",

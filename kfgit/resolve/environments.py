@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from kfgit.document import Mapping, Node, Scalar, at, plain
 from kfgit.model import Environment, Name, Retention
 from kfgit.resolve import policies
 from kfgit.resolve.kinds import check_globs
 from kfgit.resolve.reader import Reader
-from kfgit.resolve.targets import check_target, cluster_target
+from kfgit.resolve.targets import check_target, cluster_target, without_effect
 from kfgit.resolve.times import ZONE_HELP, is_zone
 from kfgit.source import Span
 
@@ -37,8 +38,9 @@ def environment(
     development = reader.string(spec.get("mode")) == "development"
     prefix = reader.string(spec.get("prefix"))
     prune = {**_PRUNE, **reader.texts(spec.get("prune"))}
-    _not_enforced(reader, spec)
     check_target(reader, target)
+    if reader.string(target.get("type")) == "cluster":
+        without_effect(reader, spec, ("gpu",), "cluster", "local")
     _check_environment(reader, spec)
     made = Environment(
         name,
@@ -59,8 +61,8 @@ def environment(
         promotes_from=reader.string(at(spec, ("git", "promotesFrom"))),
         require=reader.string(at(spec, ("git", "require"))),
         soak=reader.duration(at(spec, ("git", "soak"))),
-        gpu="require" if reader.string(spec.get("gpu")) == "require" else "emulate",
-        capacity=reader.texts(target.get("capacity")),
+        gpu=gpu(spec),
+        capacity=capacity(spec),
     )
     return _ruled(reader, made, common, spec.get("policies"))
 
@@ -90,30 +92,14 @@ def retention(spec: Mapping) -> Retention:
     return Retention(reader.integer(count), reader.duration(age))
 
 
-# What an environment may ask for and nothing looks at yet: better said than found out.
-_LATER = (("gpu",), ("policies", "budgetPerMonth"))
+def gpu(spec: Mapping) -> Literal["emulate", "require"]:
+    """What a local target does for tasks that ask for devices it has not, from the `spec` of its document."""
+    return "require" if Reader().string(spec.get("gpu")) == "require" else "emulate"
 
 
-def _not_enforced(reader: Reader, spec: Mapping) -> None:
-    for path in _LATER:
-        found = at(spec, path)
-        holder = at(spec, path[:-1])
-        if found is None or not isinstance(holder, Mapping) or not _asks(path[-1], found):
-            continue
-        message = f"`{path[-1]}` is not enforced yet"
-        reader.warn(
-            "not-enforced", message, holder.entries[path[-1]].key_span, "do not rely on it in this version"
-        )
-
-
-def _asks(key: str, node: Node) -> bool:
-    """Whether a setting asks for something; a faulty one was told and asks for nothing."""
-    match key:
-        case "gpu":
-            return bool(plain(node) == "require")
-        case _:
-            value = node.get("value") if isinstance(node, Mapping) else node
-            return value is not None and plain(value) is not False
+def capacity(spec: Mapping) -> dict[str, str]:
+    """What the tasks of a local target may hold together, from the `spec` of its document."""
+    return Reader().texts(at(spec, ("target", "capacity")))
 
 
 def _check_environment(reader: Reader, spec: Mapping) -> None:

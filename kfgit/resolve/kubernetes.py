@@ -186,7 +186,7 @@ def _amount(reader: Reader, entry: Entry | None) -> Name | None:
     return Name(text, entry.node.span) if text is not None else _fixed(reader, entry)
 
 
-def number_as_text(node: Node) -> str | None:
+def number_as_text(node: Node | None) -> str | None:
     """A plain number as Kubernetes reads it in a quantity."""
     if not isinstance(node, Scalar) or isinstance(node.value, bool):
         return None

@@ -9,6 +9,7 @@ from kfgit.diagnostics import Related, did_you_mean
 from kfgit.document import Mapping, Scalar, at
 from kfgit.model import Cost, Name, Path, Placement, Profile, Resources
 from kfgit.resolve import kept
+from kfgit.resolve.kubernetes import number_as_text
 from kfgit.resolve.reader import Reader
 from kfgit.resolve.resources import resources
 from kfgit.resolve.scheduling import check_affinity, check_fixed, check_tolerations
@@ -139,8 +140,9 @@ def _placement(reader: Reader, spec: Mapping, base: Placement) -> Placement:
     check_fixed(reader, node.get("tolerations"))
     affinity = reader.plain(node.get("affinity"))
     tolerations = reader.plain(node.get("tolerations"))
+    memory = spec.get("sharedMemory")
     return Placement(
-        reader.string(spec.get("sharedMemory")) or base.shared_memory,
+        number_as_text(memory) or reader.string(memory) or base.shared_memory,
         base.node_selector if selector is None else selector,
         base.affinity if not isinstance(affinity, list) else tuple(affinity),
         base.tolerations if not isinstance(tolerations, list) else tuple(tolerations),

@@ -60,17 +60,18 @@ def check_target(reader: Reader, target: Mapping) -> None:
     """What the schema cannot say of a target: which keys go with which type, and whether its URL is one."""
     match reader.string(target.get("type")):
         case "cluster":
-            _without_effect(reader, target, ("executor", "capacity"), "cluster", "local")
+            without_effect(reader, target, ("executor", "capacity"), "cluster", "local")
             kfp = target.get("kfp")
             if isinstance(kfp, Mapping):
                 _check_kfp(reader, kfp)
         case "local":
-            _without_effect(reader, target, ("context", "kfp"), "local", "cluster")
+            without_effect(reader, target, ("context", "kfp"), "local", "cluster")
         case _:
             pass
 
 
-def _without_effect(reader: Reader, target: Mapping, keys: tuple[str, ...], type_: str, other: str) -> None:
+def without_effect(reader: Reader, target: Mapping, keys: tuple[str, ...], type_: str, other: str) -> None:
+    """Tells keys that mean nothing where the target is of this type."""
     for key in keys:
         if key in target.entries:
             message = f"`{key}` has no effect on a {type_} target"

@@ -44,9 +44,17 @@ def mended(name: str, schema: Schema) -> str | None:
         case "identifier":
             mended = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
             mended = f"_{mended}" if mended[:1].isdigit() else mended
+        case "bytes":
+            mended = _in_bytes(name)
         case _:
             return None
     return f"write `{mended}`" if mended else None
+
+
+def _in_bytes(text: str) -> str:
+    """An amount as people write it, `32gb`, as Kubernetes does; nothing where it is none."""
+    match = re.fullmatch(r"\s*(\d+)\s*([kmgtpe])i?(b|bytes?)?\s*", text, re.IGNORECASE | re.ASCII)
+    return f"{match.group(1)}{match.group(2).upper()}i" if match is not None else ""
 
 
 def joined(names: Iterable[str], word: str) -> str:

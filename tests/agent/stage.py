@@ -14,6 +14,7 @@ from typing import Any, cast
 from kfgit.agent import Agent, Following, Numbers, Ports, Settings, Told
 from kfgit.backend import Backend, Locked, MachineFault
 from kfgit.driver import Repository
+from kfgit.durations import RunTimes
 from kfgit.events import AppliedRun, ApplyRecord, ChangeFinished, State, outcome
 from kfgit.ir import Resource
 from kfgit.model import Environment
@@ -115,6 +116,7 @@ class Table:
     did: list[str] = field(default_factory=list)
     unfinished: bool = False
     ended: dict[str, State] = field(default_factory=dict)
+    ran: dict[str, tuple[RunTimes, ...]] = field(default_factory=dict)
 
     def observe(self, desired: Sequence[Resource] = (), *, refresh: bool = False) -> Live:  # noqa: ARG002
         self.looks += 1
@@ -207,6 +209,10 @@ class Table:
     def states(self, ids: Sequence[str]) -> Mapping[str, State]:
         self.requests += len(ids)
         return {id_: self.ended[id_] for id_ in ids if id_ in self.ended}
+
+    def durations(self, pipelines: Sequence[str], count: int) -> Mapping[str, tuple[RunTimes, ...]]:
+        self.requests += 1
+        return {name: self.ran[name][:count] for name in pipelines if name in self.ran}
 
     def served(self) -> bool:
         return True

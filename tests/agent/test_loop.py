@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kfgit.backend import MachineFault, Refused
+from kfgit.durations import RunTimes
 from kfgit.plan import Change, subject
 from tests.agent.stage import FILES, PIPELINE, SCHEDULE, Stage, environment, failing, stage
 
@@ -184,6 +185,29 @@ def test_in_a_freeze_it_waits(on: Stage) -> None:
         "the agent waits until that is over, or for a new commit"
     )
     on.repo.commit({"environments/prod.yaml": frozen("2023-11-14T00:00:00Z", "2023-11-14T22:13:20Z")})
+    assert on.turn(60) == "applied"
+
+
+def test_it_spends_no_more_than_the_budget(on: Stage) -> None:
+    on.table.did.clear()
+    on.table.ran["hello"] = (RunTimes(60, {"greet": 3600.0}),)
+    price = "---\napiVersion: kfgit.dev/v1\nkind: ResourceProfile\nmetadata: {name: big}\nspec: {cost: {perHour: 2}}\n"
+    budget = environment() + "  policies: {budgetPerMonth: 50}\n"
+    on.repo.commit(
+        {
+            "environments/prod.yaml": budget,
+            "pipelines/hello.yaml": PIPELINE.replace(
+                "greet: {component: greet}", "greet: {component: greet, profile: big}"
+            )
+            + price,
+            "pipelines/nightly.yaml": SCHEDULE.replace("0 2", "0 3"),
+        }
+    )
+    assert [on.turn(60), on.turn(60)] == ["refused", "refused"]
+    assert on.table.did == []
+    [refused] = [each for each in on.told if each.event == "refused"]
+    assert "would cost 60.00 USD in 30 days; the budget is 50; the agent waits" in refused.message
+    on.repo.commit({"environments/prod.yaml": budget.replace("50", "60")})
     assert on.turn(60) == "applied"
 
 

@@ -474,6 +474,10 @@ class Contract:
             assert (last.run.id, last.run.state) == (RUN, "SUCCEEDED")
             assert [each.id for each in backend.runs.newest(5)] == [RUN]
             assert backend.runs.get(RUN[:8]).state in FINAL
+            found = dict(backend.runs.durations(["demo", "other"], 10))
+            assert [list(each.tasks) for each in found.pop("demo")] == [["work"]]
+            assert not found
+            assert not backend.runs.durations(["demo"], 0)
             assert backend.runs.cancel(RUN).state == "SUCCEEDED"
             backend.runs.delete(RUN)
             with pytest.raises(NotFound):

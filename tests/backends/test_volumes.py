@@ -182,7 +182,7 @@ def test_a_container_gets_each_volume_at_its_path(contained: WorkerSettings, pla
         "secretAsVolume": [named("secretName", "certs", "/certs")],
         "emptyDirMounts": [
             {"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory", "sizeLimit": "1Gi"},
-            {"volumeName": "v", "mountPath": "/data/v"},
+            {"volumeName": "v", "mountPath": "/data/v", "sizeLimit": "1Gi"},
         ],
     }  # fmt: skip
     command = shell(f'test -z "${{{VARIABLE}:-}}"', platform=platform)
@@ -191,7 +191,8 @@ def test_a_container_gets_each_volume_at_its_path(contained: WorkerSettings, pla
     assert f"type=bind,source={contained.claims}/corpus/raw,target=/data" in argv
     assert f"type=bind,source={mounts}/certs,target=/certs,readonly" in argv
     assert f"type=bind,source={mounts}/data/v,target=/data/v" in argv
-    assert "type=tmpfs,target=/dev/shm" in argv
+    assert argv[argv.index("--shm-size") + 1] == str(1 << 30)
+    # Of the one in memory it has one.
     assert worker.parity(command, worker.settle(contained)) == (
         "the size limits of empty folders have no effect",
     )

@@ -150,7 +150,7 @@ def test_without_a_project_the_way_out_is_named(kfgit: Kfgit, tmp_path: Path, pa
         "promote": ["staging", "prod"],
         "import": ["--live"],
     }.get(path[0], [])
-    if path[0] in {"runs", "artifacts", "schedules"} and path[1] not in {"list", "next"}:
+    if path[0] in {"runs", "artifacts", "schedules", "profiles"} and path[1] not in {"list", "next"}:
         needed = ["x"]
     told = kfgit(*path, *needed, cwd=tmp_path)
     assert (told.code, told.out) == (64, "")

@@ -440,6 +440,45 @@ def test_doctor(kfgit: Kfgit, project: MakeProject, tmp_path: Path) -> None:
     assert kfgit("doctor", cwd=root, env={"KFGIT_CACHE": str(tmp_path / "cache-file")}).code == 7
 
 
+LOCAL = """apiVersion: kfgit.dev/v1
+kind: Environment
+metadata: {name: local}
+spec:
+  gpu: emulate
+  target: {type: local, executor: process, capacity: {cpu: 4, memory: 1Gi}}
+"""
+BIG = """apiVersion: kfgit.dev/v1
+kind: Pipeline
+metadata: {name: big}
+spec:
+  tasks:
+    fit:
+      component: {container: {image: x, command: ["true"]}}
+      resources: {requests: {memory: 8Gi, cpu: 500m}, accelerator: {resource: google.com/tpu, count: 4}}
+"""
+
+
+def test_what_is_asked_for_and_not_on_this_machine(kfgit: Kfgit, project: MakeProject) -> None:
+    root = project({**BASE, "environments/local.yaml": LOCAL, "pipelines/big.yaml": BIG})
+    told = kfgit("doctor", cwd=root)
+    assert told.code == 0
+    assert "✔ capacity     4 cpus and 1Gi of memory for tasks at once" in told.out
+    assert "one that asks for more waits until all of it is free (`big/fit`)" in told.out
+    assert "tasks that ask for it run without (`big/fit`)" in told.out
+    (root / "environments" / "local.yaml").write_text(LOCAL.replace("emulate", "require"))
+    told = kfgit("doctor", cwd=root)
+    assert told.code == 7
+    assert "`big/fit` asks for 4 × google.com/tpu, and this machine has none" in told.out
+    refused = kfgit("run", "big", cwd=root)
+    assert (refused.code, refused.out) == (3, "")
+    assert "with `gpu: emulate` it would run with what there is" in refused.err
+    (root / "environments" / "local.yaml").write_text(LOCAL)
+    ran = kfgit("run", "big", "-o", "json", cwd=root)
+    assert ran.code == 0
+    notes = [note for note in ran.json["notes"] if "tpu" in note or "1Gi" in note]
+    assert len(notes) == 2
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(kfgit: Kfgit, shell: str) -> None:
     told = kfgit("completion", shell)

@@ -112,7 +112,10 @@ def test_what_runs_ask_for_is_told(kfgit: Kfgit, git: Git) -> None:
     assert kfgit("plan", cwd=git.root).out.count(told) == 2
     notes = {c["kind"]: c["notes"] for c in kfgit("plan", "-o", "json", cwd=git.root).json["changes"]}
     assert told in notes["Schedule"]
-    assert notes["Run"] == ["runs hello (once)", told]
+    widest = "at most 2 GPUs at once: greet 2"
+    unknown = "cost of a run unknown: no run has succeeded yet"
+    assert notes["Run"] == ["runs hello (once)", told, widest, unknown]
+    assert notes["Pipeline"][0] == widest
 
 
 # --- clusters: what cannot be read

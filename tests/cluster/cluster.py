@@ -172,8 +172,11 @@ def _good(answer: httpx.Response) -> dict[str, Any]:
 
 
 @contextmanager
-def joined(folder: Path, programs: Path) -> Iterator[Cluster]:
-    """The cluster of a session, started by whoever comes first; it ends with the last who is in here."""
+def joined(folder: Path, programs: Path, *flags: str) -> Iterator[Cluster]:
+    """The cluster of a session, started by whoever comes first; it ends with the last who is in here.
+
+    `flags` are further ones for its API server.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "users.lock").open("w") as users:
         with (folder / "starting.lock").open("w") as starting:
@@ -182,7 +185,7 @@ def joined(folder: Path, programs: Path) -> Iterator[Cluster]:
             ready = folder / "ready.json"
             if not ready.exists() or _is_free(folder / "keeper.lock"):
                 ready.unlink(missing_ok=True)
-                keeper.spawn(folder, programs)
+                keeper.spawn(folder, programs, *flags)
                 _wait(folder, ready)
         told = json.loads(ready.read_text())
         yield Cluster(told["url"], Path(told["ca"]), told["store"])

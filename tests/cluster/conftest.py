@@ -11,7 +11,7 @@ import pytest
 from kfgit.backends.cluster.connection.wire import Wire
 from kfgit.backends.cluster.kubernetes.api import KubeApi
 from tests.apart import Unavailable
-from tests.cluster import binaries, carrying
+from tests.cluster import binaries, carrying, kueue
 from tests.cluster.asking import asking
 from tests.cluster.carrying import Target
 from tests.cluster.cluster import Cluster, User, joined
@@ -31,12 +31,32 @@ def programs() -> Path:
 
 @pytest.fixture(scope="session")
 def cluster(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """The API server of this session."""
+    """The API server of this session; it has no kinds but Kubernetes' own."""
+    with joined(_shared(tmp_path_factory) / "cluster", programs) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def queued(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """An API server that has Kueue's kinds."""
+    with joined(_shared(tmp_path_factory) / "queued", programs) as running:
+        kueue.install(running.admin, kueue.NEW)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def older(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """An API server with Kueue's kinds as they were before Kueue 0.15; it leaves `extendedResourceName` out."""
+    gate = "--emulated-version=1.35"
+    with joined(_shared(tmp_path_factory) / "older", programs, gate) as running:
+        kueue.install(running.admin, kueue.OLD)
+        yield running
+
+
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.getbasetemp()
     # A worker of xdist has a folder below that of the session.
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with joined(shared / "cluster", programs) as running:
-        yield running
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")

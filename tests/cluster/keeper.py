@@ -66,23 +66,23 @@ class Servers:
             thread.join()
 
 
-def main(folder: Path, programs: Path) -> None:
+def main(folder: Path, programs: Path, *flags: str) -> None:
     """Runs the servers until nobody uses them."""
     with (folder / "keeper.lock").open("w") as own, (folder / "users.lock").open("w") as users:
         fcntl.flock(own, fcntl.LOCK_EX)
         try:
-            _keep(folder, programs, lambda: _is_unused(users.fileno()))
+            _keep(folder, programs, lambda: _is_unused(users.fileno()), flags)
         finally:
             (folder / "ready.json").unlink(missing_ok=True)
             shutil.rmtree(folder / "etcd", ignore_errors=True)
 
 
-def _keep(folder: Path, programs: Path, is_unused: Callable[[], bool]) -> None:
+def _keep(folder: Path, programs: Path, is_unused: Callable[[], bool], flags: Sequence[str]) -> None:
     # A port that is free now may be another's in a moment.
     for _ in range(3):
         servers = Servers(folder)
         try:
-            ready = _start(servers, programs, is_unused)
+            ready = _start(servers, programs, is_unused, flags)
         except Gone:
             if is_unused():
                 return
@@ -95,7 +95,9 @@ def _keep(folder: Path, programs: Path, is_unused: Callable[[], bool]) -> None:
             servers.close()
 
 
-def _start(servers: Servers, programs: Path, is_unused: Callable[[], bool]) -> dict[str, str]:
+def _start(
+    servers: Servers, programs: Path, is_unused: Callable[[], bool], flags: Sequence[str]
+) -> dict[str, str]:
     folder = servers.folder
     shutil.rmtree(folder / "etcd", ignore_errors=True)
     store, peers, secure = _free_ports(3)
@@ -128,6 +130,7 @@ def _start(servers: Servers, programs: Path, is_unused: Callable[[], bool]) -> d
         f"--token-auth-file={folder / 'tokens.csv'}",
         "--endpoint-reconciler-type=none",
         "--profiling=false",
+        *flags,
     )
     ready = {
         "url": f"https://127.0.0.1:{secure}",
@@ -173,10 +176,10 @@ def _write(path: Path, value: dict[str, str]) -> None:
     scratch.rename(path)
 
 
-def spawn(folder: Path, programs: Path) -> None:
+def spawn(folder: Path, programs: Path, *flags: str) -> None:
     """Starts this process apart from the caller, whose child it is not."""
     with (folder / "keeper.log").open("ab") as log:
-        command = [sys.executable, "-m", "tests.cluster.keeper", str(folder), str(programs)]
+        command = [sys.executable, "-m", "tests.cluster.keeper", str(folder), str(programs), *flags]
         root = Path(__file__).parents[2]
         subprocess.run(command, cwd=root, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True)
 
@@ -185,4 +188,4 @@ if __name__ == "__main__":
     if os.fork():
         os._exit(0)
     os.setsid()
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])

@@ -101,23 +101,42 @@ def _strangers(stand: Stand, ids: frozenset[str]) -> Seen:
 def _kubernetes(stand: Stand, names: dict[str, str]) -> dict[str, Any]:
     maps = stand.kube.get(f"/api/v1/namespaces/{stand.name}/configmaps")["items"]
     leases = stand.kube.get(f"/apis/coordination.k8s.io/v1/namespaces/{stand.name}/leases")["items"]
-    classes = stand.kube.get("/apis/scheduling.k8s.io/v1/priorityclasses")["items"]
-    own = [each for each in classes if each["metadata"]["name"].endswith(stand.name)]
-    names.update({each["metadata"]["uid"]: f"<class {each['metadata']['name']}>" for each in own})
+    kept = {path: _kept(stand, path) for path in _kept_paths(stand.name)}
+    for each in (each for found in kept.values() for each in found):
+        names[each["metadata"]["uid"]] = (
+            f"<{each['metadata']['name']} of {each['metadata'].get('namespace')}>"
+        )
     return {
         "records": [_record(each) for each in maps if each["metadata"]["name"].startswith("kfgit-")],
         "leases": [bool(each["spec"].get("holderIdentity")) for each in leases],
-        "classes": [
-            {
-                **{
-                    key: each.get(key)
-                    for key in ("value", "globalDefault", "description", "preemptionPolicy")
-                },
-                **{key: each["metadata"].get(key) for key in ("name", "labels", "annotations")},
-                "managers": sorted({field["manager"] for field in each["metadata"]["managedFields"]}),
-            }
-            for each in own
-        ],
+        "kept": {path: [_said(each) for each in found] for path, found in kept.items()},
+    }
+
+
+def _kept_paths(namespace: str) -> Iterator[str]:
+    """Where the objects are that profiles bring."""
+    for of, plural in (
+        ("api/v1", "resourcequotas"),
+        ("api/v1", "limitranges"),
+        ("apis/resource.k8s.io/v1", "resourceclaimtemplates"),
+    ):
+        yield f"/{of}/namespaces/{namespace}/{plural}"
+    yield "/apis/scheduling.k8s.io/v1/priorityclasses"
+    yield "/apis/resource.k8s.io/v1/deviceclasses"
+
+
+def _kept(stand: Stand, path: str) -> list[dict[str, Any]]:
+    """Those of the stand; what has no namespace has its name."""
+    found: list[dict[str, Any]] = stand.kube.get(path)["items"]
+    return [each for each in found if "/namespaces/" in path or each["metadata"]["name"].endswith(stand.name)]
+
+
+def _said(found: Mapping[str, Any]) -> dict[str, Any]:
+    parts = ("spec", "value", "globalDefault", "description", "preemptionPolicy")
+    return {
+        **{key: found.get(key) for key in parts},
+        **{key: found["metadata"].get(key) for key in ("name", "labels", "annotations")},
+        "managers": sorted({field["manager"] for field in found["metadata"]["managedFields"]}),
     }
 
 

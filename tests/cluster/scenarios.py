@@ -47,6 +47,18 @@ spec:
   priority: {class: gold-STAND, value: 1000}
 """
 
+# What Kubernetes keeps for profiles by itself; the count and the class of a claim cannot be changed in place.
+KEPT = """\
+apiVersion: kfgit.dev/v1
+kind: ResourceProfile
+metadata: {name: kept}
+spec:
+  quota: {cpu: "64", nvidia.com/gpu: 8}
+  limitRange: {default: {memory: 1Gi}}
+  deviceClass: {name: l4-STAND, selectors: [device.driver == 'a']}
+  claim: {name: devices, deviceClass: l4-STAND, count: 2}
+"""
+
 
 def pipeline(name: str, text: str = "one") -> str:
     """A pipeline whose content is `text`."""
@@ -198,6 +210,27 @@ SCENARIOS: Mapping[str, Scenario] = {
                 "pipelines/third.yaml": run("third", "serve", "onApply"),
             }
         ),
+    ),
+    "kept": Scenario(
+        _but(
+            {
+                "components/kept.yaml": KEPT.replace("gpu: 8", "gpu: 4").replace("count: 2", "count: 3"),
+                "components/more.yaml": KEPT.replace("name: kept", "name: more")
+                .replace("l4-STAND", "more-STAND")
+                .replace("devices", "more"),
+            }
+        ),
+        _but({"components/kept.yaml": KEPT}),
+    ),
+    # As many as go without a word.
+    "unkept": Scenario(
+        _but(
+            {
+                "components/kept.yaml": KEPT[: KEPT.index("  quota")]
+                + "  limitRange: {default: {memory: 1Gi}}\n"
+            }
+        ),
+        _but({"components/kept.yaml": KEPT}),
     ),
     "classes": Scenario(_but({"components/gold.yaml": GOLD.replace("1000", "2000")}), BASE),
     "rename": Scenario(

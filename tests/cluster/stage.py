@@ -22,6 +22,9 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 ROLE = "base/rbac.yaml"
 CLUSTER_ROLE = "components/priority-classes/rbac.yaml"
 PROXY_ROLE = "kfp-proxy/rbac.yaml"
+# What profiles bring: in the namespace, and of the cluster as a whole.
+KEPT_ROLES = tuple(f"components/{name}/role.yaml" for name in ("kueue", "quotas", "devices"))
+KEPT_CLUSTER_ROLES = (CLUSTER_ROLE, *(f"components/{name}/clusterrole.yaml" for name in ("kueue", "devices")))
 
 PLAN = ("plan", "-e", "prod")
 APPLY = ("apply", "-e", "prod", "--yes")

@@ -272,11 +272,13 @@ class Stand:
 
     def _kube(self) -> dict[str, str]:
         found: dict[str, str] = {}
-        for kind in ("configmaps", "leases"):
+        for kind in ("configmaps", "leases", "resourcequotas", "limitranges", "resourceclaimtemplates"):
             found |= self.etcd.under(f"/registry/{kind}/{self.name}/")
-        classes = self.etcd.under("/registry/priorityclasses/")
         own = self.name.encode()
-        return found | {key: value for key, value in classes.items() if base64.b64decode(key).endswith(own)}
+        for kind in ("priorityclasses", "deviceclasses"):
+            classes = self.etcd.under(f"/registry/{kind}/")
+            found |= {key: value for key, value in classes.items() if base64.b64decode(key).endswith(own)}
+        return found
 
     def _write_kubeconfig(self) -> None:
         context = {"cluster": "tests", "user": "tests", "namespace": self.name}

@@ -252,7 +252,7 @@ def test_what_others_put_into_a_list_is_theirs(applied: Applied, admin: User, na
     kind = "application/strategic-merge-patch+json"
     assert admin.ask("PATCH", path, drift, kind=kind, fieldManager="kubectl-edit").is_success
     told = applied.told(wanted)
-    assert told == [("spec.template.spec.containers[1].image", "b:1", "a:1", applied.remembers)]
+    assert told == [("spec.template.spec.containers[two].image", "b:1", "a:1", applied.remembers)]
     assert [each[:3] for each in applied.told(deployment("a:1", "one", "three"))] != []
 
 

@@ -15,11 +15,24 @@ from kfgit.backends.cluster.connection.wire import Forbidden
 from kfgit.backends.cluster.records.codec import Place
 from kfgit.backends.cluster.records.inventory import Entry
 from kfgit.backends.cluster.records.ledger import Ledger
+from kfgit.model import ClusterTarget, KfpServer
 from tests.cluster.asking import asking
 from tests.cluster.cluster import Cluster, User
 from tests.cluster.forks import Told
 from tests.cluster.scenarios import BASE, GOLD
-from tests.cluster.stage import APPLY, CLUSTER_ROLE, PLAN, PROXY_ROLE, ROLE, Rules, Stage, rules, single
+from tests.cluster.stage import (
+    APPLY,
+    CLUSTER_ROLE,
+    KEPT_CLUSTER_ROLES,
+    KEPT_ROLES,
+    PLAN,
+    PROXY_ROLE,
+    ROLE,
+    Rules,
+    Stage,
+    rules,
+    single,
+)
 
 # Only an inventory that is too large for one ConfigMap has shards to delete.
 SHARDS = ("", "configmaps", "delete")
@@ -28,13 +41,38 @@ SHARDS = ("", "configmaps", "delete")
 def test_doctor_asks_for_the_recommended_rules() -> None:
     asked = {
         ROLE: rights.NAMESPACED,
-        CLUSTER_ROLE: rights.PRIORITY_CLASSES,
+        CLUSTER_ROLE: rights.OF_CLUSTER["PriorityClass"],
+        "components/nodes/rbac.yaml": rights.NODES,
         "components/multi-user/rbac.yaml": rights.MULTI_USER,
         PROXY_ROLE: rights.PROXY,
     }
     for path, known in asked.items():
         told = {(*what, verb) for what, verbs in known.items() for verb in verbs}
         assert told == set(single(path)), path
+
+
+def test_all_that_profiles_bring_has_its_rules() -> None:
+    for kinds, paths in ((rights.OF_NAMESPACE, KEPT_ROLES), (rights.OF_CLUSTER, KEPT_CLUSTER_ROLES)):
+        told = {(*what, verb) for of in kinds.values() for what, verbs in of.items() for verb in verbs}
+        assert told == {each for path in paths for each in single(path)}
+
+
+def test_doctor_asks_for_what_the_environment_wants_and_no_more() -> None:
+    target = ClusterTarget(kfp=KfpServer("http://kfp"))
+    base = set(rights.needed(target, "ml"))
+    more = set(
+        rights.needed(target, "ml", ["LocalQueue", "DeviceClass"], ["WorkloadPriorityClass", "LocalQueue"])
+    )
+    assert base == set(rights.needed_in("ml"))
+    verbs: dict[tuple[str, str | None], set[str]] = {}
+    for right in more - base:
+        verbs.setdefault((right.resource, right.namespace), set()).add(right.verb)
+    kept = {"get", "list", "create", "patch", "delete"}
+    assert verbs == {
+        ("localqueues", "ml"): kept,
+        ("deviceclasses", None): kept,
+        ("workloadpriorityclasses", None): {"list"},
+    }
 
 
 def without(path: str, gone: tuple[str, str, str]) -> Rules:

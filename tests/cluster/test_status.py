@@ -214,7 +214,7 @@ def test_the_rights_are_those_of_deploy() -> None:
         return {(group, resource, verb) for (group, resource), verbs in rules.items() for verb in verbs}
 
     assert known(rights.NAMESPACED) == wanted("base/rbac.yaml")
-    assert known(rights.PRIORITY_CLASSES) == wanted("components/priority-classes/rbac.yaml")
+    assert known(rights.OF_CLUSTER["PriorityClass"]) == wanted("components/priority-classes/rbac.yaml")
     assert known(rights.MULTI_USER) == wanted("components/multi-user/rbac.yaml")
 
 

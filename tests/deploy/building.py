@@ -18,7 +18,10 @@ DEPLOY = apart.ROOT / "deploy"
 # The newest that Go 1.26 builds.
 KUSTOMIZE = "sigs.k8s.io/kustomize/kustomize/v5@v5.7.1"
 WORKLOADS = ("base", "cronjob")
-COMPONENTS = ("git-password", "git-ssh", "multi-user", "network-policy", "priority-classes")
+COMPONENTS = (
+    "devices", "git-password", "git-ssh", "kueue", "multi-user", "network-policy", "nodes", "priority-classes",
+    "quotas",
+)  # fmt: skip
 
 
 @cache

@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 from kfgit.diagnostics import Diagnostic
 from kfgit.diff.values import Break, Diff, EnvironmentDiff, Firing, ResourceChange, Side, TaskChange
 from kfgit.graph import CheckedPipeline
-from kfgit.plan import Difference
+from kfgit.plan import Concerned, Difference, Meaning, Remap
 from kfgit.render import diffs
 from kfgit.render.diffs.merging import merged
 from kfgit.render.markdown.fitting import LIMIT, units
@@ -34,6 +34,9 @@ NAMES = st.lists(TEXTS, max_size=3).map(tuple)
 TASKS = st.lists(st.builds(TaskChange, TEXTS, ACTIONS, NAMES, NAMES, FIELDS), max_size=3).map(tuple)
 CHANGES = st.builds(ResourceChange, ACTIONS, TEXTS, TEXTS, SPANS, FIELDS, TASKS, NAMES)
 FAULTS = st.builds(Diagnostic, TEXTS, TEXTS, SPANS, TEXTS, st.sampled_from(("error", "warning")))
+MEANINGS = st.builds(Meaning, TEXTS, st.none() | TEXTS, st.none() | TEXTS)
+CONCERNED = st.lists(st.builds(Concerned, TEXTS, NAMES), max_size=9).map(tuple)
+REMAPS = st.builds(Remap, TEXTS, MEANINGS, MEANINGS, FIELDS, CONCERNED)
 ENVIRONMENTS = st.builds(
     EnvironmentDiff,
     TEXTS,
@@ -44,6 +47,7 @@ ENVIRONMENTS = st.builds(
     st.lists(st.builds(Break, TEXTS, TEXTS, SPANS, NAMES), max_size=2).map(tuple),
     st.lists(FAULTS, max_size=2).map(tuple),
     NAMES,
+    st.lists(REMAPS, max_size=2).map(tuple),
 )
 SIDES = st.builds(Side, TEXTS, st.none() | st.just("1a2b3c4d5e6f"))
 DIFFS = st.builds(Diff, SIDES, SIDES, st.lists(ENVIRONMENTS, max_size=3).map(tuple))
@@ -123,12 +127,19 @@ def example() -> Diff:
     )
     fires = Firing("Schedule", "nightly", "train", "daily 02:00 → 03:00 UTC")
     starts = Firing("Run", "smoke", "train", "it is new and starts once")
+    remap = Remap(
+        "gpu-default",
+        Meaning("gpu-a100", "A100"),
+        Meaning("gpu-l4", "L4"),
+        (),
+        (Concerned("score", ("embed", "sweep/predict")), Concerned("train", ("fit",))),
+    )
     return Diff(
         MAIN,
         HEAD,
         (
             EnvironmentDiff("local"),
-            EnvironmentDiff("staging", (train, step, score, smoke), (starts,), (gone,)),
+            EnvironmentDiff("staging", (train, step, score, smoke), (starts,), (gone,), profiles=(remap,)),
             EnvironmentDiff("prod", (train, step, score, nightly), (fires,), (gone,)),
         ),
     )

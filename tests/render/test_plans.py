@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from kfgit.ir import Resource
+from kfgit.ir import Resource, Use
 from kfgit.plan import (
+    USES,
     Adopt,
     Change,
     Create,
@@ -20,6 +21,8 @@ from kfgit.plan import (
     Replace,
     Unchanged,
     Update,
+    remaps,
+    written,
 )
 from kfgit.render import plans
 from kfgit.render.markdown.fitting import LIMIT, units
@@ -45,7 +48,21 @@ def live(kind: str, name: str) -> LiveObject:
 
 
 WANTED, LIVE = st.builds(wanted, TEXTS, TEXTS), st.builds(live, TEXTS, TEXTS)
+SETTINGS = st.dictionaries(st.sampled_from(["accelerator.model", "limits.cpu"]) | TEXTS, TEXTS, max_size=4)
+
+
+@st.composite
+def remapped(draw: st.DrawFn) -> Update:
+    """A pipeline whose tasks get something else by a profile."""
+    name, paths = draw(TEXTS), draw(st.lists(TEXTS, min_size=1, max_size=9, unique=True).map(tuple))
+    before, after = (Use(name, draw(TEXTS), draw(SETTINGS), {digest: paths}) for digest in "12")
+    pipeline = Resource("Pipeline", draw(TEXTS), {"digest": "2"}, "sha256:new", uses=(after,))
+    was = LiveObject("Pipeline", pipeline.name, "id", {}, "", owned=True, detail={USES: written([before])})
+    return Update(pipeline, was, "source", draw(FIELDS))
+
+
 CHANGES: st.SearchStrategy[Change] = st.one_of(
+    remapped(),
     st.builds(Create, WANTED, CAUSES, NAMES),
     st.builds(Update, WANTED, LIVE, CAUSES, FIELDS, NAMES),
     st.builds(Replace, WANTED, LIVE, CAUSES, FIELDS, NAMES),
@@ -65,7 +82,23 @@ PLANS = st.builds(
 )
 
 
+def moved(name: str) -> tuple[Resource, LiveObject]:
+    """A pipeline before and after `gpu-default` means something else."""
+    before, after = (
+        Use("gpu-default", profile, {"accelerator.model": model}, {digest: ("embed", "sweep/predict")})
+        for profile, model, digest in (("gpu-a100", "A100", "1"), ("gpu-l4", "L4", "2"))
+    )
+    detail = {USES: written([before])}
+    return (
+        Resource("Pipeline", name, {"digest": "2"}, "sha256:new", uses=(after,)),
+        LiveObject("Pipeline", name, "id", {"digest": "1"}, "sha256:old", owned=True, detail=detail),
+    )
+
+
 def example() -> Plan:
+    selector = Difference(
+        "platforms.kubernetes.deploymentSpec.executors.exec-embed.nodeSelector.gpu", "a100", "l4"
+    )
     script = Difference("tasks.train.script", "set -eu\nrun it\n", "set -eu\nrun it --fast\n")
     image = Difference("tasks.train.image", "python:3.11", "python:3.12")
     cron = (Difference("cron", "0 2 * * 1", "0 5 * * 1", drift=True),)
@@ -75,6 +108,7 @@ def example() -> Plan:
         (
             Create(wanted("Experiment", "churn")),
             Update(wanted("Pipeline", "train"), live("Pipeline", "train"), "source", (script, image)),
+            Update(*moved("predict"), "source", (selector,)),
             Replace(wanted("Schedule", "weekly"), live("Schedule", "weekly"), "drift", cron),
             Create(wanted("Run", "smoke")),
             Delete(live("Schedule", "old")),
@@ -89,7 +123,10 @@ def example() -> Plan:
 
 
 def test_the_page_as_it_was_looked_at(*, accept: bool) -> None:
-    notes = {("Run", "smoke"): ("runs train (onChange)", "asks for at most 2 × nvidia.com/gpu at once")}
+    notes = {
+        ("Run", "smoke"): ("runs train (onChange)", "asks for at most 2 × nvidia.com/gpu at once"),
+        **{("Pipeline", name): told for name, told in plans.notes(remaps(example())).items()},
+    }
     text = plans.markdown(example(), notes)
     golden = PAGES / "plan.md"
     if accept:
@@ -100,7 +137,8 @@ def test_the_page_as_it_was_looked_at(*, accept: bool) -> None:
 @given(PLANS, NAMES)
 def test_nothing_of_a_strangers_becomes_markup(plan: Plan, notes: tuple[str, ...]) -> None:
     subjects = [(each.desired.kind, each.desired.name) for each in plan.changes if isinstance(each, Create)]
-    page = read(plans.markdown(plan, dict.fromkeys(subjects, notes)))
+    pipelines = {("Pipeline", name): told for name, told in plans.notes(remaps(plan)).items()}
+    page = read(plans.markdown(plan, {**pipelines, **dict.fromkeys(subjects, notes)}))
     assert set(page.elements) <= OURS
     assert {name for name, _ in page.attributes} <= {"lang", "open"}
     words = page.words.replace("[!NOTE]", "").replace("[!WARNING]", "")

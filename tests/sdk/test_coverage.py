@@ -32,7 +32,7 @@ NOT_IN_THE_IR = {
     "what a cluster keeps beside the package": (
         "queue clusterQueue", "queue flavor", "queue cohort", "queue borrowingLimit", "queue lendingLimit",
         "queue strategy", "queue preemption", "preemption withinClusterQueue", "preemption reclaimWithinCohort",
-        "priority value", "accelerator/else model", "spec quota", "spec cost", "cost perHour", "cost currency",
+        "priority value", "spec quota", "spec cost", "cost perHour", "cost currency",
         "spec limitRange", "limitRange default", "limitRange defaultRequest", "limitRange min", "limitRange max",
         "spec deviceClass", "deviceClass name", "deviceClass selectors", "deviceClass extendedResourceName",
         "spec claim", "claim name", "claim deviceClass", "claim count", "claim selectors",

@@ -172,6 +172,12 @@ def appending(text: str) -> Callable[[str], str]:
 PART, WORK = "components/part-{}.yaml", "pipelines/work-{}.yaml"
 NEW = "apiVersion: kfgit.dev/v1\nkind: {}\nmetadata: {{name: {}}}\nspec: {}\n"
 SMALL = "{tasks: {only: {component: part-1, inputs: {number: 1}}}}"
+CLUSTER = NEW.format(
+    "Environment",
+    "far",
+    "{target: {type: cluster, namespace: ml, kfp: {endpoint: 'https://kfp.example.com'}}}",
+)
+SCARCE = NEW.format("ResourceProfile", "scarce", "{quota: {a.b/c: 2}}")
 EDITS = (
     Edit(PART, appending("# a remark\n")),
     Edit(PART, replacing("{type: int}", "{type: string}")),
@@ -274,6 +280,11 @@ EDITS = (
     ),
     Put("pipelines/new.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: work-3}\n"),
     Put("environments/new.yaml", NEW.format("Environment", "new", "{vars: {rate: x}}")),
+    Put("environments/far.yaml", CLUSTER),
+    Edit(WORK, replacing("one: {", "one: {resources: {accelerator: {resource: a.b/c, count: 4}}, ")),
+    Put("pipelines/scarce.yaml", SCARCE),
+    Edit("pipelines/scarce.yaml", replacing("a.b/c: 2", "a.b/c: 20")),
+    Edit("pipelines/scarce.yaml", replacing("quota:", "queue: {localQueue: q, clusterQueue: q}, quota:")),
 )
 
 
@@ -363,6 +374,17 @@ STORIES: Mapping[str, tuple[Edit | Move | Put, ...]] = {
         Edit(WORK.format(3), replacing("component: part-3", 'component: "\\x70art-3"')),
         Edit(PART.format(3), replacing("{type: int}}", "{type: string}}")),
         Edit(PART.format(3), replacing("{type: string}}", "{type: int}}")),
+    ),
+    "a quota, which counts tasks without the profile too": (
+        Put("environments/far.yaml", CLUSTER),
+        Edit(
+            WORK.format(4),
+            replacing("one: {", "one: {resources: {accelerator: {resource: a.b/c, count: 4}}, "),
+        ),
+        Put("pipelines/scarce.yaml", SCARCE),
+        Edit("pipelines/scarce.yaml", replacing("a.b/c: 2", "a.b/c: 20")),
+        Edit("pipelines/scarce.yaml", replacing("a.b/c: 20", "a.b/c: 3")),
+        Edit(WORK.format(4), appending("# a remark\n")),
     ),
     "a time zone that no machine has": (
         Edit("pipelines/more.yaml", replacing("cron:", "timezone: Europe/Atlantis, cron:")),

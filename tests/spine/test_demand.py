@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kfgit import driver
-from kfgit.demand import asks, sentence
+from kfgit.demand import asks, sentence, widest_sentence
+from kfgit.graph import CheckedProject
 
 PROFILES = """\
 apiVersion: kfgit.dev/v1
@@ -45,6 +46,12 @@ SWITCH = f"""\
 def told(
     tmp_path: Path, tasks: str, more: str = "", environment: str = "{target: {type: local}}"
 ) -> str | None:
+    return sentence(asks(loaded(tmp_path, tasks, more, environment), "p"))
+
+
+def loaded(
+    tmp_path: Path, tasks: str, more: str = "", environment: str = "{target: {type: local}}"
+) -> CheckedProject:
     files = {
         "kfgit.yaml": "apiVersion: kfgit.dev/v1\nkind: Project\nmetadata: {name: demo}\n",
         "components/profiles.yaml": PROFILES,
@@ -58,7 +65,7 @@ def told(
     repository = driver.load(tmp_path)
     checked = driver.check(repository, "local")
     assert [d for d in (*repository.diagnostics, *checked.diagnostics) if d.severity == "error"] == []
-    return sentence(asks(checked.value.project, "p"))
+    return checked.value.project
 
 
 def pipeline(name: str, tasks: str, more: str = "") -> str:
@@ -135,3 +142,42 @@ def test_a_task_of_its_own_and_many(tmp_path: Path) -> None:
     assert told(tmp_path, many) == (
         "asks for 1 × nvidia.com/gpu in t0, 1 in t1, 1 in t2, 1 in t3 and in 2 more tasks; at most 15.00 USD per hour"
     )
+
+
+LOOP = "forEach: $(inputs.of)"
+
+
+@pytest.mark.parametrize(
+    ("tasks", "words"),
+    [
+        (f"    a: {{{C}}}\n", None),
+        (f"    a: {{{C}, profile: gpu}}\n", "at most 1 GPU at once: a 1"),
+        (
+            f"    a: {{{C}, profile: gpu}}\n    l: {{forEach: [1, 2], tasks: {{t: {{{C}, profile: four}}}}}}\n",
+            "at most 9 GPUs at once: a 1, l/t 2 × 4",
+        ),
+        (f"    a: {{{C}, profile: tpu}}\n", "at most 8 × google.com/tpu at once: a 8"),
+        (
+            f"    a: {{{C}, profile: tpu}}\n    b: {{{C}, profile: gpu, after: [a]}}\n",
+            "at most 8 × google.com/tpu at once: a 8; at most 1 × nvidia.com/gpu at once: b 1",
+        ),
+        (
+            "".join(
+                f"    t{n}: {{{C}, resources: {{accelerator: {{resource: e.com/r{n}}}}}}}\n" for n in range(6)
+            ),
+            "; ".join(
+                [
+                    *(f"at most 1 × e.com/r{n} at once: t{n} 1" for n in range(4)),
+                    "and some of 2 more resources",
+                ]
+            ),
+        ),
+        (
+            f"    l: {{{LOOP}, tasks: {{t: {{{C}, profile: gpu}}}}}}\n    b: {{{C}, profile: gpu}}\n",
+            "at most 2 GPUs at once with one iteration of `l` (only the run knows how many there are): l/t 1, b 1",
+        ),
+    ],
+)
+def test_the_widest_moment_in_a_line(tmp_path: Path, tasks: str, words: str | None) -> None:
+    more = "  inputs: {of: {type: list}}\n"
+    assert widest_sentence(loaded(tmp_path, tasks, more), "p") == words

@@ -235,9 +235,11 @@ def test_what_no_text_file_can_hold(
 
 
 # Told only after reading 50,000 files, after 500 mistakes (tests/hostile), and of commits (tests/project); at a time,
-# of a plan, after very many steps, and by `kfgit policy test` (tests/spine/policies, tests/cli/test_policies.py).
+# of a plan, after very many steps, and by `kfgit policy test` (tests/spine/policies, tests/cli/test_policies.py); of
+# what a target has (tests/cluster/test_queues.py) or tells of its runs (tests/cluster/test_costs.py).
 UNTRIED = {"too-many-files", "too-many-mistakes", "submodule"} | {
     "policy-freeze", "policy-protected", "policy-rules-too-costly", "policy-test", "too-many-pins",
+    "policy-budget-per-month", "target-lacks",
 }  # fmt: skip
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
 from kfgit import driver
-from kfgit.demand import Peak, peak
+from kfgit.demand import Boundless, Holder, Peak, of_resource, peak
 from kfgit.demand.packaged import of_package
 from kfgit.demand.widest import widest
 from kfgit.packages.compiled import Compiled
@@ -201,7 +202,34 @@ def test_of_a_package_the_items_and_counts_that_nobody_knows_have_no_bound() -> 
         "deploymentSpec": {"executors": {"e": {"container": {"resources": {"accelerator": accelerator}}}}},
     }
     found = of_package(cast("Compiled", SimpleNamespace(spec=spec, span=whole_file("p.yaml"))))
-    assert [path for path, _ in found.boundless] == ["a"]
+    assert [path for path, *_ in found.boundless] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "count", "resource"),
+    [
+        ({"resourceType": "nvidia.com/gpu", "resourceCount": "4"}, 4, "nvidia.com/gpu"),
+        ({"type": "nvidia.com/gpu", "count": 2}, 2, "nvidia.com/gpu"),
+        ({"resourceType": "nvidia.com/gpu", "count": "2.0", "resourceCount": 2.0}, 2, "nvidia.com/gpu"),
+        ({"resourceType": "nvidia.com/gpu", "resourceCount": "9" * 5000}, 1, "nvidia.com/gpu"),
+        ({"resourceType": "{{$.inputs.parameters['t']}}", "resourceCount": "3"}, 3, ""),
+        ({"resourceType": "a\nb", "resourceCount": "3"}, 3, ""),
+        ({"resourceType": "nvidia.com/gpu"}, 0, "nvidia.com/gpu"),
+    ],
+)
+def test_what_an_executor_of_a_package_asks_for(
+    accelerator: dict[str, Any], count: int, resource: str
+) -> None:
+    spec = {
+        "root": {"dag": {"tasks": {"a\n b": {"componentRef": {"name": "c"}}}}},
+        "components": {"c": {"executorLabel": "e"}},
+        "deploymentSpec": {"executors": {"e": {"container": {"resources": {"accelerator": accelerator}}}}},
+    }
+    package = cast("Compiled", SimpleNamespace(spec=spec, span=whole_file("p.yaml")))
+    assert of_package(package).count == count
+    assert of_package(package, of_resource(resource)).count == count
+    assert of_package(package, of_resource("other")) == Peak()
+    assert {holder.path for holder in of_package(package).holders} <= {"a b"}
 
 
 def test_the_sentence() -> None:
@@ -214,8 +242,20 @@ def test_the_sentence() -> None:
 
 def test_a_loop_whose_items_nobody_knows_has_no_bound_unless_it_says_one() -> None:
     loop = {"forEach": "$(inputs.of)", "tasks": {"t": LEAF}}
-    assert [path for path, _ in seen({"l": loop}).boundless] == ["l"]
+    assert [path for path, *_ in seen({"l": loop}).boundless] == ["l"]
     found = seen({"l": {**loop, "parallelism": 3}})
     assert (found.count, found.boundless) == (12, ())
     plain = {"forEach": "$(inputs.of)", "tasks": {"t": {"component": LEAF["component"]}}}
     assert seen({"l": plain}) == Peak()
+
+
+def test_what_only_the_run_knows_is_said() -> None:
+    loop, device = Boundless("l", whole_file("p.yaml")), Boundless("t", whole_file("p.yaml"), is_loop=False)
+    assert loop.told() == "the items of `l` are known only when it runs"
+    assert device.told() == "the devices of `t` are known only when it runs"
+    assert Peak((Holder("l/t", 2),), (loop, device)).sentence() == (
+        "at most 2 GPUs at once with one iteration of `l` and 1 more (only the run knows how many there are): l/t 2"
+    )
+    assert Peak((Holder("t", 1),), (device,)).sentence("a.b/c") == (
+        "at most 1 × a.b/c at once with one device in `t` (only the run knows how many there are): t 1"
+    )

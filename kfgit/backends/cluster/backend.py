@@ -21,7 +21,7 @@ from kfgit.backends.cluster.history.watching import watch
 from kfgit.backends.cluster.kfp import capabilities
 from kfgit.backends.cluster.kfp.api import KfpApi
 from kfgit.backends.cluster.kfp.capabilities import Capabilities
-from kfgit.backends.cluster.kubernetes import references
+from kfgit.backends.cluster.kubernetes import lacking, references
 from kfgit.backends.cluster.kubernetes.api import KubeApi
 from kfgit.backends.cluster.kubernetes.objects import Observer
 from kfgit.backends.cluster.live import observing
@@ -34,7 +34,19 @@ from kfgit.backends.cluster.records.lock import Lease, Lock
 from kfgit.events import AppliedRun, ApplyRecord, ChangeFinished, Event, Holder, RunRecord, State
 from kfgit.ir import Resource
 from kfgit.model import ClusterTarget
-from kfgit.plan import Change, Create, Delete, Live, LiveObject, Plan, Unchanged, action, subject
+from kfgit.plan import (
+    USES,
+    Change,
+    Create,
+    Delete,
+    Live,
+    LiveObject,
+    Plan,
+    Unchanged,
+    action,
+    subject,
+    written,
+)
 
 # Changes in flight: KFP's server answers about so many at once before it queues them.
 PARALLELISM = 16
@@ -147,7 +159,9 @@ class ClusterBackend:
         scene = Scene(self.kfp, self.can, inventory, self.owner, self._zone, refresh)
         kfp = observing.observe(scene, desired)
         kube = Observer(self.kube, self.owner, inventory).observe(desired)
-        notes = (kube.notes, kfp.notes, references.missing(desired, self.kube, secrets=secrets))
+        queues = lacking.of_queues(desired, self.kube)
+        missing = references.missing(desired, self.kube, secrets=secrets)
+        notes = (kube.notes, kfp.notes, missing, queues.notes)
         keys = {key for told in notes for key in told}
         objects = (*kube.objects, *kfp.objects)
         told_first = (
@@ -159,9 +173,10 @@ class ClusterBackend:
             self.requests,
             kube.vanished | kfp.vanished,
             {key: tuple(note for told in notes for note in told.get(key, ())) for key in keys},
-            (*told_first, *kube.remarks, *kfp.remarks),
+            (*told_first, *kube.remarks, *kfp.remarks, *queues.remarks),
             unfinished=inventory.journal is not None,
             last=inventory.history[0].applied if inventory.history else None,
+            lacks=tuple(dict.fromkeys((*kube.lacks, *queues.lacks))),
         )
         self._seen = taking_over.detailed(self._seen, versions)
         return self._seen
@@ -183,6 +198,7 @@ class ClusterBackend:
         lease.held()
         number = self.ledger.begin(plan, [_intent(change) for change in plan.pending], who)
         self._forget_the_unwanted_gone(plan, before)
+        self._note_uses(plan, before)
         self._context = Context(
             self.kfp,
             lease.held,
@@ -203,6 +219,12 @@ class ClusterBackend:
         for entry in before.entries:
             if (entry.kind, entry.name) in gone:
                 self.ledger.forget(entry.kind, entry.id)
+
+    def _note_uses(self, plan: Plan, before: Inventory) -> None:
+        """What the tasks of pipelines use that stay as they are: nothing is done about these that would say so."""
+        for entry in before.entries:
+            if entry.kind == "Pipeline" and entry.id in plan.uses:
+                self.ledger.put(replace(entry, extra={**entry.extra, USES: written(plan.uses[entry.id])}))
 
     def perform(self, change: Change) -> str:
         """Carries one change of a plan out and returns the object's id; `begin_apply` came before."""

@@ -10,28 +10,35 @@ from typing import Any
 from urllib.parse import quote
 
 from kfgit.backend import Finding, MachineFault
-from kfgit.backends.cluster import rights
+from kfgit.backends.cluster import nodes, rights
 from kfgit.backends.cluster.backend import ClusterBackend
 from kfgit.backends.cluster.connection.wire import Forbidden
-from kfgit.backends.cluster.kubernetes import references
+from kfgit.backends.cluster.kubernetes import lacking, references
+from kfgit.backends.cluster.kubernetes.objects import is_kubernetes
 from kfgit.backends.cluster.rights import Right
 from kfgit.ir import Resource
+from kfgit.model import Project
 
 # How KFP is installed (manifests/kustomize/base/pipeline/ml-pipeline-scheduledworkflow-deployment.yaml).
 _CONTROLLER = "ml-pipeline-scheduledworkflow"
 _ZONE_VARIABLE = "CRON_SCHEDULE_TIMEZONE"
 
 
-def examine(backend: ClusterBackend, desired: Sequence[Resource], *, secrets: bool) -> Iterator[Finding]:
-    """Everything that is found; `desired` is empty where the source has mistakes."""
+def examine(
+    backend: ClusterBackend, desired: Sequence[Resource], project: Project | None, *, secrets: bool
+) -> Iterator[Finding]:
+    """Everything that is found; `desired` is empty and there is no `project` where the source has mistakes."""
     reached = list(_kubernetes(backend))
     yield from reached
     if not any(found.state == "problem" for found in reached):
         yield from _looked("rights", lambda: _rights(backend, desired))
         yield from _looked("accounts", lambda: _accounts(backend, desired))
+        yield from _looked("kinds", lambda: _kinds(backend, desired))
         yield from _looked("references", lambda: _references(backend, desired, secrets=secrets))
         yield from _looked("inventory", lambda: _inventory(backend))
         yield from _looked("lock", lambda: _lock(backend))
+        if project is not None:
+            yield from _looked("nodes", lambda: nodes.examine(backend.kube, project))
     yield from _looked("kfp", lambda: _kfp(backend))
     yield from _looked("time zone", lambda: _zone(backend))
 
@@ -75,12 +82,13 @@ def _as_whom(backend: ClusterBackend) -> str:
 
 
 def _rights(backend: ClusterBackend, desired: Sequence[Resource]) -> Iterator[Finding]:
-    classes = any(resource.kind == "PriorityClass" for resource in desired)
-    wanted = rights.needed(backend.settings.target, backend.connection.namespace, priority_classes=classes)
-    lacking = rights.missing(backend.connection.kube, wanted)
-    if not lacking:
+    kinds = {resource.kind for resource in desired}
+    theirs = lacking.of_others(desired)
+    wanted = rights.needed(backend.settings.target, backend.connection.namespace, kinds, theirs)
+    denied = rights.missing(backend.connection.kube, wanted)
+    if not denied:
         yield Finding("rights", "ok", f"all {len(wanted)} that kfgit needs")
-    for right in lacking:
+    for right in denied:
         yield Finding(
             "rights", "problem", f"may not {right.verb} {right.resource} {_where(right)}", _grant(right)
         )
@@ -93,6 +101,22 @@ def _where(right: Right) -> str:
 def _grant(right: Right) -> str:
     role = "a ClusterRole" if right.namespace is None else f"a Role in {right.namespace}"
     return f"add the rule `{right.rule}` to {role}; deploy/ has all of them"
+
+
+def _kinds(backend: ClusterBackend, desired: Sequence[Resource]) -> Iterator[Finding]:
+    """What profiles want that the cluster has no kinds for, and the queues of others that tasks name in vain."""
+    kube = backend.kube
+    wanted = {(str(each.spec["apiVersion"]), each.kind) for each in desired if is_kubernetes(each.spec)}
+    told = lacking.of_queues(desired, kube)
+    found = dict.fromkeys((*lacking.of_kinds(kube, wanted).values(), *told.lacks))
+    queued = lacking.goes_through_queues(desired)
+    for lack in found:
+        is_needed = queued and lack.group == lacking.GROUP
+        yield Finding("kinds", "problem" if is_needed else "note", lack.message, lack.help)
+    for remark in told.remarks:
+        yield Finding("kinds", "note", remark)
+    if wanted and not found:
+        yield Finding("kinds", "ok", f"it has all that are wanted: {', '.join(sorted(k for _, k in wanted))}")
 
 
 def _kfp(backend: ClusterBackend) -> Iterator[Finding]:

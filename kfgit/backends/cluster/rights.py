@@ -5,7 +5,7 @@ They are those of `deploy/`; a test holds both equal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -40,9 +40,23 @@ NAMESPACED: Rules = {
     ("coordination.k8s.io", "leases"): ("get", "create", "update"),
     ("", "namespaces"): ("get",),
 }
-PRIORITY_CLASSES: Rules = {
-    ("scheduling.k8s.io", "priorityclasses"): ("get", "list", "create", "patch", "delete"),
+_KEPT = ("get", "list", "create", "patch", "delete")
+# What profiles bring, by kind; some are in the target's namespace, the others of the cluster as a whole.
+OF_CLUSTER: Mapping[str, Rules] = {
+    "PriorityClass": {("scheduling.k8s.io", "priorityclasses"): _KEPT},
+    "WorkloadPriorityClass": {("kueue.x-k8s.io", "workloadpriorityclasses"): _KEPT},
+    "ResourceFlavor": {("kueue.x-k8s.io", "resourceflavors"): _KEPT},
+    "ClusterQueue": {("kueue.x-k8s.io", "clusterqueues"): _KEPT},
+    "DeviceClass": {("resource.k8s.io", "deviceclasses"): _KEPT},
 }
+OF_NAMESPACE: Mapping[str, Rules] = {
+    "LocalQueue": {("kueue.x-k8s.io", "localqueues"): _KEPT},
+    "ResourceQuota": {("", "resourcequotas"): _KEPT},
+    "LimitRange": {("", "limitranges"): _KEPT},
+    "ResourceClaimTemplate": {("resource.k8s.io", "resourceclaimtemplates"): _KEPT},
+}
+# For `doctor` alone, which compares profiles with nodes.
+NODES: Rules = {("", "nodes"): ("list",)}
 # What a KFP for many users asks Kubernetes about whoever asks it; schedules are `jobs` there.
 MULTI_USER: Rules = {
     ("pipelines.kubeflow.org", "pipelines"): ("get", "list", "create", "update", "delete"),
@@ -55,16 +69,26 @@ MULTI_USER: Rules = {
 PROXY: Rules = {("", "services/proxy"): ("get", "create", "patch", "delete")}
 
 
-def needed(target: ClusterTarget, namespace: str, *, priority_classes: bool) -> tuple[Right, ...]:
-    """What an environment needs; those of a many-user KFP are the asking person's where they ask KFP as themselves."""
-    found = list(needed_in(namespace))
-    if priority_classes:
-        found += _rights(PRIORITY_CLASSES, None)
+def needed(
+    target: ClusterTarget, namespace: str, kinds: Collection[str] = (), looked_for: Collection[str] = ()
+) -> tuple[Right, ...]:
+    """What an environment needs that has objects of some kinds, and uses those of others of some kinds.
+
+    Those of a many-user KFP are the asking person's where they ask KFP as themselves.
+    """
+    found = [*needed_in(namespace), *_of_kinds(namespace, kinds)]
+    found += [each for each in _of_kinds(namespace, looked_for) if each.verb == "list" and each not in found]
     if target.kfp.endpoint is None:
         found += _rights(PROXY, target.kfp.service_namespace)
     if target.kfp.namespace is not None and target.kfp.user is None and target.kfp.user_env is None:
         found += _rights(MULTI_USER, target.kfp.namespace)
     return tuple(found)
+
+
+def _of_kinds(namespace: str, kinds: Collection[str]) -> Iterator[Right]:
+    for kind in sorted(set(kinds)):
+        yield from _rights(OF_CLUSTER.get(kind, {}), None)
+        yield from _rights(OF_NAMESPACE.get(kind, {}), namespace)
 
 
 def needed_in(namespace: str) -> tuple[Right, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kfgit.backends.local import worker
+from kfgit.backends.local import admission, worker
 from kfgit.backends.local.earlier import asked
 from kfgit.backends.local.folders import LOG, local_path, task_folder
 from kfgit.backends.local.job import Job
@@ -29,6 +29,7 @@ from kfgit.backends.local.protocol import (
     Stop,
     Succeeded,
 )
+from kfgit.backends.local.room import refused
 from kfgit.backends.local.store import artifacts, loans
 from kfgit.events import Event, Preparing
 
@@ -59,10 +60,13 @@ class Attempts:
         self._taken: set[str] = set(self._folders.values())
         self._asked: dict[str, str] = {}
         self._refusing = False
+        self._awaited: set[tuple[str, str]] = set()
         self.notes: dict[str, None] = {}
 
     def settle(self) -> None:
-        """Looks once for the tools that attempts need; raises `TaskFailure` where one was asked for and is missing."""
+        """Looks once for what attempts need; raises `TaskFailure` where something was asked for and is missing."""
+        if (refusal := self._job.pool.room.refusal(self._job.run.package)) is not None:
+            raise worker.TaskFailure(refusal)
         settled = self._job.work.settle(self._job.settings)
         self._settings = replace(settled, workspace=self._job.workspace)
         self.notes.update(dict.fromkeys(worker.run_parity(self._job.run.package)))
@@ -161,9 +165,19 @@ class Attempts:
         place = worker.AttemptPlace(folder / f"attempt-{number}", folder / "artifacts")
         attempt = _Attempt(command, place, threading.Event())
         self._newest[command.key] = attempt
+        ask = admission.NOTHING
         if isinstance(command, Execute):
+            ask = admission.asked(command.executor.get("resources") or {})
+            if (lack := self._job.pool.room.lack(ask)) is not None:
+                self._send(Failed(command.key, refused(f"it {lack}"), now()))
+                return
             self.notes.update(dict.fromkeys(self._job.work.parity(command, self._settings)))
-        attempt.ticket = self._job.pool.submit(lambda: self._send(self._answer(attempt)))
+            self.notes.update(dict.fromkeys(self._job.pool.room.notes(ask)))
+        attempt.ticket = self._job.pool.submit(
+            lambda devices: self._send(self._answer(attempt, devices)),
+            ask,
+            lambda what: self._waits(command, what),
+        )
 
     def _task_folder(self, command: Execute | Import) -> str:
         if command.key not in self._folders:
@@ -182,11 +196,18 @@ class Attempts:
         if attempt.ticket is not None and self._job.pool.withdraw(attempt.ticket):
             self._send(Failed(key, _STOPPED, now()))
 
-    def _answer(self, attempt: _Attempt) -> Signal:
+    def _waits(self, command: Execute | Import, what: str) -> None:
+        """Tells it once for each task, not for each iteration of a loop."""
+        name = command.task_name if isinstance(command, Execute) else command.path
+        if (name, what) not in self._awaited:
+            self._awaited.add((name, what))
+            self._tell(Preparing(self._job.id, f"{command.path or command.key} waits for {what}"))
+
+    def _answer(self, attempt: _Attempt, devices: tuple[str, ...]) -> Signal:
         # Runs on a thread of the pool and must not raise: without an answer the run would never end.
         key = attempt.command.key
         try:
-            return Succeeded(key, self._outputs(attempt), now())
+            return Succeeded(key, self._outputs(attempt, devices), now())
         except worker.Stopped:
             return Failed(key, _STOPPED, now())
         except worker.TaskFailure as failure:
@@ -198,13 +219,14 @@ class Attempts:
                 key, f"kfgit itself failed here, which is a bug: {type(fault).__name__}: {fault}", now()
             )
 
-    def _outputs(self, attempt: _Attempt) -> Outputs:
+    def _outputs(self, attempt: _Attempt, devices: tuple[str, ...]) -> Outputs:
         if attempt.stop.is_set():
             raise worker.Stopped
         hooks = worker.Hooks(
             started=lambda: self._started(attempt.command),
             say=lambda what: self._tell(Preparing(self._job.id, what)),
             stop=attempt.stop,
+            devices=devices,
         )
         if isinstance(attempt.command, Import):
             hooks.started()

@@ -8,10 +8,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Literal
 
-from kfgit.backend import NotFound, RunRequest
+from kfgit.backend import NotFound, Refused, RunRequest
 from kfgit.backends.local import changes, holding, locks, observing, starting
 from kfgit.backends.local.attempts import now
 from kfgit.backends.local.earlier import earlier
@@ -23,6 +21,7 @@ from kfgit.backends.local.pool import Pool, usual_limit
 from kfgit.backends.local.removing import clear
 from kfgit.backends.local.runner import execute
 from kfgit.backends.local.schedules import LocalSchedules
+from kfgit.backends.local.settings import LocalSettings
 from kfgit.backends.local.store import Database, ledger, runs, transitions
 from kfgit.backends.local.store.runs import StoredRun
 from kfgit.backends.local.worker import WorkerSettings
@@ -38,22 +37,9 @@ from kfgit.events import (
     State,
 )
 from kfgit.ir import Resource
-from kfgit.plan import Change, Live, LiveObject, Plan
+from kfgit.plan import Change, Live, LiveObject, Plan, written
 
-Executor = Literal["auto", "process", "docker", "podman"]
-
-
-@dataclass(frozen=True, slots=True)
-class LocalSettings:
-    """Where a local environment keeps its things. `state` is `.kfgit/ENV`; `environments` is shared by all of them."""
-
-    state: Path
-    secrets: Path
-    configmaps: Path
-    environments: Path
-    environment: str
-    project: str
-    executor: Executor = "auto"
+__all__ = ["LocalBackend", "LocalSettings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +61,7 @@ class LocalBackend:
         database = Database(absolute.state / "state.db")
         recover(database, folders)
         clear(database, folders)
-        return cls(absolute, database, folders, work or Work())
+        return cls(absolute, database, folders, work or Work(), Pool(usual_limit(), absolute.room()))
 
     def close(self) -> None:
         """Gives the connections back."""
@@ -127,6 +113,8 @@ class LocalBackend:
             branch=plan.branch, folder=plan.folder, verb=plan.verb,
         )  # fmt: skip
         with self.database.write() as db:
+            for id_, uses in plan.uses.items():
+                ledger.note_uses(db, self.settings.project, id_, written(uses))
             return ledger.begin_apply(db, entry)
 
     def end_apply(
@@ -150,6 +138,8 @@ class LocalBackend:
 
     def start(self, request: RunRequest) -> RunRecord:
         """Records a run; raises `Refused` for a package or inputs that cannot run. The same id twice is one run."""
+        if (refusal := self.pool.room.refusal(request.package)) is not None:
+            raise Refused(refusal)
         inputs = starting.checked(request)
         with self.database.write() as db:
             starting.record(db, request, inputs, self.settings.environment, now())

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 from uuid import uuid4
 
 from kfgit.backend import Refused
@@ -17,7 +18,7 @@ from kfgit.backends.local import starting
 from kfgit.backends.local.observing import Scope
 from kfgit.backends.local.store import experiments, ledger, objects, pipelines, schedules
 from kfgit.ir import Resource
-from kfgit.plan import Adopt, Change, Create, Delete, LiveObject, Replace, Unchanged, Update, fits
+from kfgit.plan import Adopt, Change, Create, Delete, LiveObject, Replace, Unchanged, Update, fits, written
 
 _TABLES: Mapping[str, objects.Table] = {
     "Experiment": "experiments",
@@ -59,10 +60,13 @@ def _put(scope: Scope, desired: Resource, change: Update | Replace | None, at: d
         current = _current(db, desired, mark)
         renewed = isinstance(change, Replace) and current == change.live.id
         id_ = _write(db, desired, current, at, renewed=renewed)
-        ledger.put(
-            db, scope.project, ledger.Mark(desired.kind, desired.name, id_, desired.digest, desired.spec)
-        )
+        mark = ledger.Mark(desired.kind, desired.name, id_, desired.digest, desired.spec, _uses(desired))
+        ledger.put(db, scope.project, mark)
     return id_
+
+
+def _uses(desired: Resource) -> list[dict[str, Any]] | None:
+    return written(desired.uses) if desired.kind == "Pipeline" else None
 
 
 def _adopt(scope: Scope, change: Adopt) -> str:
@@ -76,8 +80,10 @@ def _adopt(scope: Scope, change: Adopt) -> str:
         if live.kind == "Pipeline" and version and live.spec["digest"] == desired.spec["digest"]:
             # What the document compiles to means what is there, and may be written otherwise.
             pipelines.renumber(db, version, str(desired.spec["digest"]))
-        spec, digest = (desired.spec, desired.digest) if fits(live, desired) else (live.spec, "")
-        ledger.put(db, scope.project, ledger.Mark(live.kind, live.name, live.id, digest, spec))
+        mark = ledger.Mark(live.kind, live.name, live.id, "", live.spec)
+        if fits(live, desired):
+            mark = replace(mark, digest=desired.digest, spec=desired.spec, uses=_uses(desired))
+        ledger.put(db, scope.project, mark)
     return live.id
 
 

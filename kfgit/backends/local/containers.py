@@ -8,6 +8,7 @@ argument that anyone can list with `ps`. The container has a name, because killi
 from __future__ import annotations
 
 import functools
+import json
 import os
 import shutil
 import signal
@@ -15,14 +16,18 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from kfgit.backends.local.cgroups import UNLIMITED, Limits
 from kfgit.backends.local.launcher import TaskFailure
 
 Tool = Literal["docker", "podman"]
 # docker's and podman's own exit code when the container could not be made (docs.docker.com, "Exit status").
 CANNOT_START = 125
 _PROBE_SECONDS = 3.0
+_INFO_SECONDS = 10.0
+_LEAST_MEMORY = 6 << 20
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where POSIX shared memory is in a container
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +40,21 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A volume: a folder of this machine, or memory, at a path of the container."""
+    """A volume: a folder of this machine, or so many bytes of memory, at a path of the container."""
 
     source: Path
     target: str
     readonly: bool = False
     memory: bool = False
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One attempt as a container. `private` names a file that may hold secrets until the container has started."""
+    """One attempt as a container. `private` names a file that may hold secrets until the container has started.
+
+    `devices` are GPUs, by their UUIDs.
+    """
 
     name: str
     image: str
@@ -56,6 +65,8 @@ class Container:
     private: Path
     pull: str | None = None
     mounts: tuple[Mount, ...] = ()
+    limits: Limits = UNLIMITED
+    devices: tuple[str, ...] = ()
 
 
 def find(wanted: str, path: str | None) -> Engine | None:
@@ -111,13 +122,68 @@ def command_line(engine: Engine, container: Container) -> tuple[str, ...]:
     ]
     if container.pull is not None:
         parts += ["--pull", {"Always": "always", "Never": "never"}.get(container.pull, "missing")]
+    parts += _resources(engine, container)
     for mount in mounts:
-        parts += ["--mount", _mount(mount)]
+        parts += _mounted(mount)
     for name in container.variables:
         parts += [] if _is_the_clients(name) else ["--env", name]
     if any(_is_the_clients(name) for name in container.variables):
         parts += ["--env-file", str(container.private)]
     return (*parts, "--entrypoint", program, container.image, *rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """Which limits an engine can set, and how many processors it has; 0 where it does not say."""
+
+    memory: bool = True
+    swap: bool = True
+    cpu: bool = True
+    cpus: int = 0
+
+
+@functools.cache
+def ability(engine: Engine) -> Ability:
+    """Asked once in a process, and only for tasks with limits: without its cgroup controllers podman refuses them."""
+    argv = [str(engine.binary), "info", "--format", "{{json .}}"]
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=_INFO_SECONDS, check=True
+        )
+        return _ability(engine.tool, json.loads(done.stdout))
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError, AttributeError):
+        return Ability()
+
+
+def _ability(tool: Tool, told: Any) -> Ability:
+    if tool == "docker":
+        memory, swap, cpu = (bool(told.get(key, True)) for key in ("MemoryLimit", "SwapLimit", "CpuCfsQuota"))
+        return Ability(memory, swap, cpu, int(told.get("NCPU") or 0))
+    host = told.get("host") or {}
+    controllers = host.get("cgroupControllers")
+    if controllers is None:
+        return Ability(cpus=int(host.get("cpus") or 0))
+    memory = "memory" in controllers
+    return Ability(memory, memory, "cpu" in controllers, int(host.get("cpus") or 0))
+
+
+def _resources(engine: Engine, container: Container) -> list[str]:
+    """Limits and GPUs. A pod has no swap; docker takes no less than 6 MiB and no more processors than there are."""
+    parts, limits = [], container.limits
+    can = ability(engine) if limits != UNLIMITED else Ability()
+    if limits.memory is not None and can.memory:
+        memory = str(max(limits.memory, _LEAST_MEMORY))
+        parts += ["--memory", memory, *(["--memory-swap", memory] if can.swap else [])]
+    if limits.cpu is not None and can.cpu:
+        cpus = max(limits.cpu / 1000, 0.01)
+        parts += ["--cpus", f"{min(cpus, can.cpus or cpus):g}"]
+    if container.devices and engine.tool == "docker":
+        # A comma ends a field of what docker reads there, but for the quotes.
+        parts += ["--gpus", f'"device={",".join(container.devices)}"']
+    elif container.devices:
+        for device in container.devices:
+            parts += ["--device", f"nvidia.com/gpu={device}"]
+    return parts
 
 
 def client_variables(container: Container, environ: Mapping[str, str]) -> dict[str, str]:
@@ -154,10 +220,17 @@ def send(engine: Engine, name: str, number: int) -> None:
         return
 
 
-def _mount(mount: Mount) -> str:
+def _mounted(mount: Mount) -> list[str]:
     """`--mount` takes one line of CSV, so that colons and commas in a path are safe."""
+    if mount.memory and mount.size is not None and mount.target == _SHARED_MEMORY:
+        return ["--shm-size", str(mount.size)]
     fields = ["type=tmpfs"] if mount.memory else ["type=bind", f"source={mount.source}"]
     fields += [f"target={mount.target}", *(["readonly"] if mount.readonly else [])]
+    fields += [f"tmpfs-size={mount.size}"] if mount.memory and mount.size is not None else []
+    return ["--mount", _csv(fields)]
+
+
+def _csv(fields: Sequence[str]) -> str:
     return ",".join(
         '"' + each.replace('"', '""') + '"' if set(each) & set(',"\n') else each for each in fields
     )

@@ -13,7 +13,8 @@ from kfgit.backends.local import removing, retention as keeping
 from kfgit.backends.local.attempts import now
 from kfgit.backends.local.folders import Folders, attempt_log, attempts
 from kfgit.backends.local.following import bury
-from kfgit.backends.local.store import Database, artifacts, removal, runs, tasks, transitions
+from kfgit.backends.local.store import Database, artifacts, durations, removal, runs, tasks, transitions
+from kfgit.durations import RunTimes
 from kfgit.events import Artifact, RunRecord, State, StoredArtifact
 from kfgit.model import Retention
 
@@ -66,6 +67,12 @@ class LocalRuns:
         with self.database.read() as db:
             found = {id_: runs.state(db, id_) for id_ in ids}
         return {id_: state for id_, state in found.items() if state is not None}
+
+    def durations(self, pipelines: Sequence[str], count: int) -> Mapping[str, tuple[RunTimes, ...]]:
+        """How long the newest runs of pipelines took that succeeded."""
+        with self.database.read() as db:
+            found = {name: durations.of_pipeline(db, name, count) for name in pipelines}
+        return {name: times for name, times in found.items() if times}
 
     def resolve(self, id_or_prefix: str) -> str:
         """The whole id; `latest` is the newest run. Raises as `get` does."""

@@ -49,6 +49,12 @@ def take(path: Path) -> Lock | None:
     return _take(path, os.O_CREAT)
 
 
+def share(path: Path) -> Lock | None:
+    """The same, held together with others who share it; None when somebody holds it alone."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return _take(path, os.O_CREAT, fcntl.LOCK_SH)
+
+
 def is_free(path: Path) -> bool:
     """Whether nobody holds the lock; makes nothing."""
     try:

@@ -15,7 +15,7 @@ from typing import Any
 from kfgit import canonical, normal
 from kfgit.backends.local.store import Database, experiments, ledger, pipelines, runs, schedules
 from kfgit.ir import Resource
-from kfgit.plan import Live, LiveObject
+from kfgit.plan import USES, Live, LiveObject
 
 Key = tuple[str, str]
 
@@ -174,4 +174,5 @@ def _owned(live: LiveObject, marks: Mapping[Key, ledger.Mark], others: Mapping[K
     # An untouched object has the digest it was applied with, whatever went into that besides the spec.
     digest = mark.digest if mark.digest and live.spec == mark.spec else live.digest
     before = mark.spec if mark.digest else None
-    return replace(live, owned=True, applied=mark.digest or None, digest=digest, before=before)
+    detail = live.detail if mark.uses is None else {**live.detail, USES: mark.uses}
+    return replace(live, owned=True, applied=mark.digest or None, digest=digest, before=before, detail=detail)

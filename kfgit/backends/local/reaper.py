@@ -13,7 +13,7 @@ Linux there is no `/proc`, and only process groups are killed.
 """
 
 # The reaper imports next to nothing, to be there before it is needed.
-# ruff: noqa: PTH112, PTH123, PTH208, SIM105
+# ruff: noqa: PTH106, PTH112, PTH123, PTH208, SIM105
 
 from __future__ import annotations
 
@@ -58,6 +58,8 @@ class _Register:
     def __init__(self) -> None:
         self.groups: dict[bytes, int] = {}
         self.containers: dict[bytes, bytes] = {}
+        self.cgroups: dict[bytes, None] = {}
+        self.places: dict[bytes, bytes] = {}
         self.ended: set[bytes] = set()
 
     def hear(self, line: bytes) -> None:
@@ -72,13 +74,59 @@ class _Register:
             self.containers[first] = second
         elif kind == b"x":
             self.containers.pop(first, None)
+        elif kind == b"g":
+            self.cgroups[first] = None
+        elif kind == b"h":
+            self.cgroups.pop(first, None)
+        elif kind == b"p":
+            self.places[first] = second
 
     def end_all(self) -> None:
         for group in self.groups.values():
             _kill_group(group, signal.SIGKILL)
         sweep_until_clean(set(self.groups) | self.ended)
+        for folder in self.cgroups:
+            _remove_cgroup(folder)
+        for folder, inner in self.places.items():
+            _leave_cgroup(folder, inner)
         for name, tool in self.containers.items():
             _remove_container(tool, name)
+
+
+def _remove_cgroup(folder: bytes) -> None:
+    """Kills what is in a control group (Linux 5.14; before, the sweep has) and removes it, as soon as that can be."""
+    _tell(folder + b"/cgroup.kill", b"1")
+    for _ in range(200):
+        for above, _, _ in os.walk(folder, topdown=False):
+            try:
+                os.rmdir(above)
+            except OSError:
+                pass
+        if not os.path.isdir(folder):
+            return
+        time.sleep(0.01)
+
+
+def _leave_cgroup(folder: bytes, inner: bytes) -> None:
+    """Undoes what `cgroups` has made of kfgit's own group: one that shares nothing out, with all processes in it."""
+    for controller in (b"-cpu", b"-memory"):
+        _tell(folder + b"/cgroup.subtree_control", controller)
+    try:
+        with open(inner + b"/cgroup.procs", "rb") as file:
+            processes = file.read().split()
+        for process in processes:
+            _tell(folder + b"/cgroup.procs", process)
+        os.rmdir(inner)
+    except OSError:
+        pass
+
+
+def _tell(path: bytes, text: bytes) -> None:
+    try:
+        with open(path, "wb", buffering=0) as file:
+            file.write(text)
+    except OSError:
+        pass
 
 
 def _remove_container(tool: bytes, name: bytes) -> None:
@@ -173,6 +221,18 @@ class Reaper:
     def remove_container(self, name: str) -> None:
         """The container is gone."""
         self._unsay(name, f"x {name}")
+
+    def add_group(self, path: str) -> None:
+        """A control group is about to be made."""
+        self._say(path, f"g {path}")
+
+    def remove_group(self, path: str) -> None:
+        """The control group is gone."""
+        self._unsay(path, f"h {path}")
+
+    def add_place(self, path: str, inner: str) -> None:
+        """The processes of a control group are about to go into `inner`, one level down."""
+        self._say(path, f"p {path}\t{inner}")
 
     @property
     def pid(self) -> int | None:

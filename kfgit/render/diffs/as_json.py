@@ -8,6 +8,7 @@ from kfgit.diff import Break, Diff, EnvironmentDiff, Firing, ResourceChange, Sid
 from kfgit.plan import Difference
 from kfgit.render import diagnostics as show
 from kfgit.render.envelope import envelope
+from kfgit.render.plans import remaps as remapped
 
 _ACTIONS = ("added", "changed", "removed")
 
@@ -32,6 +33,7 @@ def _environment(found: EnvironmentDiff) -> dict[str, Any]:
     return {
         "environment": found.environment,
         "changes": [_change(each) for each in found.changes],
+        "profiles": [remapped.as_json(each) for each in found.profiles],
         "firings": [_firing(each) for each in found.firings],
         "breaks": [_break(each) for each in found.breaks],
         "diagnostics": show.as_json(faults, 0)["diagnostics"],

@@ -8,9 +8,10 @@ from typing import Any
 
 from kfgit.diagnostics import Diagnostic
 from kfgit.diff.values import Break, Diff, Firing, ResourceChange, Side, TaskChange
-from kfgit.plan import Difference
+from kfgit.plan import Difference, Remap
 from kfgit.render.diffs.merging import Merged, Told, merged
 from kfgit.render.diffs.words import SIGNS, counts, dependence, joined, name_of, place, reasons, side
+from kfgit.render.plans.remaps import sentence
 from kfgit.render.style import Style, one_line
 
 _VALUE = 60
@@ -45,6 +46,8 @@ def _lines(found: Merged, style: Style) -> Iterator[str]:
         yield from _fault(fault, style)
     for broken in found.breaks:
         yield from _break(broken, style)
+    for remap in found.profiles:
+        yield from _remap(remap, style)
     for change in found.changes:
         yield from _change(change, style)
     for firing in found.firings:
@@ -71,6 +74,11 @@ def _break(told: Told[Break], style: Style) -> Iterator[str]:
     yield f"  {style.red('! breaks')}   {message}{_in(told)} {where}"
     if found.callers:
         yield f"      {style.dim(f'called by {_told(joined(found.callers, 12))}')}"
+
+
+def _remap(told: Told[Remap], style: Style) -> Iterator[str]:
+    yield f"  {style.cyan('» profile')}  {_told(sentence(told.what, joined(told.environments, 20)))}"
+    yield f"      {style.dim(_told(joined([each.pipeline for each in told.what.pipelines], 12)))}"
 
 
 def _change(told: Told[ResourceChange], style: Style) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from kfgit.diagnostics import Diagnostic
 from kfgit.diff.values import Break, Diff, EnvironmentDiff, Firing, ResourceChange
+from kfgit.plan import Remap
 
 T = TypeVar("T")
 
@@ -42,6 +43,7 @@ class Merged:
     breaks: tuple[Told[Break], ...]
     faults: tuple[Told[Diagnostic], ...]
     notes: tuple[Told[str], ...]
+    profiles: tuple[Told[Remap], ...]
 
 
 def merged(diff: Diff) -> Merged:
@@ -53,6 +55,7 @@ def merged(diff: Diff) -> Merged:
         _told(found, lambda each: each.breaks, lambda broken: broken),
         _errors_first(_told(found, lambda each: each.faults, lambda fault: fault.in_environment(None))),
         _told(found, lambda each: each.notes, lambda note: note),
+        _told(found, lambda each: each.profiles, lambda remap: remap),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from kfgit.diagnostics import Diagnostic
 from kfgit.diff.values import Break, Firing, ResourceChange, TaskChange
+from kfgit.plan import Remap
 from kfgit.render.diffs.folds import folds, task_sentence
 from kfgit.render.diffs.merging import Merged, Told
 from kfgit.render.diffs.words import ACTIONS, bounded, field_counts, joined, many, name_of, place, reasons
@@ -14,6 +15,7 @@ from kfgit.render.markdown import fields
 from kfgit.render.markdown.blocks import alert, listed, table
 from kfgit.render.markdown.fitting import Detail
 from kfgit.render.markdown.inline import code, prose
+from kfgit.render.plans.remaps import sentence
 
 _GIST: Final = 5
 _CALLERS: Final = 5
@@ -35,6 +37,9 @@ def sections(found: Merged, detail: Detail) -> Iterator[str]:
                 [f"{prose(note.what)}{_aside(*_in(note))}" for note in found.notes[:most]], len(found.notes)
             )
         )
+    if found.profiles:
+        yield "**Profiles**"
+        yield listed(bounded([_remap(each) for each in found.profiles[:most]], len(found.profiles)))
     if found.changes:
         yield from (_resources if detail.table else _names)(found.changes, detail)
     if found.firings:
@@ -42,6 +47,12 @@ def sections(found: Merged, detail: Detail) -> Iterator[str]:
         yield listed(bounded([_firing(each) for each in found.firings[:most]], len(found.firings)))
     if detail.folds:
         yield from folds(found.changes, detail)
+
+
+def _remap(told: Told[Remap]) -> str:
+    """Environments by name, since profiles are what these have of their own."""
+    names = joined([each.pipeline for each in told.what.pipelines], _CALLERS)
+    return prose(f"{sentence(told.what, joined(told.environments))}: {names}", 600)
 
 
 def _in(told: Told[Any]) -> list[str]:

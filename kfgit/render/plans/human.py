@@ -9,9 +9,12 @@ from typing import Any
 from kfgit import plan as plans
 from kfgit.events import ChangeFinished
 from kfgit.plan import Change, Plan, Unchanged
+from kfgit.render.plans import costs
+from kfgit.render.plans.remaps import sentences
 from kfgit.render.plans.words import SHOWN, Notes, cause, field_cause, fields, sentence, strangers
 from kfgit.render.style import Style, clean, one_line
 
+_REMAPS = 20
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "adopt": "=", "unchanged": " "}
 
 
@@ -30,6 +33,8 @@ def human(plan: Plan, notes: Notes, style: Style, *, kept: bool = True) -> str:
         lines += [f"      {style.dim(clean(note))}" for note in more]
         lines += _differences(change, style)
     lines.append(sentence(plan))
+    lines += [f"{clean(each)}." for each in sentences(plans.remaps(plan), plan.environment, _REMAPS)]
+    lines += [f"{clean(each)}." for each in costs.sentences(plan)]
     if plan.foreign and kept:
         lines.append(style.dim(strangers(plan)))
     lines += [style.yellow(f"! {clean(remark)}") for remark in plan.remarks]

@@ -14,9 +14,11 @@ from itertools import islice
 from kfgit import plan as plans
 from kfgit.plan import Change, Difference, Plan, Unchanged
 from kfgit.render.markdown import fields as values
-from kfgit.render.markdown.blocks import alert, folded, table
+from kfgit.render.markdown.blocks import alert, folded, listed, table
 from kfgit.render.markdown.fitting import LEVELS, Detail, fitted, shortened
 from kfgit.render.markdown.inline import code, html, prose
+from kfgit.render.plans import costs
+from kfgit.render.plans.remaps import sentences
 from kfgit.render.plans.words import Notes, cause, counted, field_cause, fields, sentence, strangers
 
 _FEW = 3
@@ -41,6 +43,10 @@ def _blocks(plan: Plan, notes: Notes, detail: Detail) -> Iterator[str]:
     if plan.remarks:
         shown = plan.remarks[: max(detail.rows, 5)]
         yield alert("WARNING", [line for remark in shown for line in (prose(remark), "")][:-1])
+    remapped = list(map(prose, sentences(plans.remaps(plan), plan.environment, max(detail.rows, 5))))
+    remapped += map(prose, costs.sentences(plan))
+    if remapped:
+        yield listed(remapped)
     told = [change for change in plan.changes if not isinstance(change, Unchanged) or change.notes]
     if told and detail.rows:
         yield from (_table(told, notes, detail) if detail.table else _names(told, detail))

@@ -14,7 +14,7 @@ from typing import Any
 
 from kfgit import normal
 from kfgit.backend import Refused
-from kfgit.backends.cluster.changes.applying import CALLED, VERSION, Context, noted
+from kfgit.backends.cluster.changes.applying import CALLED, VERSION, Context, applied, noted
 from kfgit.backends.cluster.kfp.api import KfpApi, KfpFault, KfpVersion
 from kfgit.backends.cluster.kubernetes import manifests, placing
 from kfgit.backends.cluster.records import marks
@@ -97,8 +97,10 @@ def adopt(context: Context, change: Adopt) -> str:
 
 
 def _put(context: Context, live: LiveObject, desired: Resource, extra: Mapping[str, Any]) -> None:
-    digest, spec = (desired.digest, desired.spec) if fits(live, desired) else ("", live.spec)
-    context.ledger.put(Entry(live.kind, live.name, live.id, digest, spec, noted(extra, desired)))
+    digest, spec, kept = "", live.spec, noted(extra, desired)
+    if fits(live, desired):
+        digest, spec, kept = desired.digest, desired.spec, applied(extra, desired)
+    context.ledger.put(Entry(live.kind, live.name, live.id, digest, spec, kept))
 
 
 # --- pipelines
@@ -175,10 +177,14 @@ def _adopt_pipeline(context: Context, live: LiveObject, desired: Resource) -> tu
 
 
 def _adopt_object(context: Context, live: LiveObject, desired: Resource) -> str:
-    """Writes on an object whose it is. A label that somebody else keeps is a conflict, which is told."""
-    if placing.find_object(context, live) is None:
+    """Writes on an object whose it is. A label that somebody else keeps is a conflict, which is told.
+
+    What another set of kfgit's has applied is said again: an apply takes away what its manager says no more.
+    """
+    found = placing.find_object(context, live)
+    if found is None:
         raise Refused(f"{live.kind} `{live.name}` is not there any more")
-    bare = Resource(live.kind, live.name, {"apiVersion": live.spec["apiVersion"]}, desired.digest)
+    bare = Resource(live.kind, live.name, manifests.spec_of(found), desired.digest)
     context.held()
     answer = context.kube.apply(manifests.manifest(bare, context.owner, live.id))
     _put(context, live, desired, manifests.remembered(answer, desired) if fits(live, desired) else {})

@@ -25,7 +25,7 @@ from kfgit.backends.cluster.records import marks
 from kfgit.backends.cluster.records.inventory import Entry, Inventory
 from kfgit.backends.cluster.records.ledger import Ledger
 from kfgit.ir import Resource
-from kfgit.plan import Live, LiveObject
+from kfgit.plan import USES, Live, LiveObject, written
 
 T = TypeVar("T")
 
@@ -83,6 +83,12 @@ def noted(extra: Mapping[str, Any], desired: Resource) -> Mapping[str, Any]:
     """What an entry keeps of an object, with its documents' names: nothing else tells them once those are gone."""
     known = desired.documents in ((), (desired.name,))
     return extra if known else {**extra, DOCUMENTS: list(desired.documents)}
+
+
+def applied(extra: Mapping[str, Any], desired: Resource) -> Mapping[str, Any]:
+    """The same of an object that is what is desired: also which profiles its tasks used."""
+    uses = {USES: written(desired.uses)} if desired.uses else {}
+    return {**noted(extra, desired), **uses}
 
 
 def names_of(live: Live, inventory: Inventory) -> Names:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, assert_never
 
 from kfgit.backends.cluster.changes import adopting, starting, switching, versioning
-from kfgit.backends.cluster.changes.applying import VERSION, Context, noted
+from kfgit.backends.cluster.changes.applying import VERSION, Context, applied
 from kfgit.backends.cluster.kubernetes import placing
 from kfgit.backends.cluster.records import marks
 from kfgit.backends.cluster.records.inventory import Entry
@@ -53,7 +53,7 @@ def _put(context: Context, desired: Resource, live: LiveObject | None) -> str:
     # Names are unique, or were made so: what else the inventory knows under this one is gone.
     for other in context.ids(desired.kind, desired.name) - {id_}:
         context.ledger.forget(desired.kind, other)
-    kept = noted(extra, desired)
+    kept = applied(extra, desired)
     context.ledger.put(Entry(desired.kind, desired.name, id_, desired.digest, desired.spec, kept))
     return id_
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kfgit.backend import Ambiguous, Gone, MachineFault, NotFound, Refused
 from kfgit.backends.cluster.connection.wire import Ambiguous as InDoubt
-from kfgit.backends.cluster.history import naming, run_calls
+from kfgit.backends.cluster.history import naming, run_calls, run_times
 from kfgit.backends.cluster.history.places import is_same
 from kfgit.backends.cluster.history.run_records import (
     Told,
@@ -26,6 +26,7 @@ from kfgit.backends.cluster.kfp.answers import KfpFault
 from kfgit.backends.cluster.kfp.api import PAGE_SIZE, KfpApi, KfpRun
 from kfgit.backends.cluster.kfp.translate import Names
 from kfgit.backends.cluster.records import marks
+from kfgit.durations import RunTimes
 from kfgit.events import FINAL, Artifact, RunRecord, State, StoredArtifact
 from kfgit.ir import Package
 from kfgit.model import Retention
@@ -88,6 +89,10 @@ class ClusterRuns:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             found = [run for run in pool.map(self.api.run, ids) if run is not None]
         return {run.run_id: state_of(run, self.stopped) for run in found}
+
+    def durations(self, pipelines: Sequence[str], count: int) -> Mapping[str, tuple[RunTimes, ...]]:
+        """How long the newest runs of pipelines took that succeeded, found among the newest of all."""
+        return run_times.durations(self.api, pipelines, count, self.packages)
 
     def reader(self, run_id: str) -> Callable[[], tuple[RunRecord, tuple[Told, ...]]]:
         """What asks for a run time and again, and for what it runs only once."""

@@ -240,6 +240,10 @@ class KfpApi:
 
     def runs(self, query: RunQuery = RunQuery(), limit: int | None = None) -> tuple[KfpRun, ...]:
         """Runs, newest first unless `sort_by` says otherwise; all of them without a `limit`."""
+        return tuple(self.each_run(query, limit))
+
+    def each_run(self, query: RunQuery = RunQuery(), limit: int | None = None) -> Iterator[KfpRun]:
+        """The same, page by page as they are wanted."""
         wanted = {
             "recurring_run_id": query.recurring_run_id,
             "display_name": query.display_name,
@@ -247,7 +251,7 @@ class KfpApi:
         }
         filters = {key: value for key, value in wanted.items() if value is not None}
         asked = {"sort_by": query.sort_by, **_filled({"experiment_id": query.experiment_id})}
-        return tuple(self._list("list runs", _RUNS, asked, filters=filters, limit=limit))
+        return self._list("list runs", _RUNS, asked, filters=filters, limit=limit)
 
     def run(self, id_: str) -> KfpRun | None:
         """One run with its tasks; None where KFP says that there is none."""

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from kfgit.backend import MachineFault
 from kfgit.backends.cluster.connection.wire import Ambiguous, Answer, Wire
+from kfgit.backends.cluster.kubernetes import versions
 from kfgit.backends.cluster.kubernetes.faults import (
     Expired,
     Gone,
@@ -41,7 +42,7 @@ _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind that the server knows, and where its objects are."""
+    """A kind that the server knows, and where its objects are; `api_version` is the one that it has it in."""
 
     api_version: str
     kind: str
@@ -54,6 +55,8 @@ _BUILT_IN = (
     Kind("v1", "ConfigMap", "configmaps", namespaced=True),
     Kind("v1", "Secret", "secrets", namespaced=True),
     Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims", namespaced=True),
+    Kind("v1", "ResourceQuota", "resourcequotas", namespaced=True),
+    Kind("v1", "LimitRange", "limitranges", namespaced=True),
     Kind("coordination.k8s.io/v1", "Lease", "leases", namespaced=True),
     Kind("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", namespaced=False),
 )
@@ -92,12 +95,13 @@ class KubeApi:
             manifest = {**manifest, "metadata": {**manifest["metadata"], "namespace": self.namespace}}
         query = _query(dry_run=dry_run)
         path = self._path(kind, name)
-        body = json.dumps(manifest, separators=(",", ":"), ensure_ascii=False).encode()
+        sent = versions.sent(manifest, kind.api_version)
+        body = json.dumps(sent, separators=(",", ":"), ensure_ascii=False).encode()
         words = _words(kind, name)
         told = self._repeated(
             lambda: self.wire.write("PATCH", path, query, body=body, content_type=_APPLY), words
         )
-        return whole(told, self.wire.place, words)
+        return versions.told(whole(told, self.wire.place, words), manifest["apiVersion"])
 
     def get(self, api_version: str, kind: str, name: str) -> Object | None:
         """The object, if there is one."""
@@ -109,7 +113,8 @@ class KubeApi:
         answer = self.wire.read("GET", self._path(found, name))
         words = _words(found, name)
         try:
-            return whole(judged(answer, words), answer.place, words), _date(answer)
+            told = whole(judged(answer, words), answer.place, words)
+            return versions.told(told, api_version), _date(answer)
         except Gone:
             return None, _date(answer)
 
@@ -117,7 +122,7 @@ class KubeApi:
         """All objects of a kind with some labels, each with its kind and version, in the order of their names."""
         found = self._kind(api_version, kind)
         return tuple(
-            {**item, "apiVersion": api_version, "kind": kind}
+            versions.told({**item, "kind": kind, "apiVersion": api_version}, api_version)
             for item in self._items(found, {"labelSelector": selector} if selector else {})
         )
 
@@ -189,17 +194,31 @@ class KubeApi:
 
     def _kind(self, api_version: str, kind: str) -> Kind:
         with self._lock:
-            if (api_version, kind) not in self._kinds:
-                self._discover(api_version)
-            try:
-                return self._kinds[api_version, kind]
-            except KeyError:
-                raise NoSuchKind(
-                    404,
-                    "NotFound",
-                    f"{self.wire.place} knows no kind `{kind}` in `{api_version}`: "
-                    "is what brings it installed there, and in this version?",
-                ) from None
+            found = self._known(api_version, kind)
+        if found is None:
+            raise NoSuchKind(
+                404,
+                "NotFound",
+                f"{self.wire.place} knows no kind `{kind}` in `{api_version}`: "
+                "is what brings it installed there, and in this version?",
+            )
+        return found
+
+    def serves(self, api_version: str, kind: str) -> bool:
+        """Whether the server has a kind, in this version or one that says the same."""
+        with self._lock:
+            return self._known(api_version, kind) is not None
+
+    def _known(self, api_version: str, kind: str) -> Kind | None:
+        """The kind, in this version or an older one that says the same."""
+        if (api_version, kind) not in self._kinds:
+            self._discover(api_version)
+        if (api_version, kind) not in self._kinds:
+            older = versions.older(api_version)
+            if older is not None and self._known(older, kind) is not None:
+                known = [each for (version, _), each in self._kinds.items() if version == older]
+                self._kinds.update({(api_version, each.kind): each for each in known})
+        return self._kinds.get((api_version, kind))
 
     def _discover(self, api_version: str) -> None:
         """Asks for all kinds of a group and version; what is not there now may be later, and is asked for again."""

@@ -38,6 +38,9 @@ def delete_object(context: Context, live: LiveObject) -> None:
 def _uid_of_ours(context: Context, desired: Resource) -> str | None:
     """The uid of the object that an apply which was cut off has made; None where there is none yet."""
     found = context.kube.get(str(desired.spec["apiVersion"]), desired.kind, desired.name)
+    if found is not None and found["metadata"].get("deletionTimestamp"):
+        _wait(context, desired.spec, desired.kind, desired.name, str(found["metadata"]["uid"]))
+        return None
     if found is None:
         return None
     uid = str(found["metadata"]["uid"])
@@ -52,12 +55,18 @@ def _uid_of_ours(context: Context, desired: Resource) -> str | None:
 def _remove(context: Context, live: LiveObject) -> None:
     """Removes an object that cannot be changed in place, and waits until its name is free."""
     delete_object(context, live)
+    _wait(context, live.spec, live.kind, live.name, live.id)
+
+
+def _wait(context: Context, spec: Object, kind: str, name: str, uid: str) -> None:
+    """Waits, and not for ever, until an object is gone that is being deleted."""
 
     def gone() -> bool | None:
-        return True if find_object(context, live) is None else None
+        found = context.kube.get(str(spec["apiVersion"]), kind, name)
+        return True if found is None or found["metadata"]["uid"] != uid else None
 
     if context.settled(gone, context.looks) is None:
         raise MachineFault(
-            f"{live.kind} `{live.name}` is being deleted, and something still holds it (its finalizers say what); "
+            f"{kind} `{name}` is being deleted, and something still holds it (its finalizers say what); "
             "apply again when it is gone"
         )

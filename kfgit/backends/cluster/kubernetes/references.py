@@ -35,7 +35,7 @@ class Reference(NamedTuple):
 
 def references(package: Package) -> Iterator[Reference]:
     """What the tasks of a package name and do not call optional."""
-    for label, executor in _executors(package).items():
+    for label, executor in executors(package).items():
         for field, kind, key in _FIELDS:
             for each in _listed(executor, field):
                 name = _constant(each, key)
@@ -71,7 +71,8 @@ def _note(kind: str, name: str, tasks: Sequence[str], namespace: str) -> str:
     return f"there is no {kind} `{name}` in namespace `{namespace}`, and {who} cannot start without it"
 
 
-def _executors(package: Package) -> Mapping[str, Mapping[str, Any]]:
+def executors(package: Package) -> Mapping[str, Mapping[str, Any]]:
+    """What the platform spec of a package says of each of its executors."""
     found: Any = package.platform
     for key in ("platforms", "kubernetes", "deploymentSpec", "executors"):
         found = found.get(key) if isinstance(found, Mapping) else None

@@ -177,12 +177,19 @@ def _with_specs(scene: Scene, seen: Seen, known: Knowledge, pool: ThreadPoolExec
         if version and desired is not None and desired.spec.get("digest") != live.spec["digest"] is not None:
             asked.append((live.id, str(version)))
     found = _each(pool, lambda pair: scene.kfp.version(*pair), asked[:_SPECS])
-    return replace(seen, specs={id_: _ir(version.spec) for (id_, _), version in found if version is not None})
+    return replace(
+        seen, specs={id_: _parts(version.spec) for (id_, _), version in found if version is not None}
+    )
 
 
-def _ir(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+def _parts(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a version is made of, as `LiveObject.detail` has it; only with a platform's spec it has two parts."""
     inner = spec.get("pipeline_spec", spec)
-    return inner if isinstance(inner, Mapping) else {}
+    platform = spec.get("platform_spec") if inner is not spec else None
+    return {
+        "package": inner if isinstance(inner, Mapping) else {},
+        "platform": platform if isinstance(platform, Mapping) else None,
+    }
 
 
 # --- runs

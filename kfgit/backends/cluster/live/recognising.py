@@ -24,7 +24,7 @@ from kfgit.backends.cluster.records import marks
 from kfgit.backends.cluster.records.inventory import Entry, Inventory, Key
 from kfgit.cron import CronError
 from kfgit.ir import Resource
-from kfgit.plan import LiveObject
+from kfgit.plan import USES, LiveObject
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 # No version has this id, and none is also what a schedule says that takes the newest one.
@@ -161,8 +161,8 @@ def pipelines(seen: Seen, known: Knowledge) -> Iterator[LiveObject]:
             applied = (
                 desired.digest if desired and desired.spec.get("digest") == digest else digest or "nothing"
             )
-        before = seen.specs.get(found.pipeline_id)
-        detail: dict[str, Any] = {"package": before} if before is not None else {}
+        used = {USES: entry.extra[USES]} if entry is not None and USES in entry.extra else {}
+        detail: dict[str, Any] = {**seen.specs.get(found.pipeline_id, {}), **used}
         told = _owned(live, spec, entry, applied)
         other = found.tags.get(marks.SET_TAG)
         yield replace(told, fixed=fixed, detail={**detail, **_other(told, other, found.description)})

@@ -18,13 +18,17 @@ KEPT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An owned object; `digest` and `spec` are what was applied last."""
+    """An owned object; `digest` and `spec` are what was applied last, `uses` the profiles of its tasks then.
+
+    `uses` are as `plan.written` writes them, and None where nobody wrote them down.
+    """
 
     kind: str
     name: str
     id: str
     digest: str
     spec: Mapping[str, Any]
+    uses: Sequence[Mapping[str, Any]] | None = None
 
 
 def marks(db: sqlite3.Connection, project: str) -> tuple[Mark, ...]:
@@ -50,7 +54,8 @@ def mark(db: sqlite3.Connection, project: str, kind: str, name: str) -> Mark | N
 def put(db: sqlite3.Connection, project: str, entry: Mark) -> None:
     """Writes an entry of the inventory."""
     db.execute(
-        "INSERT OR REPLACE INTO inventory (project, kind, name, id, digest, spec) VALUES (?, ?, ?, ?, ?, ?)",
+        """INSERT OR REPLACE INTO inventory (project, kind, name, id, digest, spec, uses)
+            VALUES (?, ?, ?, ?, ?, ?, ?)""",
         (
             project,
             entry.kind,
@@ -58,7 +63,16 @@ def put(db: sqlite3.Connection, project: str, entry: Mark) -> None:
             entry.id,
             entry.digest,
             json.dumps(dict(entry.spec), sort_keys=True),
+            json.dumps(entry.uses, sort_keys=True) if entry.uses is not None else None,
         ),
+    )
+
+
+def note_uses(db: sqlite3.Connection, project: str, id_: str, uses: Sequence[Mapping[str, Any]]) -> None:
+    """Writes the uses of a pipeline that stays as it is."""
+    db.execute(
+        "UPDATE inventory SET uses = ? WHERE project = ? AND kind = 'Pipeline' AND id = ?",
+        (json.dumps(uses, sort_keys=True), project, id_),
     )
 
 
@@ -139,7 +153,8 @@ def applies(db: sqlite3.Connection, project: str, limit: int = -1) -> tuple[Appl
 
 
 def _mark(row: sqlite3.Row) -> Mark:
-    return Mark(row["kind"], row["name"], row["id"], row["digest"], json.loads(row["spec"]))
+    uses = json.loads(row["uses"]) if row["uses"] is not None else None
+    return Mark(row["kind"], row["name"], row["id"], row["digest"], json.loads(row["spec"]), uses)
 
 
 def _apply(row: sqlite3.Row, runs: Sequence[AppliedRun]) -> ApplyRecord:

@@ -269,4 +269,7 @@ _THIRD = (
         WHERE run = NEW.id; END""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)
+# What tasks got by the names of profiles when a pipeline was applied; NULL for what an older kfgit applied.
+_FOURTH = ("ALTER TABLE inventory ADD COLUMN uses TEXT",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 from kfgit.backends.local import containers, reaper
 from kfgit.backends.local.launcher import Stopped, TaskFailure
 from kfgit.backends.local.worker.masking import Masker
+from kfgit.backends.local.worker.memory import Bound, ContainerBound, bounded, limit
 from kfgit.backends.local.worker.program import Program
 from kfgit.backends.local.worker.settings import Attempt
 from kfgit.backends.local.worker.variables import Variables
@@ -19,13 +20,19 @@ def execute(attempt: Attempt, program: Program, variables: Variables) -> None:
     """Runs the program with its output in log.txt, and says in one sentence what went wrong if it did."""
     timeout, hooks = attempt.command.timeout, attempt.hooks
     marker = f"KFP_POD_UID={variables.uid}"
-    job = reaper.Job(program.argv, program.env, program.cwd, marker, timeout)
     try:
-        with (attempt.place.folder / "log.txt").open("ab", buffering=0) as log, _contained(program) as also:
+        with (
+            (attempt.place.folder / "log.txt").open("ab", buffering=0) as log,
+            _contained(program) as also,
+            _bounded(attempt, program, variables) as bound,
+        ):
+            argv = (*bound.before, *program.argv)
+            job = reaper.Job(argv, program.env, program.cwd, marker, timeout)
             masker = Masker(variables.secrets)
             output = _masked(log.fileno(), masker) if masker.needed else log.fileno()
             ended = reaper.run(job, output, hooks.stop, hooks.started, also)
             _write(log.fileno(), masker.close())
+            killed = bound.told(ended.code)
     except (OSError, ValueError) as error:
         raise TaskFailure(f"`{program.argv[0]}` cannot be started: {_cannot_start(error)}") from error
     if ended.why == "stopped":
@@ -33,7 +40,16 @@ def execute(attempt: Attempt, program: Program, variables: Variables) -> None:
     if ended.why == "timeout":
         raise TaskFailure(f"it ran longer than its timeout of {timeout:g} seconds and was killed")
     if ended.code != 0:
-        raise TaskFailure(_bad_end(ended.code, program))
+        raise TaskFailure(killed or _bad_end(ended.code, program))
+
+
+def _bounded(
+    attempt: Attempt, program: Program, variables: Variables
+) -> AbstractContextManager[Bound | ContainerBound]:
+    """The limits of a process; those of a container are its engine's affair."""
+    if program.container is None:
+        return bounded(attempt, variables.uid)
+    return nullcontext(ContainerBound(limit(attempt.command, "memory")))
 
 
 def _masked(descriptor: int, masker: Masker) -> Callable[[bytes], None]:

@@ -37,6 +37,7 @@ from kfgit.backends.local.worker.variables import (
     object_name,
 )
 from kfgit.backends.local.worker.volumes import claim_folder
+from kfgit.graph import quantity
 
 VARIABLE = "KFGIT_MOUNTS"
 
@@ -136,7 +137,9 @@ def _mounts(folder: Path, command: Execute, settings: WorkerSettings) -> Mounts:
     for own in _OWN:
         for entry in command.platform.get(own) or ():
             source = _written(_below(folder, _path(entry)), {})
-            found.append(Mount(source, _path(entry), memory=entry.get("medium") == "Memory"))
+            size = quantity(entry.get("sizeLimit"))
+            memory = entry.get("medium") == "Memory"
+            found.append(Mount(source, _path(entry), memory=memory, size=int(size) if size else None))
     return Mounts(folder, tuple(found), tuple(secrets))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from kfgit.backends.local import launcher
 from kfgit.backends.local.launcher import TaskFailure
 from kfgit.backends.local.protocol import Execute
+from kfgit.backends.local.worker.memory import limit_notes
 from kfgit.backends.local.worker.mounts import VARIABLE, mount_paths, shown_to_processes
 from kfgit.backends.local.worker.program import is_python, runs_kfp
 from kfgit.backends.local.worker.settings import WorkerSettings
@@ -48,8 +49,8 @@ def parity(command: Execute, settings: WorkerSettings) -> tuple[str, ...]:
     notes += [text for key, text in _NO_EFFECT.items() if command.platform.get(key)]
     paths = list(mount_paths(command.platform))
     hidden = [] if in_image or not paths or shown_to_processes(settings, paths) else paths
-    notes += _volume_notes(command.platform, settings, hidden)
-    notes += _resource_notes(command.executor.get("resources") or {})
+    notes += _volume_notes(command.platform, settings, hidden, in_image=in_image)
+    notes += limit_notes(command, settings.groups, settings.engine if in_image else None)
     return (*notes, *_argument_notes(command))
 
 
@@ -86,29 +87,22 @@ def _claim_notes(image: str, given: Mapping[str, Any]) -> Iterator[str]:
         yield f"the {source.get('kind')} `{source.get('name')}` is not here: the claim begins empty"
 
 
-def _volume_notes(platform: Mapping[str, Any], settings: WorkerSettings, hidden: list[str]) -> Iterator[str]:
+def _volume_notes(
+    platform: Mapping[str, Any], settings: WorkerSettings, hidden: list[str], *, in_image: bool
+) -> Iterator[str]:
     for name in dict.fromkeys(str(entry.get("pvcName") or "") for entry in platform.get("pvcMount") or ()):
         if not (settings.claims / name).is_dir():
             yield f"the claim `{name}` is not here: it begins as the empty folder `.kfgit/pvcs/{name}`"
     if platform.get("genericEphemeralVolume"):
         yield "ephemeral volumes are folders: size, access modes and storage class have no effect"
-    if any(entry.get("sizeLimit") for entry in platform.get("emptyDirMounts") or ()):
+    folders = (entry for entry in platform.get("emptyDirMounts") or () if entry.get("sizeLimit"))
+    if any(not in_image or entry.get("medium") != "Memory" for entry in folders):
         yield "the size limits of empty folders have no effect"
     for path in hidden:
         if path == _SHARED_MEMORY:
             yield f"`{path}` is this machine's own"
         else:
             yield f"`{path}` cannot be mounted for a process of this machine, which finds it at `${VARIABLE}{path}`"
-
-
-def _resource_notes(resources: Mapping[str, Any]) -> list[str]:
-    notes = []
-    if any(value for key, value in resources.items() if key != "accelerator"):
-        notes.append("cpu and memory requests and limits are not enforced")
-    if accelerator := resources.get("accelerator"):
-        kind = accelerator.get("resourceType") or accelerator.get("type") or "accelerator"
-        notes.append(f"`{kind}` is not reserved: the task sees what this machine has")
-    return notes
 
 
 def _argument_notes(command: Execute) -> Iterator[str]:

@@ -12,9 +12,11 @@ from pathlib import Path
 from kfgit.backends.local import containers, environments
 from kfgit.backends.local.launcher import TaskFailure
 from kfgit.backends.local.protocol import Execute
+from kfgit.backends.local.worker.memory import limits
 from kfgit.backends.local.worker.mounts import Mounts
 from kfgit.backends.local.worker.settings import Attempt, AttemptPlace, WorkerSettings
 from kfgit.backends.local.worker.variables import Variables
+from kfgit.backends.local.worker.visible import gpu_variables
 from kfgit.ir import SDK_VERSION
 
 _ALLOWED = ("PATH", "TZ", "LANG", *environments.PROXIES, *environments.CERTIFICATES)
@@ -58,7 +60,8 @@ def decide(
         path = f"{venv / 'bin'}{os.pathsep}{host['PATH']}"
         host |= {"VIRTUAL_ENV": str(venv), "PATH": path}
     before, told = mounts.for_process(settings)
-    env = {**host, **told, **variables.values}
+    gpus = gpu_variables(hooks.devices, variables.values)
+    env = {**host, **told, **variables.values, **gpus}
     _must_be_there(argv[0], env, work, command)
     return Program((*before, *argv), env, work)
 
@@ -129,4 +132,6 @@ def _container(
         ),
         private=place.folder / "tmp" / "variables.env",
         pull=attempt.command.platform.get("imagePullPolicy"),
+        limits=limits(attempt.command),
+        devices=attempt.hooks.devices,
     )

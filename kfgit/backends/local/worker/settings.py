@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from kfgit.backends.local import containers
+from kfgit.backends.local.cgroups import GROUPS, Groups
 from kfgit.backends.local.protocol import Execute
 
 
@@ -44,6 +45,7 @@ class WorkerSettings:
     namespaces: bool | None = None
     engine: containers.Engine | None = None
     settled: bool = False
+    groups: Groups = GROUPS
 
     @property
     def claims(self) -> Path:
@@ -53,11 +55,15 @@ class WorkerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """How an attempt talks with its runner: a process began, something slow happens, someone wants it to stop."""
+    """How an attempt talks with its runner: a process began, something slow happens, someone wants it to stop.
+
+    `devices` are the GPUs that it was given, by their UUIDs (`GPU-…`, `MIG-…`); it sees no other.
+    """
 
     started: Callable[[], None] = lambda: None
     say: Callable[[str], None] = lambda _: None
     stop: threading.Event = field(default_factory=threading.Event)
+    devices: tuple[str, ...] = ()
 
 
 def settle(settings: WorkerSettings) -> WorkerSettings:

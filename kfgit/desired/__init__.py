@@ -1,15 +1,18 @@
 """What an environment wants to be live: its documents as resources, each with a digest.
 
-The order is the one in which objects must come to be: experiments, pipelines, schedules, runs.
+The order is the one in which objects must come to be: what profiles want, experiments, pipelines, schedules, runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from kfgit import canonical, cron
-from kfgit.graph import CheckedProject
+from kfgit.compiler.uses import uses
+from kfgit.desired import profiles
+from kfgit.graph import CheckedProject, sharing
 from kfgit.ir import DEFAULT_EXPERIMENT, Package, Resource
 from kfgit.model import ClusterTarget, Pipeline, Run, Schedule
 
@@ -22,7 +25,7 @@ def resources(
     A run `onApply` starts once for each `commit`; where there is none, once for each state of everything wanted.
     """
     found = [
-        *_priority_classes(checked),
+        *_kept(checked),
         *_experiments(checked),
         *_pipelines(checked, packages),
         *_schedules(checked, packages),
@@ -42,20 +45,10 @@ def _resource(
     return Resource(kind, name, spec, canonical.digest([kind, name, spec]), package, documents)
 
 
-def _priority_classes(checked: CheckedProject) -> Iterator[Resource]:
-    """The classes that profiles give a value, once each; with a queue the class is Kueue's, which is not kept here."""
-    if checked.project.environment.cluster is None:
-        return
-    values: dict[str, int] = {}
-    wanting: dict[str, list[str]] = {}
-    for profile in checked.project.profiles.values():
-        name, value = profile.placement.priority, profile.priority_value
-        if name and profile.placement.queue is None and value is not None:
-            values[name] = value
-            wanting.setdefault(name, []).append(profile.name)
-    for name, value in sorted(values.items()):
-        spec = {"apiVersion": "scheduling.k8s.io/v1", "value": value}
-        yield _resource("PriorityClass", name, spec, *sorted(wanting[name]))
+def _kept(checked: CheckedProject) -> Iterator[Resource]:
+    """What profiles want the cluster to keep."""
+    for each in sharing.kept(checked.project):
+        yield _resource(each.kind, each.name, profiles.manifest(each), *each.profiles)
 
 
 def _experiments(checked: CheckedProject) -> Iterator[Resource]:
@@ -76,8 +69,10 @@ def _pipelines(checked: CheckedProject, packages: Mapping[str, Package]) -> Iter
             "description": pipeline.description,
             "digest": package.digest,
         }
-        external = pipeline.external_name
-        yield _resource("Pipeline", server_name(checked, name, external), spec, name, package=package)
+        found = _resource(
+            "Pipeline", server_name(checked, name, pipeline.external_name), spec, name, package=package
+        )
+        yield replace(found, uses=uses(checked.pipelines[name]))
 
 
 def experiment_name(checked: CheckedProject, name: str | None) -> str:
