@@ -203,7 +203,9 @@ def test_colour_on_a_terminal(project: MakeProject, variable: dict[str, str], *,
 
 
 def test_progress_on_a_terminal_is_one_line_that_moves(project: MakeProject) -> None:
-    told = on_terminal("run", "hello", cwd=project(BASE), env={"TERM": "xterm", "COLUMNS": "80"})
+    # A task that has ended before its start is told was never running.
+    slow = {path: text.replace("script: |\n", "script: |\n      sleep 1\n") for path, text in BASE.items()}
+    told = on_terminal("run", "hello", cwd=project(slow), env={"TERM": "xterm", "COLUMNS": "80"})
     assert "▸ running: greet" in told
     assert "RUNNING" not in told
     assert told.rstrip().endswith("the task is a process of this machine\x1b[0m")

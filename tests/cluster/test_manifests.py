@@ -49,8 +49,13 @@ class Applied:
     remembers: bool = True
     entries: dict[str, Entry] = field(default_factory=dict)
 
+    @property
+    def owner(self) -> str:
+        """Another for each test: what is in no namespace they all see."""
+        return self.kube.namespace
+
     def apply(self, wanted: Resource) -> str:
-        answer = self.kube.apply(manifests.manifest(wanted, SET))
+        answer = self.kube.apply(manifests.manifest(wanted, self.owner))
         uid: str = answer["metadata"]["uid"]
         extra = manifests.remembered(answer, wanted)
         self.entries[uid] = Entry(wanted.kind, wanted.name, uid, wanted.digest, wanted.spec, extra)
@@ -58,7 +63,7 @@ class Applied:
 
     def live(self, *desired: Resource) -> Live:
         entries = tuple(self.entries.values()) if self.remembers else ()
-        return Observer(self.kube, SET, Inventory(entries)).observe(desired)
+        return Observer(self.kube, self.owner, Inventory(entries)).observe(desired)
 
     def change(self, wanted: Resource) -> Change:
         changes = plan("e", "t", [wanted], self.live(wanted), Rules()).changes
