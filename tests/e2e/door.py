@@ -165,11 +165,11 @@ class Project:
     def latest(self) -> Run:
         return self.show("latest")
 
-    def running(self) -> set[str]:
-        """The tasks that the store says to be running; asked of the file, since a command takes its time."""
+    def running(self, state: str = "RUNNING") -> set[str]:
+        """The tasks that the store says to be running, or in another state; asked of the file: a command takes time."""
         file = self.root / ".kfgit" / "local" / "state.db"
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
-            return {path for (path,) in db.execute("SELECT path FROM tasks WHERE state = 'RUNNING'")}
+            return {path for (path,) in db.execute("SELECT path FROM tasks WHERE state = ?", (state,))}
 
     def runs(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.kfgit("runs", "list", "-o", "json").json["items"]
