@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from kfgit.compiler.kubernetes import without_variables
-from kfgit.model import Project, Resources, RunPolicy, Settings, Task, UseComponent
+from kfgit.model import Pipeline, Project, Resources, RunPolicy, Settings, Task, UseComponent
 
 
 def effective(
@@ -32,6 +32,12 @@ def effective(
         kubernetes=own.kubernetes or without_variables(base.kubernetes, own.env or ()),
     )
     return _with_profile(merged, project)
+
+
+def settings_of(task: Task, pipeline: Pipeline, project: Project) -> Settings:
+    """The settings of a component task of a pipeline that is looked at by itself, without what it would inherit."""
+    in_exit = task is pipeline.on_exit
+    return effective(task, pipeline.defaults, Settings(), project, in_exit=in_exit)
 
 
 def _with_profile(settings: Settings, project: Project) -> Settings:

@@ -6,14 +6,13 @@ says an amount itself does not get the profile's, whatever that becomes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kfgit import canonical
-from kfgit.compiler.settings import effective
+from kfgit.compiler.settings import settings_of
 from kfgit.graph import CheckedPipeline
 from kfgit.ir import Use
-from kfgit.model import Kubernetes, Loop, Placement, Profile, Resources, Settings, Switch, Task, UseComponent
+from kfgit.model import Kubernetes, Placement, Profile, Resources, Settings, UseComponent
 
 # A longer text is told from others by its digest alone.
 _LONGEST = 80
@@ -23,7 +22,10 @@ def uses(checked: CheckedPipeline) -> tuple[Use, ...]:
     """The profiles that a pipeline's own tasks name; what nested pipelines use is theirs."""
     found: dict[str, dict[str, list[str]]] = {}
     profiles: dict[str, Profile] = {}
-    for path, settings in _tasks(checked):
+    for path, task in checked.pipeline.by_path():
+        if not isinstance(task.action, UseComponent):
+            continue
+        settings = settings_of(task, checked.pipeline, checked.project)
         profile = checked.project.profile_of(settings.profile)
         if settings.profile is not None and profile is not None:
             profiles[settings.profile.text] = profile
@@ -37,30 +39,6 @@ def uses(checked: CheckedPipeline) -> tuple[Use, ...]:
         )
         for name, paths in sorted(found.items())
     )
-
-
-def _tasks(checked: CheckedPipeline) -> Iterator[tuple[str, Settings]]:
-    """The tasks that run something, each with the path that runs tell it by."""
-    pipeline, project = checked.pipeline, checked.project
-    for path, task in _below(pipeline.tasks, ""):
-        yield path, effective(task, pipeline.defaults, Settings(), project, in_exit=False)
-    if pipeline.on_exit is not None and isinstance(pipeline.on_exit.action, UseComponent):
-        yield "onExit", effective(pipeline.on_exit, pipeline.defaults, Settings(), project, in_exit=True)
-
-
-def _below(tasks: Mapping[str, Task], above: str) -> Iterator[tuple[str, Task]]:
-    for name, task in tasks.items():
-        path = f"{above}{name}"
-        match task.action:
-            case UseComponent():
-                yield path, task
-            case Loop(tasks=inner):
-                yield from _below(inner, f"{path}/")
-            case Switch(branches=branches):
-                for branch in branches:
-                    yield from _below(branch.tasks, f"{path}/")
-            case _:
-                pass
 
 
 def _effect(settings: Settings) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from kfgit.compiler.settings import effective
+from kfgit.compiler.settings import settings_of
 from kfgit.graph import CheckedProject
 from kfgit.model import (
     Cost,
@@ -18,7 +18,6 @@ from kfgit.model import (
     Pipeline,
     Profile,
     Resources,
-    Settings,
     Switch,
     Task,
     UseComponent,
@@ -102,19 +101,13 @@ def _of_task(
                 checked, checked.project.pipelines[name.text], f"{path}/", iterated=iterated
             )
         case UseComponent():
-            settings = settings_of(checked, pipeline, task)
+            settings = settings_of(task, pipeline, checked.project)
             logical = settings.profile.text if settings.profile is not None else None
             profile = checked.project.profile_of(settings.profile)
             resources = settings.resources or Resources()
             yield Ask(path, iterated, pipeline.name, task, logical, profile, resources)
         case _:
             pass
-
-
-def settings_of(checked: CheckedProject, pipeline: Pipeline, task: Task) -> Settings:
-    """The settings of a task, with its pipeline's defaults and its profile."""
-    in_exit = task is pipeline.on_exit
-    return effective(task, pipeline.defaults, Settings(), checked.project, in_exit=in_exit)
 
 
 def _devices(found: tuple[Ask, ...]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping as MappingOf
 from dataclasses import dataclass
 from typing import Any
 
-from kfgit.compiler.settings import effective
+from kfgit.compiler.settings import settings_of
 from kfgit.demand.folded import Value, values
 from kfgit.document import Mapping, at
 from kfgit.model import (
@@ -66,8 +66,7 @@ def _of_task(
                 below = (*place, "switch", number, "tasks")
                 yield from _below(project, pipeline, document, branch.tasks, below)
         case UseComponent():
-            in_exit = task is pipeline.on_exit
-            settings = effective(task, pipeline.defaults, Settings(), project, in_exit=in_exit)
+            settings = settings_of(task, pipeline, project)
             name = settings.profile
             profile = project.profile_of(name)
             said = place if task.settings.resources is not None else ("spec", "defaults")

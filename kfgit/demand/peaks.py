@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kfgit.demand.asking import settings_of
+from kfgit.compiler.settings import settings_of
 from kfgit.demand.packaged import of_package
 from kfgit.demand.values import Devices, Holder, Peak, Weight, beside, every_device, heaviest, of_resource
 from kfgit.graph import CheckedPipeline, CheckedProject
@@ -121,7 +121,7 @@ _NOTHING = Peak()
 
 
 def _held(checked: CheckedProject, pipeline: Pipeline, task: Task) -> Devices | None:
-    settings = settings_of(checked, pipeline, task)
+    settings = settings_of(task, pipeline, checked.project)
     accelerator = settings.resources.accelerator if settings.resources is not None else None
     if accelerator is None or accelerator.count <= 0:
         return None

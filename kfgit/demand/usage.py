@@ -8,19 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kfgit.compiler.settings import effective
-from kfgit.model import (
-    Loop,
-    Name,
-    Pipeline,
-    Profile,
-    Project,
-    Resources,
-    Settings,
-    Switch,
-    Task,
-    UseComponent,
-)
+from kfgit.compiler.settings import settings_of
+from kfgit.model import Name, Pipeline, Profile, Project, Resources, UseComponent
 from kfgit.source import Span
 
 
@@ -110,24 +99,7 @@ def _concrete(name: str, project: Project) -> str:
 
 def uses_in(pipeline: Pipeline, project: Project) -> Iterator[Use]:
     """The tasks of a pipeline that have a profile, in the order of the source; not those of pipelines that it runs."""
-    exits = {"onExit": pipeline.on_exit} if pipeline.on_exit is not None else {}
-    for path, task in (*_below(pipeline.tasks, ""), *_below(exits, "")):
-        in_exit = task is pipeline.on_exit
-        settings = effective(task, pipeline.defaults, Settings(), project, in_exit=in_exit)
-        if settings.profile is not None:
+    for path, task in pipeline.by_path():
+        settings = settings_of(task, pipeline, project) if isinstance(task.action, UseComponent) else None
+        if settings is not None and settings.profile is not None:
             yield Use(pipeline.name, path, settings.profile, settings.resources or Resources())
-
-
-def _below(tasks: Mapping[str, Task], above: str) -> Iterator[tuple[str, Task]]:
-    for name, task in tasks.items():
-        path = f"{above}{name}"
-        match task.action:
-            case UseComponent():
-                yield path, task
-            case Loop(tasks=inner):
-                yield from _below(inner, f"{path}/")
-            case Switch(branches=branches):
-                for branch in branches:
-                    yield from _below(branch.tasks, f"{path}/")
-            case _:
-                pass

@@ -165,9 +165,13 @@ class Pipeline:
 
     def all_tasks(self) -> Iterator[Task]:
         """Every task as it is written, also those in loops and branches, and the exit task."""
-        yield from _below(self.tasks)
+        return (task for _, task in self.by_path())
+
+    def by_path(self) -> Iterator[tuple[str, Task]]:
+        """The same, each with its name as runs tell it; nothing of nested pipelines."""
+        yield from _below(self.tasks, "")
         if self.on_exit is not None:
-            yield from _below({"onExit": self.on_exit})
+            yield from _below({"onExit": self.on_exit}, "")
 
     @property
     def for_exit(self) -> bool:
@@ -178,14 +182,15 @@ class Pipeline:
         return self.package is None and any(isinstance(p.type, StatusType) for p in self.inputs.values())
 
 
-def _below(tasks: Mapping[str, Task]) -> Iterator[Task]:
-    for task in tasks.values():
-        yield task
+def _below(tasks: Mapping[str, Task], above: str) -> Iterator[tuple[str, Task]]:
+    for name, task in tasks.items():
+        path = f"{above}{name}"
+        yield path, task
         match task.action:
             case Loop(tasks=inner):
-                yield from _below(inner)
+                yield from _below(inner, f"{path}/")
             case Switch(branches=branches):
                 for branch in branches:
-                    yield from _below(branch.tasks)
+                    yield from _below(branch.tasks, f"{path}/")
             case _:
                 pass

@@ -165,8 +165,12 @@ class Project:
     def latest(self) -> Run:
         return self.show("latest")
 
-    def running(self, state: str = "RUNNING") -> set[str]:
-        """The tasks that the store says to be running, or in another state; asked of the file: a command takes time."""
+    def running(self) -> set[str]:
+        """The tasks that the store says to be running."""
+        return self.tasks_in("RUNNING")
+
+    def tasks_in(self, state: str) -> set[str]:
+        """The tasks that the store says to be in a state; asked of the file, since a command takes its time."""
         file = self.root / ".kfgit" / "local" / "state.db"
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
             return {path for (path,) in db.execute("SELECT path FROM tasks WHERE state = ?", (state,))}
