@@ -8,7 +8,20 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import chain, cluster, compile, diff, overhead, parallel, scale, server, startup, validate
+from benchmarks import (
+    chain,
+    cluster,
+    compile,
+    diff,
+    hostile,
+    overhead,
+    parallel,
+    profiles,
+    scale,
+    server,
+    startup,
+    validate,
+)
 from benchmarks.bench import Bench, Broken, cache_folder
 from benchmarks.table import Row, table
 
@@ -20,9 +33,11 @@ MEASUREMENTS: Mapping[str, Callable[[Bench], Iterable[Row]]] = {
     "validate": validate.measure,
     "compile": compile.measure,
     "diff": diff.measure,
+    "hostile": hostile.measure,
     "server": server.measure,
     "scale": scale.measure,
     "cluster": cluster.measure,
+    "profiles": profiles.measure,
 }
 
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -98,15 +98,15 @@ class Bench:
             self.say(f"without the peer {sdk.REQUIREMENT}: {reason}")
             return None
 
-    def seconds(self, *argv: str, cwd: Path | None = None) -> float:
-        """The wall time of one process. Raises `Broken` with its last words when it fails."""
-        return self._run(argv, cwd)[0]
+    def seconds(self, *argv: str, cwd: Path | None = None, codes: Collection[int] = (0,)) -> float:
+        """The wall time of one process. Raises `Broken` with its last words when it ends with another code."""
+        return self._run(argv, cwd, codes)[0]
 
     def text(self, *argv: str, cwd: Path | None = None) -> str:
         """What one process prints. Raises `Broken` with its last words when it fails."""
-        return self._run(argv, cwd)[1]
+        return self._run(argv, cwd, (0,))[1]
 
-    def _run(self, argv: tuple[str, ...], cwd: Path | None) -> tuple[float, str]:
+    def _run(self, argv: tuple[str, ...], cwd: Path | None, codes: Collection[int]) -> tuple[float, str]:
         with tempfile.TemporaryFile() as said:
             began = time.perf_counter()
             try:
@@ -120,7 +120,7 @@ class Bench:
             took = time.perf_counter() - began
             said.seek(0)
             text = said.read().decode("utf-8", "replace")
-        if code:
+        if code not in codes:
             raise Broken(f"`{' '.join(argv)}` ended with {code}:\n{text.strip()[-2000:]}")
         return took, text
 

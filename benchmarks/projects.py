@@ -73,6 +73,46 @@ spec:
 """
 
 
+_ROOMY = """\
+apiVersion: kfgit.dev/v1
+kind: Environment
+metadata: {name: local}
+spec: {target: {type: local, capacity: {memory: 32Gi}}}
+"""
+
+_PROFILES = """\
+apiVersion: kfgit.dev/v1
+kind: ResourceProfile
+metadata: {name: base}
+spec: {requests: {cpu: 4, memory: 16Gi}, limits: {memory: 32Gi}, sharedMemory: 8Gi}
+---
+apiVersion: kfgit.dev/v1
+kind: ResourceProfile
+metadata: {name: l4}
+spec:
+  extends: base
+  accelerator: {resource: nvidia.com/gpu, model: NVIDIA-L4}
+  node: {selector: {nvidia.com/gpu.product: NVIDIA-L4}}
+  cost: {perHour: 0.81}
+---
+apiVersion: kfgit.dev/v1
+kind: ResourceProfile
+metadata: {name: a100}
+spec:
+  extends: base
+  accelerator: {resource: nvidia.com/gpu, model: NVIDIA-A100-SXM4-80GB}
+  node: {selector: {nvidia.com/gpu.product: NVIDIA-A100-SXM4-80GB}}
+  cost: {perHour: 3.67}
+"""
+
+_MEANING = """\
+apiVersion: kfgit.dev/v1
+kind: Environment
+metadata: {{name: local}}
+spec: {{profiles: {{gpu: {meaning}}}}}
+"""
+
+
 def empty(root: Path) -> Path:
     """A project without anything."""
     return _written(root, {})
@@ -110,6 +150,32 @@ def trues(root: Path, tasks: int) -> Path:
     )
 
 
+def asking(root: Path, tasks: int, memory: str) -> Path:
+    """The pipeline `flat` of `trues`, whose tasks ask for so much of 32 GiB of memory, or for none."""
+    trues(root, tasks)
+    flat = root / "pipelines" / "flat.yaml"
+    if memory:
+        resources = f"defaults: {{resources: {{requests: {{memory: {memory}}}}}}}"
+        text = flat.read_text(encoding="utf-8")
+        flat.write_text(text.replace("  tasks:\n", f"  {resources}\n  tasks:\n", 1), encoding="utf-8")
+    return _written(root, {"environments/local": _ROOMY})
+
+
+def priced(root: Path, pipelines: int, meaning: str | None) -> Path:
+    """Pipelines of ten tasks that name profiles, each with a schedule, and what the name means; None: none is named."""
+    files = {f"components/part-{i}": _part(i) for i in range(10)}
+    for i in range(pipelines):
+        work = _work(i, 10, 10)
+        if meaning is not None:
+            work = work.replace("      retry:\n", "      profile: gpu\n      retry:\n")
+        files[f"pipelines/work-{i}"] = work
+        files[f"pipelines/every-{i}"] = _SCHEDULE.format(name=f"every-{i}", of=f"work-{i}")
+    if meaning is not None:
+        files["components/profiles"] = _PROFILES
+        files["environments/local"] = _MEANING.format(meaning=meaning)
+    return _written(root, files)
+
+
 def flat(root: Path, tasks: int) -> Path:
     """The pipeline `flat`: independent python tasks, what `peers/kfp_compile.py` says in KFP's own language."""
     uses = ((f"t{i}", f"{{number: {i}}}") for i in range(tasks))
@@ -136,7 +202,7 @@ def deployed(root: Path, objects: int, port: int) -> dict[str, str]:
     schedules = {f"every-{i}": f"work-{i % pipelines}" for i in range(objects - pipelines)}
     files = {f"pipelines/work-{i}": _work(i, 3, 10) for i in range(pipelines)}
     files |= {f"components/part-{i}": _part(i) for i in range(10)}
-    files |= {f"schedules/{name}": _SCHEDULE.format(name=name, of=of) for name, of in schedules.items()}
+    files |= {f"pipelines/{name}": _SCHEDULE.format(name=name, of=of) for name, of in schedules.items()}
     _written(root, {**files, "environments/prod": _PROD.format(port=port)})
     return schedules
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kfgit.graph.binding import bind, item_type, references_of
 from kfgit.graph.fitting import compatible, is_list
 from kfgit.graph.scope import BoundOutput, Scope, below, type_of
@@ -11,6 +13,7 @@ from kfgit.model import (
     Composite,
     Literal_,
     Loop,
+    Project,
     Switch,
     Task,
     Type,
@@ -24,6 +27,21 @@ from kfgit.source import Span
 
 class GroupChecker(ValueChecker):
     """Checks of groups themselves, but not of the tasks in them."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__(project)
+        self._held: dict[Scope, Mapping[str, str]] = {}
+
+    def held_in(self, scope: Scope) -> Mapping[str, str]:
+        """The groups of a scope by the names of the tasks that stand in them; the first one where there are more."""
+        if scope not in self._held:
+            held: dict[str, str] = {}
+            for group in scope.tasks.values():
+                for inner in below(scope, group):
+                    for name in inner.tasks:
+                        held.setdefault(name, group.name)
+            self._held[scope] = held
+        return self._held[scope]
 
     def loop(self, scope: Scope, task: Task, loop: Loop) -> None:
         """What is looped over."""

@@ -185,21 +185,15 @@ class TaskChecker(GroupChecker, SettingsChecker, KubernetesChecker):
                 return
         if any(outer.unclear.covers(name.text, "tasks") for outer in scope.outwards()):
             return
-        known = [known for outer in scope.outwards() for known in outer.tasks]
         for outer in scope.outwards():
-            for group in outer.tasks.values():
-                if isinstance(group.action, Loop | Switch) and any(
-                    name.text in inner.tasks for inner in below(outer, group)
-                ):
-                    message = f"the task `{name.text}` stands in `{group.name}`"
-                    self.fault("after-into-group", message, name.span, f"write `after: [{group.name}]`")
-                    return
-        self.fault(
-            "unknown-task",
-            f"there is no task `{name.text}`",
-            name.span,
-            did_you_mean(name.text, known, what="tasks"),
-        )
+            group = self.held_in(outer).get(name.text)
+            if group is not None:
+                message = f"the task `{name.text}` stands in `{group}`"
+                self.fault("after-into-group", message, name.span, f"write `after: [{group}]`")
+                return
+        known = (known for outer in scope.outwards() for known in outer.tasks)
+        help_ = did_you_mean(name.text, known, what="tasks")
+        self.fault("unknown-task", f"there is no task `{name.text}`", name.span, help_)
 
 
 def _reads_status(value: Value | None) -> bool:

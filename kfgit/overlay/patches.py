@@ -11,6 +11,7 @@ from kfgit.diagnostics import Diagnostic, did_you_mean
 from kfgit.document import MAX_NODES, Entry, Mapping, Node, Scalar, Sequence, at, plain
 from kfgit.overlay.located import KINDS, Located
 from kfgit.overlay.merge import Removal, merge, removals
+from kfgit.overlay.targets import Key, Targets
 from kfgit.source import Span
 
 
@@ -25,69 +26,73 @@ def apply_patches(
     patches = at(home.node, ("spec", "patches")) if home is not None else None
     if not isinstance(patches, Sequence):
         return documents
-    patched = dict(documents)
-    work = 0
+    targets, work, changes = Targets(documents), 0, 0
     for patch in patches.items:
         if not isinstance(patch, Mapping):
             continue
         operations = patch.get("patch")
-        work += len(operations.items) if isinstance(operations, Sequence) else 1
-        if work > _MAX_OPERATIONS:
-            message = f"the patches of this environment have more than {_MAX_OPERATIONS:,} operations"
-            help_ = "write what is different as overlays below `environments/NAME/`"
-            faults.append(Diagnostic("patch-failed", message, patch.span, help_))
+        count = len(operations.items) if isinstance(operations, Sequence) else 1
+        work += count
+        hits = _hits(patch, targets, faults) if work <= _MAX_OPERATIONS else ()
+        changes += count * len(hits)
+        if work > _MAX_OPERATIONS or changes > _MAX_CHANGES:
+            faults.append(_too_many(patch.span, work))
             break
-        _apply_patch(patch, patched, faults, removed)
-    return patched
+        for key in hits:
+            _apply_patch(key, patch, targets, faults, removed)
+    return targets.documents
 
 
 # Each operation copies what it changes, and a copy of a copy doubles.
 _MAX_OPERATIONS = 1_000
+# A selector may mean every document.
+_MAX_CHANGES = 50_000
 _INDEX = re.compile(r"(?:0|[1-9][0-9]{0,8})\Z")
 
 
-def _apply_patch(
-    patch: Mapping,
-    documents: dict[tuple[str, str], Located],
-    faults: list[Diagnostic],
-    removed: dict[tuple[str, str], list[Removal]],
-) -> None:
+def _too_many(span: Span, work: int) -> Diagnostic:
+    most = f"{_MAX_OPERATIONS:,} operations"
+    if work <= _MAX_OPERATIONS:
+        most = f"{_MAX_CHANGES:,} changes to make, each operation in each document that it is for"
+    message = f"the patches of this environment have more than {most}"
+    return Diagnostic(
+        "patch-failed", message, span, "write what is different as overlays below `environments/NAME/`"
+    )
+
+
+def _hits(patch: Mapping, targets: Targets, faults: list[Diagnostic]) -> list[Key]:
+    """The documents that a patch is for; it is told where it is for none."""
     target = patch.get("target")
     if not isinstance(target, Mapping):
-        return
+        return []
     kind = target.get("kind")
     if not isinstance(kind, Scalar) or kind.value not in KINDS:
-        return  # the schema of Environment says so
-    hits = [key for key, document in documents.items() if _is_target(document, target)]
+        return []  # the schema of Environment says so
+    hits = targets.of(target)
     if not hits and ("name" in target.entries or "selector" in target.entries):
         name = target.get("name")
-        names = [name for found, name in documents if found == kind.value]
         if isinstance(name, Scalar):
+            names = (name for found, name in targets.documents if found == kind.value)
             message, span = f"there is no {kind.value} `{name.value}` to patch", name.span
             help_ = did_you_mean(str(name.value), names, what=f"documents of kind {kind.value}")
         else:
             message, span = f"no {kind.value} matches this patch", target.span
             help_ = "the labels of `selector` must stand in `metadata.labels`"
         faults.append(Diagnostic("patch-without-target", message, span, help_))
-    for key in hits:
-        old, before = documents[key], len(faults)
-        node = _patched(old.node, patch, faults, removed.setdefault(key, []))
-        if isinstance(node, Mapping):
-            documents[key] = replace(old, node=node, unsound=old.unsound or len(faults) > before)
+    return hits
 
 
-def _is_target(document: Located, target: Mapping) -> bool:
-    wanted = plain(target)
-    if document.kind != wanted.get("kind") or ("name" in wanted and wanted["name"] != document.name):
-        return False
-    selector = wanted.get("selector")
-    if isinstance(selector, str):
-        selector = dict(pair.split("=", 1) for pair in selector.replace(" ", "").split(",") if "=" in pair)
-    if not isinstance(selector, dict):
-        return "name" in wanted
-    labels = at(document.node, ("metadata", "labels"))
-    have = plain(labels) if labels is not None else {}
-    return isinstance(have, dict) and all(have.get(key) == value for key, value in selector.items())
+def _apply_patch(
+    key: Key,
+    patch: Mapping,
+    targets: Targets,
+    faults: list[Diagnostic],
+    removed: dict[Key, list[Removal]],
+) -> None:
+    old, before = targets.documents[key], len(faults)
+    node = _patched(old.node, patch, faults, removed.setdefault(key, []))
+    if isinstance(node, Mapping):
+        targets.put(key, replace(old, node=node, unsound=old.unsound or len(faults) > before))
 
 
 def _patched(node: Node, patch: Mapping, faults: list[Diagnostic], gone: list[Removal]) -> Node:

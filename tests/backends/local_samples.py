@@ -73,7 +73,7 @@ def attempt(command: Execute, place: AttemptPlace, _settings: WorkerSettings, ho
         case ["fail"]:
             raise TaskFailure("it ended with exit code 3")
         case ["hang"]:
-            hooks.stop.wait(60)
+            hooks.stop.wait(600)
             raise Stopped
         case ["deaf", seconds]:
             time.sleep(float(seconds))

@@ -40,6 +40,7 @@ from tests.backends.test_engine_play import (
     ready,
     task,
 )
+from tests.counting import lines
 
 JOB = {"c": job(gives={"Output": STR})}
 EXIT = {"exit": job({"status": param("TASK_FINAL_STATUS", optional=True)})}
@@ -69,6 +70,31 @@ def test_independent_tasks_run_at_once_and_a_join_waits_for_both() -> None:
     assert list(worker.running) == ["a"]
     worker.finish("a")
     assert list(worker.running) == ["z"]
+
+
+class Plain(Worker):
+    """Asks for what has changed as the runner does, and does not hold it against all that there is."""
+
+    def _compare(self, before: engine.RunState) -> None:
+        engine.changes(before, self.state)
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_work_grows_with_the_number_of_tasks(*, joined: bool) -> None:
+    def work(count: int) -> int:
+        tasks = {f"t{n}": task("c", after=[f"t{n - 1}"] if joined and n else []) for n in range(count)}
+        program = engine.load(package(JOB, dag(tasks)))
+        worker = Plain(engine.start(program, context(), {}, {}))
+        with lines() as counted:
+            worker.begin()
+            assert worker.to_end().state == "SUCCEEDED"
+        return counted[0]
+
+    work(1)
+    few, many = work(100), work(400)
+    print(f"{few:,} and {many:,} lines: {many / few:.2f}")
+    # Of four times the tasks; each event looks at the siblings of what it changed, and does nothing with them.
+    assert many < 10 * few
 
 
 def test_a_value_that_is_read_is_a_dependency_without_being_declared() -> None:

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from kfgit.backends.local.environments import Install, Workshop, environment, pi
 from kfgit.backends.local.launcher import Stopped, TaskFailure
 from kfgit.backends.local.protocol import Execute
 from kfgit.backends.local.worker import AttemptPlace, Hooks, WorkerSettings
+from tests.counting import lines
 
 KFP = Install(("kfp==2.17.0",), no_deps=True)
 
@@ -109,14 +109,14 @@ def said() -> list[str]:
     return []
 
 
-def test_an_environment_is_made_once_and_then_quick(workshop: Workshop, said: list[str]) -> None:
+def test_an_environment_is_made_once_and_then_found(workshop: Workshop, said: list[str]) -> None:
     first = environment([SDK], workshop, said.append)
     assert environment([SDK], workshop, said.append) == first
     assert len(said) <= 1
-    began = time.process_time()
-    for _ in range(50):
+    with lines() as counted:
         environment([SDK], workshop, said.append)
-    assert (time.process_time() - began) / 50 < 0.002
+    print(f"{counted[0]:,} lines")
+    assert counted[0] < 500
     code = "import kfp.dsl.executor_main as m; print(m.__cached__)"
     done = subprocess.run(
         [first / "bin" / "python3", "-B", "-c", code],
@@ -193,9 +193,9 @@ def test_processes_wait_for_one_another(tmp_path: Path) -> None:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(300)
         assert process.exitcode == 0
-    heard = [tell.get(timeout=5)]
+    heard = [tell.get(timeout=60)]
     while not tell.empty():
         heard.append(tell.get())
     assert len([text for text in heard if text.startswith("installing")]) == 1

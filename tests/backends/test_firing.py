@@ -470,7 +470,7 @@ def test_two_processes_fire_each_tick_once(backend: LocalBackend) -> None:
     for racer in racers:
         racer.start()
     for racer in racers:
-        racer.join(120)
+        racer.join(300)
         assert racer.exitcode == 0
     with backend.database.read() as db:
         counted = db.execute("SELECT schedule, count(*) FROM runs GROUP BY schedule").fetchall()

@@ -118,7 +118,7 @@ def test_a_run_may_fail_as_often_as_it_likes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("state", ["SUCCEEDED", "PENDING", "RUNNING"])
 def test_only_a_run_that_ended_badly_is_retried(tmp_path: Path, state: str) -> None:
     backend = samples.backend(tmp_path)
-    package = samples.package({"a": (["sleep", "60"] if state == "RUNNING" else [], ())})
+    package = samples.package({"a": (["sleep", "600"] if state == "RUNNING" else [], ())})
     record = backend.start(samples.request(package))
     thread = threading.Thread(target=lambda: list(backend.watch(record.id)), daemon=True)
     if state != "PENDING":
@@ -129,19 +129,19 @@ def test_only_a_run_that_ended_badly_is_retried(tmp_path: Path, state: str) -> N
     assert backend.runs.get(record.id).state == state
     if state == "RUNNING":
         backend.runs.cancel(record.id)
-        thread.join(60)
+        thread.join(180)
         assert backend.runs.get(record.id).state == "CANCELED"
 
 
 def test_a_canceled_run_goes_on(tmp_path: Path) -> None:
     backend = samples.backend(tmp_path)
-    package = samples.package({"a": ([], ()), "b": (["sleep", "60"], ("a",))})
+    package = samples.package({"a": ([], ()), "b": (["sleep", "600"], ("a",))})
     record = backend.start(samples.request(package, cache=False))
     thread = threading.Thread(target=lambda: list(backend.watch(record.id)), daemon=True)
     thread.start()
     until(lambda: states(backend.runs.get(record.id)).get("b") == "RUNNING")
     backend.runs.cancel(record.id)
-    thread.join(60)
+    thread.join(180)
     assert backend.runs.get(record.id).state == "CANCELED"
     stage = Stage()
     quick = replace(backend, work=replace(backend.work, attempt=lambda c, p, s, h: stage(_awake(c), p, s, h)))
@@ -491,7 +491,7 @@ def test_followers_hear_all_of_a_retried_run(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(180)
     for events in heard:
         assert isinstance(events[-1], RunFinished)
         assert states(events[-1].run) == {"a": "SUCCEEDED", "b": "SUCCEEDED", "c": "SUCCEEDED"}

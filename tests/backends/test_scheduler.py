@@ -49,7 +49,7 @@ def hourly(backend: LocalBackend, id_: str = "s", *, limit: int = 10) -> None:
 
 
 def until(met: threading.Event) -> None:
-    assert met.wait(20), "waited in vain"
+    assert met.wait(120), "waited in vain"
 
 
 def test_it_sleeps_until_the_next_tick_but_never_long(backend: LocalBackend) -> None:
@@ -253,10 +253,12 @@ def test_nudges_without_end_do_not_make_it_spin(
     scheduler = Scheduler(backend, Clock(), pytest.fail)
     scheduler.start()
     begun = time.monotonic()
-    while time.monotonic() - begun < 0.5:
+    while len(looks) < 20 and time.monotonic() - begun < 120:
         scheduler.nudge()
     scheduler.stop()
-    assert 2 <= len(looks) <= (time.monotonic() - begun) / BREATH_SECONDS + 2
+    assert len(looks) >= 20
+    # A look is followed by a breath, which no machine makes shorter.
+    assert looks[-1] - looks[0] > (len(looks) - 1) * BREATH_SECONDS * 0.9
 
 
 def test_a_killed_server_owes_its_ticks_to_the_next_one(backend: LocalBackend) -> None:

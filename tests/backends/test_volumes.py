@@ -283,5 +283,5 @@ def test_an_attempt_with_a_claim_can_be_run_again_by_hand(
     platform = {"pvcMount": [named("pvcName", "corpus", "/kfgit-data")]}
     run(shell("echo again >> /kfgit-data/file", platform=platform), place, replace(settings, namespaces=None))
     for _ in range(2):
-        subprocess.run(["sh", str(place.folder / "repro.sh")], check=True, timeout=60)
+        subprocess.run(["sh", str(place.folder / "repro.sh")], check=True, timeout=180)
     assert (settings.claims / "corpus/file").read_text() == "again\n" * 3

@@ -427,7 +427,7 @@ def test_the_environment_is_clean(place: AttemptPlace, settings: WorkerSettings)
         place = AttemptPlace(Path({str(place.folder)!r}), Path({str(place.artifacts)!r}))
         run(execute([sys.executable, "-c", {code!r}], env={{"MINE": "1"}}, retries=2, attempt=1), place, settings)
     """)
-    subprocess.run([sys.executable, "-c", script], env=leaky, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], env=leaky, check=True, timeout=180)
     found = json.loads(log(place))
     allowed = {"PATH", "LANG", "TZ", *PROXIES, *CERTIFICATES} | {
         "HOME",
@@ -557,6 +557,10 @@ def test_masking_does_not_depend_on_the_chunks(
 # --- ends ---------------------------------------------------------------------------------------------------
 
 
+# What hangs in these tests does so for a quarter of an hour.
+HANGS = 300
+
+
 def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -564,7 +568,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def gone(pids: list[int], within: float = 60.0) -> bool:
+def gone(pids: list[int], within: float = 120.0) -> bool:
     until = time.monotonic() + within
     while any(is_alive(pid) for pid in pids) and time.monotonic() < until:
         time.sleep(0.02)
@@ -583,14 +587,14 @@ def pids_of(place: AttemptPlace) -> list[int]:
 
 def test_a_timeout_kills_the_whole_group(place: AttemptPlace, settings: WorkerSettings) -> None:
     began = time.monotonic()
-    message = fails(shell(STUBBORN, timeout=1.5), place, settings)
-    assert message == "it ran longer than its timeout of 1.5 seconds and was killed"
-    assert 3.5 < time.monotonic() - began < 60
+    message = fails(shell(STUBBORN, timeout=3.0), place, settings)
+    assert message == "it ran longer than its timeout of 3 seconds and was killed"
+    assert time.monotonic() - began > 4.9  # it was given two seconds to clean up
     assert gone(pids_of(place))
 
 
 def test_a_polite_program_may_clean_up(place: AttemptPlace, settings: WorkerSettings) -> None:
-    fails(shell("trap 'echo bye; exit 0' TERM; sleep 100 & wait", timeout=1.5), place, settings)
+    fails(shell("trap 'echo bye; exit 0' TERM; sleep 1000 & wait", timeout=3.0), place, settings)
     assert log(place) == "bye\n"
 
 
@@ -622,14 +626,14 @@ def test_a_daemon_that_holds_the_log_does_not_hold_the_task(
     began = time.monotonic()
     run(shell("setsid sleep 1000 & echo done", platform=secret()), place, settings)
     assert log(place) == "done\n"
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < HANGS
 
 
 def test_a_flood_of_output_does_not_hide_the_timeout(place: AttemptPlace, settings: WorkerSettings) -> None:
     (settings.secrets / "db.env").write_text("password=hunter22\n")
     began = time.monotonic()
     assert "timeout" in fails(shell("exec yes hunter2", platform=secret(), timeout=0.3), place, settings)
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < HANGS
 
 
 def kill_9_while_running(place: AttemptPlace, settings: WorkerSettings) -> list[int]:
@@ -648,7 +652,7 @@ def kill_9_while_running(place: AttemptPlace, settings: WorkerSettings) -> list[
         [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(REPOSITORY)}
     )
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while not (place.folder / "work" / "up").exists() and time.monotonic() < until:
             time.sleep(0.02)
         pids = pids_of(place)
@@ -704,7 +708,7 @@ def test_repro_runs_the_program_again(place: AttemptPlace, settings: WorkerSetti
     written = place.folder / "outputs" / "o"
     first = written.read_text()
     written.unlink()
-    subprocess.run(["sh", str(place.folder / "repro.sh")], check=True, timeout=60)
+    subprocess.run(["sh", str(place.folder / "repro.sh")], check=True, timeout=180)
     assert written.read_text() == first
 
 
@@ -818,7 +822,7 @@ def test_a_timeout_kills_the_container_and_not_only_its_client(
 ) -> None:
     pids = place.folder / "pids"
     command = shell(
-        f'trap "" TERM; echo $$$$ > {pids}; sleep 1000 & echo $! >> {pids}; wait; sleep 1000', timeout=1.0
+        f'trap "" TERM; echo $$$$ > {pids}; sleep 1000 & echo $! >> {pids}; wait; sleep 1000', timeout=4.0
     )
     assert "timeout" in fails(command, place, contained)
     assert gone([int(line) for line in pids.read_text().split()])
@@ -890,12 +894,12 @@ def test_parity_names_what_has_no_effect(settings: WorkerSettings) -> None:
 
 
 def test_the_reaper_comes_back_when_it_was_killed(place: AttemptPlace, settings: WorkerSettings) -> None:
-    from kfgit.backends.local.reaper import REAPER
+    from kfgit.backends.local.reaping import REAPER
 
     run(shell("true"), place, settings)
     first = REAPER.pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
-    time.sleep(0.1)
+    assert gone([first])
     run(shell("true"), place, settings)
     assert REAPER.pid not in (None, first)

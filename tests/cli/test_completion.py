@@ -17,7 +17,7 @@ import pytest
 
 from tests.cli.conftest import BASE, STAGING, MakeProject
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 RUN = "apiVersion: kfgit.dev/v1\nkind: Run\nmetadata: {name: smoke}\nspec: {pipeline: hello}\n"
 
 

@@ -108,14 +108,15 @@ def test_what_runs_ask_for_is_told(kfgit: Kfgit, git: Git) -> None:
             "pipelines/once.yaml": run_document("once", name="first"),
         },
     )
-    told = "asks for 2 × nvidia.com/gpu in greet; at most 3.20 EUR per hour"
-    assert kfgit("plan", cwd=git.root).out.count(told) == 2
+    told = "      at most 2 GPUs at once: greet 2\n      at most 3.20 EUR per hour\n"
+    assert kfgit("plan", cwd=git.root).out.count(told) == 3
     notes = {c["kind"]: c["notes"] for c in kfgit("plan", "-o", "json", cwd=git.root).json["changes"]}
-    assert told in notes["Schedule"]
+    price = "at most 3.20 EUR per hour"
+    assert price in notes["Schedule"]
     widest = "at most 2 GPUs at once: greet 2"
     unknown = "cost of a run unknown: no run has succeeded yet"
-    assert notes["Run"] == ["runs hello (once)", told, widest, unknown]
-    assert notes["Pipeline"][0] == widest
+    assert notes["Run"] == ["runs hello (once)", widest, price, unknown]
+    assert notes["Pipeline"] == [widest, price, unknown]
 
 
 # --- clusters: what cannot be read

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 # Seconds. Long enough for a machine that does other things at the same time.
-PATIENCE = 60.0
+PATIENCE = 240.0
 
 
 def answer(doings: Mapping[str, Callable[..., Any]]) -> None:

@@ -432,7 +432,7 @@ def check_calls_in_the_background() -> None:
         )
         for _ in range(24)
     ]
-    equal(len({thread.get(timeout=30).experiment_id for thread in threads}), 24)
+    equal(len({thread.get(timeout=120).experiment_id for thread in threads}), 24)
     opened.api_client.close()
 
 

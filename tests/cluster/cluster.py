@@ -196,7 +196,7 @@ def _wait(folder: Path, ready: Path) -> None:
     while not ready.exists():
         time.sleep(0.05)
         # It takes its lock as the first thing it does; importing comes before.
-        if time.monotonic() - began > 20 and _is_free(folder / "keeper.lock") and not ready.exists():
+        if time.monotonic() - began > 90 and _is_free(folder / "keeper.lock") and not ready.exists():
             logs = [path.read_text(errors="replace")[-1500:] for path in sorted(folder.glob("*.log"))]
             raise Unavailable("the Kubernetes API server does not start: " + "\n".join(logs))
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kfgit.backends.local import reaper
+from kfgit.backends.local import processes
 
 ADMIN = "admin-of-the-tests"
 # Users without any right but what a test gives them.
@@ -52,10 +52,10 @@ class Servers:
 
     def _run(self, program: Path, arguments: Sequence[str]) -> None:
         marker = f"KFGIT_TEST_SERVER={self.folder}/{program.name}/{os.getpid()}"
-        job = reaper.Job((str(program), *arguments), os.environ, self.folder, marker, grace=0.2)
+        job = processes.Job((str(program), *arguments), os.environ, self.folder, marker, grace=0.2)
         try:
             with (self.folder / f"{program.name}.log").open("ab") as log:
-                reaper.run(job, log.fileno(), self.stop)
+                processes.run(job, log.fileno(), self.stop)
         finally:
             self.ended.set()
 

@@ -166,7 +166,7 @@ class Proxy:
         """Ends all connections."""
         self.ask(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     async def _listen(self) -> dict[Owner, int]:

@@ -127,7 +127,7 @@ class Site:
     def kfp(self, method: str, path: str, body: Any = None) -> Any:
         """What KFP answers, asked past kfgit."""
         url = f"{self.server.url}/apis/v2beta1/{path}"
-        told = httpx.request(method, url, json=body, timeout=60, trust_env=False)
+        told = httpx.request(method, url, json=body, timeout=180, trust_env=False)
         assert told.is_success, told.text
         return told.json()
 
@@ -162,7 +162,7 @@ class Site:
             assert line, said
             said += line
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=90)
+        rest, _ = process.communicate(timeout=180)
         return process.returncode, said + rest
 
 
@@ -196,7 +196,7 @@ def git(folder: Path, *words: str) -> None:
     subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
 
 
-def waited(condition: Any, seconds: float = 60) -> Any:
+def waited(condition: Any, seconds: float = 240) -> Any:
     """What a condition becomes, once it is something."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

@@ -93,7 +93,7 @@ class Door:
             stdin=theirs, stdout=theirs, stderr=theirs,
         )  # fmt: skip
         os.close(theirs)
-        shown, until = "", time.monotonic() + 60
+        shown, until = "", time.monotonic() + 240
         asked = False
         while time.monotonic() < until:
             ready, _, _ = select.select([ours], [], [], 0.2)
@@ -106,7 +106,7 @@ class Door:
                 os.write(ours, f"{answer}\n".encode())
         os.close(ours)
         assert asked
-        return process.wait(10), shown
+        return process.wait(60), shown
 
 
 @pytest.fixture
@@ -332,7 +332,7 @@ def test_an_apply_that_is_ended_finishes_what_it_began(door: Door, git: Git) -> 
     assert process.stderr is not None
     assert "created" in process.stderr.readline()
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     assert process.returncode == 130, err
     states = [r["state"] for r in json.loads(out)["results"]]
     assert len(states) == 122

@@ -72,7 +72,7 @@ def proxy(server: _Server) -> Iterator[Proxy]:
 def ask(
     proxy: Proxy, method: str = "GET", path: str = "/x", owner: str = "kfp", **headers: str
 ) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.ports[owner], timeout=20)  # type: ignore[index]
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.ports[owner], timeout=60)  # type: ignore[index]
     try:
         body = b"content" if method == "POST" else None
         connection.request(method, path, body, headers)
@@ -147,7 +147,7 @@ def test_the_client_is_ended(
         proxy.meet(client.pid)
         with suppress(ConnectionError, http.client.RemoteDisconnected):
             ask(proxy, "POST")
-        assert client.wait(20) == -ending
+        assert client.wait(120) == -ending
     assert len(server.asked) == arrived
 
 

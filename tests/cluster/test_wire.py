@@ -391,7 +391,7 @@ def test_requests_of_all_threads_are_counted(served: MakeWire) -> None:
     together = threading.Barrier(8)
 
     def ask(_: int) -> int:
-        together.wait(30)
+        together.wait(120)
         return sum(wire.write("POST", "/").status == 200 for _ in range(20))
 
     with ThreadPoolExecutor(8) as threads:

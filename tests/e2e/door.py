@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 # Long enough for a machine that does other things at the same time.
-PATIENCE = 90.0
+PATIENCE = 300.0
 
 _PROJECT = """
     apiVersion: kfgit.dev/v1

@@ -172,10 +172,10 @@ def test_a_timeout_kills_everything_that_was_started(project: Project, tmp_path:
             sleep 1000
         """,
     )
-    project.pipeline("slow", "tasks: {slow: {component: slow, timeout: 1s, retry: {max: 1}}}")
+    project.pipeline("slow", "tasks: {slow: {component: slow, timeout: 3s, retry: {max: 1}}}")
     run = project.run("slow", code=7)
     assert (run.tasks["slow"]["attempts"], run.states["slow"]) == (2, "FAILED")
-    assert "timeout of 1 seconds" in run.tasks["slow"]["error"]
+    assert "timeout of 3 seconds" in run.tasks["slow"]["error"]
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     assert len(pids) == 6
     until(lambda: not any(alive(pid) for pid in pids), "every process to be gone")

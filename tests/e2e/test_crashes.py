@@ -83,7 +83,7 @@ def test_being_asked_to_stop_lets_the_exit_task_run(project: Project, marks: Pat
     with project.started("run", "stages", "-o", "json") as process:
         reached(marks, "two", "beside", process=process)
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=180)
     assert process.returncode == 130, err
     assert "Ctrl-C again stops at once" in err
     assert "Traceback" not in err
@@ -104,7 +104,7 @@ def test_being_asked_twice_stops_at_once(project: Project, marks: Path, number: 
         process.send_signal(number)
         reached(marks, "exit", process=process)
         process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=180)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     shown = project.latest()
@@ -121,7 +121,7 @@ def test_a_closed_terminal_lets_the_exit_task_run(project: Project, marks: Path)
         terminal.close()
         until((marks / "exit").exists, "the exit task to be reached")
         let(marks, "exit")
-        assert terminal.process.wait(60) == 130
+        assert terminal.process.wait(180) == 130
     assert project.latest().states["onExit"] == "SUCCEEDED"
     nothing_runs(marks)
 
@@ -131,7 +131,7 @@ def test_another_shell_cancels(project: Project, marks: Path) -> None:
     with project.started("run", "stages") as process:
         reached(marks, "one", process=process)
         project.kfgit("runs", "cancel", "latest")
-        process.communicate(timeout=60)
+        process.communicate(timeout=180)
     assert process.returncode == 130
     assert project.latest().states["onExit"] == "SUCCEEDED"
     nothing_runs(marks)
@@ -142,7 +142,7 @@ def test_an_interrupted_apply_can_be_repeated(project: Project, marks: Path) -> 
     with project.started("apply", "--wait") as process:
         reached(marks, "one", process=process)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=180)
     assert process.returncode == 130, err
     assert nothing_is_due(project)
     assert project.latest().state == "CANCELED"

@@ -143,7 +143,7 @@ def test_being_asked_to_stop_lets_every_exit_task_run(project: Project, marks: P
     with project.started("run", "around", "-o", "json") as process:
         reached(marks, "one", "beside", process=process)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=180)
     assert process.returncode == 130, err
     shown = Run(json.loads(out))
     assert shown.state == "CANCELED"
@@ -162,7 +162,7 @@ def test_a_nested_exit_task_that_runs_is_let_be(project: Project, marks: Path) -
         project.kfgit("runs", "cancel", "latest")
         until(lambda: project.running() == {"call", "call/onExit"}, "the rest to be stopped")
         let(marks, "inner-exit")
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=180)
     assert process.returncode == 130, err
     shown = Run(json.loads(out))
     assert shown.state == "CANCELED"

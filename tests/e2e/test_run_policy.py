@@ -76,7 +76,7 @@ def test_tasks_share_a_workspace_that_goes_with_a_run_that_succeeds(project: Pro
 
 def test_a_deadline_ends_a_run_and_its_workspace_stays_for_a_look(project: Project) -> None:
     project.component(
-        "nap", 'container: {image: alpine, script: "echo began > $(workspace.path)/log; sleep 60"}'
+        "nap", 'container: {image: alpine, script: "echo began > $(workspace.path)/log; sleep 600"}'
     )
     project.component(
         "tell",
@@ -91,7 +91,7 @@ def test_a_deadline_ends_a_run_and_its_workspace_stays_for_a_look(project: Proje
         """
         workspace: {size: 10Mi}
         ttl: {success: 1d}
-        activeDeadline: 3s
+        activeDeadline: 6s
         tasks:
           nap: {component: nap, retry: {max: 3}}
           never: {component: nap, after: [nap]}
@@ -99,7 +99,7 @@ def test_a_deadline_ends_a_run_and_its_workspace_stays_for_a_look(project: Proje
         """,
     )
     run = project.run("slow", code=7)
-    assert (run.state, run.error) == ("FAILED", "it took longer than its active deadline of 3s")
+    assert (run.state, run.error) == ("FAILED", "it took longer than its active deadline of 6s")
     assert run.states == {"nap": "FAILED", "never": "SKIPPED", "onExit": "SUCCEEDED"}
     assert run.tasks["nap"]["attempts"] == 1
     assert run.tasks["onExit"]["outputs"]["told"]["state"] == "FAILED"

@@ -47,7 +47,7 @@ def test_many_at_once_corrupt_nothing(project: Project) -> None:
                 ("apply", "--wait", "-o", "json"),
             ]
             processes = [stack.enter_context(project.started(*command)) for command in commands]
-            answers = [(*process.communicate(timeout=90), process.returncode) for process in processes]
+            answers = [(*process.communicate(timeout=180), process.returncode) for process in processes]
         for out, err, code in answers[:2]:
             assert code == 0, err
             assert json.loads(out)["state"] == "SUCCEEDED"

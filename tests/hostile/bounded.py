@@ -19,7 +19,7 @@ from typing import NamedTuple, Self
 
 ROOT = Path(__file__).parents[2]
 # A hang that costs no time of the processor ends, too, after so many seconds on the clock.
-_PATIENCE = 120
+_PATIENCE = 600
 
 
 class Ran(NamedTuple):
@@ -33,7 +33,11 @@ class Ran(NamedTuple):
 
 
 class Bounded:
-    """Runs commands; those that take more than `seconds` of the processor are killed."""
+    """Runs commands; those that take more than `seconds` of the processor hang, and are killed (-9).
+
+    That is a guard and no aim: ten times of what the slowest takes, and far less than work that grows with the square
+    of its input. What they take is measured by `python -m benchmarks hostile`.
+    """
 
     def __init__(self, seconds: int) -> None:
         # Without what measures coverage in other processes: it costs more than kfgit does.

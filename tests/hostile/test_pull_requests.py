@@ -1,6 +1,6 @@
 """Pull requests of strangers through the commands that workflows run on them: a diagnostic, and nothing else.
 
-Nothing of them runs, nothing outside of the repository is read, time and memory have bounds, and what is said cannot
+Nothing of them runs, nothing outside of the repository is read, each ends, memory has a bound, and what is said cannot
 leave its place: not in the log, where GitHub's runner looks for commands, and not in the comment.
 """
 
@@ -17,11 +17,8 @@ from tests.hostile.pulls import PULLS, SAYING, SECRET, opened
 from tests.hostile.repositories import MIB
 from tests.hostile.tame import is_tame_markdown
 
-# Seconds of the processor, as in `test_bounds`; a diff reads and checks two commits.
-SECONDS = {"validate": 3, "diff": 6, "render": 3, "plan": 3, "github": 3}
-# Ten thousand resources in three environments.
-GIANTS = {"added", "removed", "changed"}
-GIANT_SECONDS = 20
+# A guard against hangs, as in `test_bounds`: a diff of ten thousand resources takes seven.
+HANGS = 100
 # What lies beside the repository: ours, and what the commands were told to write there.
 BESIDE = {"secret.yaml", "project", "told", "told.aside", "cache", "rendered"}
 BYTES = 300 * MIB
@@ -29,7 +26,7 @@ BYTES = 300 * MIB
 
 @pytest.fixture(scope="module")
 def kfgit() -> Iterator[Bounded]:
-    with Bounded(GIANT_SECONDS + 1) as bounded:
+    with Bounded(HANGS) as bounded:
         yield bounded
 
 
@@ -57,7 +54,6 @@ def test_a_hostile_pull_request_gets_a_diagnostic_at_most(name: str, kfgit: Boun
         print(
             f"{argv[0]} {argv[-1]}: {ran.code}, {ran.seconds:.2f} s, {ran.bytes // MIB} MiB, {len(ran.told):,}"
         )
-        assert ran.seconds <= (GIANT_SECONDS if name in GIANTS else SECONDS[argv[0]]), argv
         assert ran.bytes <= BYTES, argv
         assert ran.code in {0, 1, 3, 64}, ran.told[-2_000:]
         is_tame(argv, ran)

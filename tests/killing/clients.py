@@ -20,7 +20,7 @@ from uuid import UUID
 
 _BOUNDARY = "f3c1"
 # A client waits for an answer no longer than this; the server is then dead, or as good as dead.
-_SECONDS = 30.0
+_SECONDS = 120.0
 
 
 class Unanswered(Exception):

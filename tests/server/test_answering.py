@@ -89,7 +89,7 @@ class Site:
 
     def _wait(self, _context: Context, _call: Call) -> Answer:
         self.entered.release()
-        self.go.wait(30)
+        self.go.wait(120)
         return {}
 
     def _logged(self, number: str, route: Route, fault: Exception) -> None:

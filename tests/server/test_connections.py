@@ -23,9 +23,9 @@ HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 class Hasty(Connection):
     """What takes seconds takes less here."""
 
-    head_seconds = 0.2
-    body_seconds = 0.2
-    unread_seconds = 0.2
+    head_seconds = 0.5
+    body_seconds = 0.5
+    unread_seconds = 0.5
 
 
 class Patient(Connection):
@@ -35,11 +35,11 @@ class Patient(Connection):
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Takes the body, waits half a second, and answers with much."""
+    """Takes the body, waits a second, and answers with much."""
     while (await receive()).get("more_body"):
         pass
     if scope["path"] == "/slow":
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.2)
     content = ANSWER if scope["path"] == "/much" else b"{}"
     headers = [(b"content-length", b"%d" % len(content))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -116,7 +116,7 @@ def test_who_waits_for_the_answer_is_not_late(port: int) -> None:
 def test_a_reader_that_does_not_read(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
         connection.sendall(b"GET /much HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        threading.Event().wait(1.0)
+        threading.Event().wait(2.0)
         found = 0
         with suppress(ConnectionError):
             while data := connection.recv(1 << 20):

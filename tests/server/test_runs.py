@@ -447,7 +447,7 @@ class Engine:
 
 
 def until(look: Callable[[], Any], right: Callable[[Any], bool]) -> Any:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not right(found := look()):
         assert time.monotonic() < deadline, found
         time.sleep(0.02)

@@ -64,7 +64,7 @@ def through(*read: Document) -> tuple[Project, tuple[Diagnostic, ...]]:
     faults = [*located.diagnostics, *viewed.diagnostics]
     for document in viewed.value.documents:
         faults += schema.validate(document.node, document.kind, SCHEMAS)
-    model = resolve.resolve(viewed.value, "p", lambda _path: None, frozenset())
+    model = resolve.resolve(viewed.value, "p", lambda _path: None)
     return model.value, ordered([*faults, *model.diagnostics])
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-# Longer than any machine explains.
-SECONDS = 20.0
+# A guard: longer than any machine explains.
+SECONDS = 90.0
 # For a request that may have no end: so long the server is given to answer what it has, before we hang up.
 _PAUSE = 0.15
 
