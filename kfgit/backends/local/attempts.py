@@ -34,6 +34,8 @@ from kfgit.backends.local.store import artifacts, loans
 from kfgit.events import Event, Preparing
 
 _STOPPED = "stopped"
+# Of so many tasks it is told that they wait for the same thing.
+_TOLD = 3
 
 
 @dataclass(slots=True, eq=False)
@@ -60,7 +62,7 @@ class Attempts:
         self._taken: set[str] = set(self._folders.values())
         self._asked: dict[str, str] = {}
         self._refusing = False
-        self._awaited: set[tuple[str, str]] = set()
+        self._awaited: dict[str, set[str]] = {}
         self.notes: dict[str, None] = {}
 
     def settle(self) -> None:
@@ -197,11 +199,13 @@ class Attempts:
             self._send(Failed(key, _STOPPED, now()))
 
     def _waits(self, command: Execute | Import, what: str) -> None:
-        """Tells it once for each task, not for each iteration of a loop."""
+        """Tells it once for each task, not for each iteration of a loop, and of some tasks that wait for the same."""
         name = command.task_name if isinstance(command, Execute) else command.path
-        if (name, what) not in self._awaited:
-            self._awaited.add((name, what))
-            self._tell(Preparing(self._job.id, f"{command.path or command.key} waits for {what}"))
+        others = self._awaited.setdefault(what, set())
+        if name not in others and len(others) <= _TOLD:
+            others.add(name)
+            who = f"{command.path or command.key} waits" if len(others) <= _TOLD else "others wait"
+            self._tell(Preparing(self._job.id, f"{who} for {what}"))
 
     def _answer(self, attempt: _Attempt, devices: tuple[str, ...]) -> Signal:
         # Runs on a thread of the pool and must not raise: without an answer the run would never end.

@@ -95,8 +95,13 @@ class LocalBackend:
         secrets: bool = False,  # noqa: ARG002
         adopting: Sequence[LiveObject] = (),
     ) -> Live:
-        """What is live, owned or not: all of it is in one file, whatever is asked for."""
-        return observing.observe(self._scope(), desired, adopting)
+        """What is live, owned or not: all of it is in one file, whatever is asked for.
+
+        What starts runs that this machine has not the devices for is told, where they are required.
+        """
+        found = observing.observe(self._scope(), desired, adopting)
+        lacks = tuple(self.pool.room.lacks(desired))
+        return replace(found, lacks=lacks, notes={(str(a.kind), str(a.name)): (a.message,) for a in lacks})
 
     def perform(self, change: Change) -> str:
         """Carries one change of a plan out and returns the object's id; raises `Refused`."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, Protocol
 
-from kfgit.backends.local.reaper import REAPER
+from kfgit.backends.local.reaping import REAPER
 
 _WANTED = ("memory", "cpu")
 # Between two looks at the processes of the group kfgit may start another one.

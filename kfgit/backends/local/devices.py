@@ -7,6 +7,7 @@ another lock, so that no other process takes what becomes free meanwhile.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -54,6 +55,8 @@ class Inventory:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as fault:
             return replace(found, devices=(), fault=f"{self._folder} cannot be made: {fault.strerror}")
+        if not os.access(self._folder, os.W_OK | os.X_OK):
+            return replace(found, devices=(), fault=f"{self._folder} cannot be written to")
         return found
 
     def count(self, resource: str) -> int:

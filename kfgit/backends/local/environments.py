@@ -33,7 +33,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kfgit import canonical
-from kfgit.backends.local import reaper
+from kfgit.backends.local import processes
 from kfgit.backends.local.launcher import Stopped, TaskFailure
 
 # Raised when environments made by an older kfgit must not be used any more.
@@ -326,9 +326,9 @@ def _uv_options(install: Install) -> list[str]:
 def _tool(argv: list[str], workshop: Workshop, stop: threading.Event) -> None:
     marker = f"KFGIT_PROCESS={uuid.uuid4()}"
     with tempfile.TemporaryFile() as output:
-        job = reaper.Job(tuple(argv), workshop.variables or tool_variables(), workshop.cache, marker)
+        job = processes.Job(tuple(argv), workshop.variables or tool_variables(), workshop.cache, marker)
         try:
-            ended = reaper.run(job, output.fileno(), stop)
+            ended = processes.run(job, output.fileno(), stop)
         except OSError as error:
             raise TaskFailure(
                 f"`{argv[0]}` cannot be started to make an environment: {error.strerror}"

@@ -93,7 +93,7 @@ def applying(path: Path) -> str | None:
 
 def _take(path: Path, flags: int, how: int = fcntl.LOCK_EX) -> Lock | None:
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
     except FileNotFoundError:
         raise
     except OSError as fault:

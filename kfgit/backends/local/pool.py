@@ -91,7 +91,11 @@ class Pool:
         with self._changed:
             self._next_ticket += 1
             self._queue.add(self._next_ticket, held, job)
-            self._admit()
+            try:
+                self._admit()
+            except RuntimeError:
+                self._forget(self._next_ticket, job)
+                raise
             if self._next_ticket in self._queue and held in self._lacks:
                 job.tell(words(held, self._lacks[held]))
             return self._next_ticket
@@ -105,6 +109,14 @@ class Pool:
             self._admit()  # what was set aside for it is for others
             return True
 
+    def _forget(self, ticket: int, job: _Job) -> None:
+        """Nobody can carry it out: what it holds is for others, who begin when there is a thread for them."""
+        if ticket in self._queue:
+            self._queue.remove(ticket)
+        for admitted in [each for each in self._ready if each.job is job]:
+            self._ready.remove(admitted)
+            self._give_back(admitted)
+
     def _admit(self) -> None:
         """Lets begin who may, and remembers what the others lack."""
         inventory = self.room.inventory
@@ -115,6 +127,7 @@ class Pool:
         for job, ask, held in this.begun:
             self._going += 1
             self._ready.append(_Admitted(job, ask, held))
+        for _ in this.begun:
             self._call_thread()
         for ask, lacking in this.lacks.items():
             if (first := self._queue.first(ask)) is not None:
@@ -157,11 +170,14 @@ class Pool:
 
     def _end(self, admitted: _Admitted) -> None:
         with self._changed:
-            self._going -= 1
-            self._free = self._free.more(admitted.ask)
-            if admitted.held is not None:
-                self.room.inventory.give(admitted.held)
+            self._give_back(admitted)
             self._admit()
+
+    def _give_back(self, admitted: _Admitted) -> None:
+        self._going -= 1
+        self._free = self._free.more(admitted.ask)
+        if admitted.held is not None:
+            self.room.inventory.give(admitted.held)
 
     def _look_out(self) -> None:
         """Other processes tell nobody when they give a device back: as long as one is wanted, somebody looks."""

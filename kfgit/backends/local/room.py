@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from kfgit.backends.local.admission import Ask, asked
 from kfgit.backends.local.devices import SHARED, Inventory
 from kfgit.backends.local.machine import Capacity
 from kfgit.backends.local.nvml import NVIDIA
-from kfgit.ir import Package
+from kfgit.ir import Package, Resource
+from kfgit.plan import Lack
 
 _UNITS = (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10))
 _SHOWN = 4
+WAY_OUT = "the environment says `gpu: require`, with `gpu: emulate` it would run with what there is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,12 @@ class Room:
             yield note
 
     def refusal(self, package: Package) -> str | None:
-        """Why a package can never run here, where devices are required."""
+        """Why a package can never run here, where devices are required, and the way out."""
+        found = self.missing(package)
+        return refused(found) if found is not None else None
+
+    def missing(self, package: Package) -> str | None:
+        """What the tasks of a package ask for that is not here, where devices are required."""
         executors = (package.spec.get("deploymentSpec") or {}).get("executors") or {}
         found = [
             f"`{str(label).removeprefix('exec-')}` {lack}"
@@ -50,7 +57,23 @@ class Room:
             is not None
         ]
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        return refused(f"{'; '.join(found[:_SHOWN])}{more}") if found else None
+        return f"{'; '.join(found[:_SHOWN])}{more}" if found else None
+
+    def lacks(self, desired: Sequence[Resource]) -> Iterator[Lack]:
+        """The runs and the enabled schedules among what is wanted that could only fail.
+
+        What an older version asks for, that a schedule names, is not known here.
+        """
+        pipelines = {each.name: each.package for each in desired if each.kind == "Pipeline"}
+        for each in desired:
+            package = each.package if each.kind == "Run" else None
+            if each.kind == "Schedule" and each.spec["enabled"]:
+                newest = pipelines.get(str(each.spec["pipeline"]))
+                is_newest = newest is not None and newest.digest[:12] == each.spec["version"]
+                package = newest if is_newest else None
+            missing = self.missing(package) if package is not None else None
+            if missing is not None:
+                yield Lack("", missing, WAY_OUT, each.kind, each.name)
 
     def lack(self, ask: Ask) -> str | None:
         """What of this is not here, where devices are required."""
@@ -80,9 +103,7 @@ class Room:
 
 def refused(lacks: str) -> str:
     """A refusal, with the way out."""
-    return (
-        f"{lacks}; the environment says `gpu: require`, with `gpu: emulate` it would run with what there is"
-    )
+    return f"{lacks}; {WAY_OUT}"
 
 
 def _gets(resource: str) -> str:

@@ -7,8 +7,9 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
-from kfgit.backends.local import containers, reaper
+from kfgit.backends.local import containers, processes
 from kfgit.backends.local.launcher import Stopped, TaskFailure
+from kfgit.backends.local.reaping import REAPER
 from kfgit.backends.local.worker.masking import Masker
 from kfgit.backends.local.worker.memory import Bound, ContainerBound, bounded, limit
 from kfgit.backends.local.worker.program import Program
@@ -27,10 +28,10 @@ def execute(attempt: Attempt, program: Program, variables: Variables) -> None:
             _bounded(attempt, program, variables) as bound,
         ):
             argv = (*bound.before, *program.argv)
-            job = reaper.Job(argv, program.env, program.cwd, marker, timeout)
+            job = processes.Job(argv, program.env, program.cwd, marker, timeout)
             masker = Masker(variables.secrets)
             output = _masked(log.fileno(), masker) if masker.needed else log.fileno()
-            ended = reaper.run(job, output, hooks.stop, hooks.started, also)
+            ended = processes.run(job, output, hooks.stop, hooks.started, also)
             _write(log.fileno(), masker.close())
             killed = bound.told(ended.code)
     except (OSError, ValueError) as error:
@@ -70,13 +71,13 @@ def _contained(program: Program) -> Iterator[Callable[[int], None]]:
         containers.send(engine, name, number)
 
     containers.write_private(program.container)
-    reaper.REAPER.add_container(name, engine.binary)
+    REAPER.add_container(name, engine.binary)
     try:
         yield send
     finally:
         if sent:  # the client may have gone before its container
             containers.send(engine, name, signal.SIGKILL)
-        reaper.REAPER.remove_container(name)
+        REAPER.remove_container(name)
         program.container.private.unlink(missing_ok=True)
 
 
