@@ -7,8 +7,8 @@ nothing is said of it. Sources:
   (ROCm/k8s-device-plugin), Intel (intel/intel-device-plugins-for-kubernetes), Habana, AWS (Neuron) and GKE (TPU);
 - MIG slices and how many of each a GPU has: NVIDIA/mig-parted, deployments/systemd/config-default.yaml, and the MIG
   user guide, "Supported MIG Profiles"; of GB200 both give other memory sizes, so both are taken;
-- names of models: the label `nvidia.com/gpu.product` (NVIDIA/gpu-feature-discovery), GKE's `gke-accelerator`,
-  Karpenter's `instance-gpu-name`, and what people write.
+- names of models: the label `nvidia.com/gpu.product` (NVIDIA/gpu-feature-discovery), GKE's `gke-accelerator` and
+  `gke-tpu-accelerator` (Kubernetes Engine, "Plan TPUs in GKE"), Karpenter's `instance-gpu-name`, and what people write.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ class Device:
     sort: Sort = "whole"
     slice: str | None = None
 
+    @property
+    def is_mig(self) -> bool:
+        """Whether it is an instance of NVIDIA's multi-instance GPUs."""
+        return self.vendor == "NVIDIA" and self.sort == "slice"
+
 
 _VENDORS = {
     "nvidia.com": "NVIDIA",
@@ -49,6 +54,14 @@ _OF_VENDOR = {
     "aws.amazon.com": re.compile(r"neuron(core|device)?\Z"),
     "gpu.intel.com": re.compile(r"(i915|xe)\Z"),
 }
+_NAMES = tuple(
+    "nvidia.com/gpu nvidia.com/gpu.shared amd.com/gpu habana.ai/gaudi google.com/tpu aws.amazon.com/neuron "
+    "aws.amazon.com/neuroncore gpu.intel.com/i915 gpu.intel.com/xe".split()
+)
+# `requests.nvidia.com/gpu` is how a ResourceQuota counts them.
+_IN_QUOTAS = "requests."
+_ALIKE = 0.9
+_LONGEST = 63
 _SLICE = re.compile(r"(\d+g\.\d+gb)(?=[.+-]|\Z)", re.IGNORECASE)
 _MIG = "mig-"
 _SHARED = ".shared"
@@ -59,6 +72,7 @@ MODEL_LABELS = (
     "karpenter.k8s.aws/instance-gpu-name",
     "eks.amazonaws.com/instance-gpu-name",
     "karpenter.azure.com/sku-gpu-name",
+    "karpenter.k8s.aws/instance-accelerator-name",
     "amd.com/gpu.product-name",
 )
 SLICE_LABELS = ("cloud.google.com/gke-gpu-partition-size", "nvidia.com/gpu.product")
@@ -78,6 +92,28 @@ def device(resource: str) -> Device | None:
     return Device(_VENDORS[domain], "shared" if name.endswith(_SHARED) else "whole")
 
 
+def meant(resource: str) -> str | None:
+    """The resource that a name was surely meant for: that in the plural, in capitals, or with a letter amiss.
+
+    Device plugins give their devices many names, so one is only taken for a mistake where none is known to have it.
+    """
+    domain, _, name = resource.lower().removeprefix(_IN_QUOTAS).partition("/")
+    if device(resource) is not None or len(domain) > _LONGEST:
+        return None
+    name = re.sub(r"(?<=gaudi)\d\Z|s\Z", "", name)
+    for known in _NAMES:
+        of, _, its = known.partition("/")
+        if name == its and (domain == of or _is_alike(domain, of)):
+            return known
+    return None
+
+
+def _is_alike(one: str, other: str) -> bool:
+    import difflib  # noqa: PLC0415 - needed only where a name is nobody's
+
+    return difflib.SequenceMatcher(None, one, other).ratio() >= _ALIKE
+
+
 def slice_in(text: str) -> str | None:
     """The MIG profile that a text begins with, without what stands behind it, such as `+me`."""
     match = _SLICE.match(text)
@@ -91,6 +127,14 @@ def slice_of_label(label: str, value: str) -> str | None:
         return slice_in(value)
     _, found, rest = value.partition("-MIG-")
     return slice_in(rest) if found and label == nvidia else None
+
+
+def is_shared_twice(resource: str, product: str) -> bool:
+    """Whether a resource and a product's label both say that GPUs are shared.
+
+    A node's label does so only where its resource is not renamed (NVIDIA/k8s-device-plugin, internal/lm/resource.go).
+    """
+    return resource.endswith(_SHARED) and product.endswith("-SHARED")
 
 
 def _layout(*names: str) -> dict[str, int]:
@@ -113,6 +157,9 @@ _SLICES: Mapping[str, Mapping[str, int]] = {
         **_layout("1g.24gb", "1g.47gb", "2g.47gb", "3g.95gb", "4g.95gb", "7g.189gb"),
         **_layout("1g.23gb", "1g.46gb", "2g.46gb", "3g.93gb", "4g.93gb", "7g.186gb"),
     },
+    "B300": _layout("1g.34gb", "1g.67gb", "2g.67gb", "3g.135gb", "4g.135gb", "7g.269gb"),
+    "GB300": _layout("1g.35gb", "1g.70gb", "2g.70gb", "3g.139gb", "4g.139gb", "7g.278gb"),
+    "H20": _layout("1g.12gb", "1g.24gb", "2g.24gb", "3g.48gb", "4g.48gb", "7g.96gb"),
     "RTX PRO 6000": {"1g.24gb": 4, "2g.48gb": 2, "4g.96gb": 1},
     # These have none: MIG begins with A100 and is of data centres (MIG user guide, "Supported GPUs").
     **{name: {} for name in "K80 P4 P100 V100 T4 A2 A10 A10G A16 A40 L4 L40 L40S".split()},
@@ -142,6 +189,8 @@ _VARIANTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "144gb": ("GH200 144GB",),
     },
     "b200": {"": ("B200",), "180gb": ("B200",)},
+    "b300": {"": ("B300",), "ac": ("B300",)},  # `NVIDIA-B300-SXM6-AC`
+    "h20": {"": ("H20",), "96gb": ("H20",)},
     "a30": {"": ("A30",), "24gb": ("A30",)},
     "v100": {"": ("V100",), "16gb": ("V100",), "32gb": ("V100",)},
     "p100": {"": ("P100",), "12gb": ("P100",), "16gb": ("P100",)},
@@ -149,21 +198,25 @@ _VARIANTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "t4": {"": ("T4",), "16gb": ("T4",)},
     "a10g": {"": ("A10G",), "24gb": ("A10G",)},
     "l40s": {"": ("L40S",), "48gb": ("L40S",)},
-    **{name.lower(): {"": (name,)} for name in "GB200 K80 P4 A2 A10 A16 A40 L40".split()},
+    **{name.lower(): {"": (name,)} for name in "GB200 GB300 K80 P4 A2 A10 A16 A40 L40".split()},
 }
 # Words that say nothing of how a GPU is sliced. One with any other word is taken for a model that nobody knows here.
-_ASIDE = frozenset("nvidia tesla sxm sxm2 sxm3 sxm4 sxm5 pcie hbm2 hbm2e hbm3 hbm3e nvl mega gpu".split())
+_ASIDE = frozenset(
+    "nvidia tesla sxm sxm2 sxm3 sxm4 sxm5 sxm6 pcie hbm2 hbm2e hbm3 hbm3e nvl mega gpu".split()
+)
 _BLACKWELL_PRO = frozenset("rtx pro 6000".split())
 _PRO_ASIDE = frozenset("nvidia blackwell server workstation max q edition 96gb".split())
 _INSTINCT = re.compile(r"mi\d{2,3}[a-z]?\Z")
-_TPU = re.compile(r"tpu-?v\d\w*(-lite)?(-podslice|-slice|-device)?\Z|tpu7x\Z")
+# GKE's names of machines, and how people and Cloud TPU call the chips in them: a v5e is `tpu-v5-lite-podslice` there.
+_TPU = re.compile(r"tpu[- ]?v?(?P<chip>\d\w*?)(?P<lite>-?lite)?(-?pod)?(-podslice|-slice|-device)?\Z")
 
 
 def models(name: str) -> frozenset[str]:
     """The models that a name may mean; none where that is not known."""
     text = name.strip().lower()
-    if _TPU.match(text):
-        return frozenset({f"TPU {text.removeprefix('tpu').lstrip('-')}"})
+    tpu = _TPU.match(text)
+    if tpu is not None:
+        return frozenset({f"TPU v{tpu['chip']}{'e' if tpu['lite'] else ''}"})
     words = _words(text)
     instincts = frozenset(word.upper() for word in words if _INSTINCT.match(word))
     if instincts:

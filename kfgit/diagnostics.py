@@ -40,7 +40,8 @@ class Related:
 class Diagnostic:
     """One mistake: a stable code, one lower-case sentence, the smallest span, and the way out in `help`.
 
-    `environment` is None when the mistake shows in every environment that was checked.
+    `environment` is None when the mistake shows in every environment that was checked; `also` are the others that have
+    it, where some have not.
     """
 
     code: str
@@ -50,6 +51,7 @@ class Diagnostic:
     severity: Severity = "error"
     related: tuple[Related, ...] = ()
     environment: str | None = None
+    also: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.message) > _MAX_TEXT:
@@ -57,9 +59,14 @@ class Diagnostic:
         if self.help is not None and len(self.help) > _MAX_TEXT:
             object.__setattr__(self, "help", f"{self.help[: _MAX_TEXT - 1]}…")
 
-    def in_environment(self, name: str | None) -> Diagnostic:
-        """The same mistake, said of one environment."""
-        return replace(self, environment=name)
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """Where it shows; nothing where that is everywhere."""
+        return (self.environment, *self.also) if self.environment is not None else ()
+
+    def in_environment(self, name: str | None, also: tuple[str, ...] = ()) -> Diagnostic:
+        """The same mistake, said of one environment, or of several."""
+        return replace(self, environment=name, also=also)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,12 +89,12 @@ class Checkout:
 def check(repository: Repository, environment: str) -> Checked[Checkout]:
     """One environment from its documents to checked pipelines."""
     try:
-        return _check(pinning.seen(repository, environment), environment)
+        return _check(pinning.seen(repository, environment), environment, repository)
     finally:
         repository.rest()
 
 
-def _check(found: Checked[Repository], environment: str) -> Checked[Checkout]:
+def _check(found: Checked[Repository], environment: str, whole: Repository) -> Checked[Checkout]:
     repository = found.value
     viewed = overlay.view(repository.documents, environment, repository.git, repository.templates)
     form = list(_forms(viewed.value, repository.forms))
@@ -108,11 +108,17 @@ def _check(found: Checked[Repository], environment: str) -> Checked[Checkout]:
         viewed.value,
         repository.name,
         repository.content,
-        frozenset(broken),
-        frozenset(fault.span for fault in told if fault.code in _STRAY),
-        frozenset(
-            r.span for fault in repository.diagnostics if fault.code == "duplicate-key" for r in fault.related
+        resolve.Faulty(
+            frozenset(broken),
+            frozenset(fault.span for fault in told if fault.code in _STRAY),
+            frozenset(
+                r.span
+                for fault in repository.diagnostics
+                if fault.code == "duplicate-key"
+                for r in fault.related
+            ),
         ),
+        whole.elsewhere,
     )
     checked = graph.check(model.value)
     faults = verdicts.first_of_all(
@@ -188,7 +194,7 @@ def refusals(checkout: Checkout, plan: Plan) -> tuple[Diagnostic, ...]:
         *changes.check_plan(environment, documents, plan),
         *budget.check(environment, documents, plan),
     )
-    return (*told, *lacking.check_lacks(checkout.project, plan.lacks))
+    return (*told, *lacking.check_lacks(checkout.project, plan))
 
 
 def frozen(checkout: Checkout, now: datetime) -> Diagnostic | None:
@@ -202,7 +208,7 @@ def validate(repository: Repository, environments: tuple[str, ...]) -> tuple[Dia
     A mistake that several environments share may read differently in each, since its values do.
     """
     found = {
-        environment: (*checked.diagnostics, *violations(checked.value))
+        environment: verdicts.and_violations(checked.diagnostics, violations(checked.value))
         for environment in environments
         for checked in [check(repository, environment)]
     }

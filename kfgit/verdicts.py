@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from kfgit.diagnostics import Diagnostic, ordered
 from kfgit.source import Span
@@ -44,6 +44,13 @@ def without_cascades(faults: Iterable[Diagnostic]) -> list[Diagnostic]:
 _HINTS = frozenset({"yaml-1.1", "addition-near-base"})
 
 
+def and_violations(faults: Sequence[Diagnostic], violations: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """An amount that nobody can have meant is held against no quota, and as a quota against nothing."""
+    misread = {fault.span for fault in faults if fault.code == "bad-quantity"}
+    kept = (each for each in violations if misread.isdisjoint((each.span, *(r.span for r in each.related))))
+    return (*faults, *kept)
+
+
 def in_all(
     before: Iterable[Diagnostic], found: Mapping[str, Iterable[Diagnostic]], *, everywhere: bool
 ) -> tuple[Diagnostic, ...]:
@@ -69,10 +76,12 @@ def in_all(
             else:
                 alike.append((fault, {environment}))
     told = [
-        fault.in_environment(
-            None if everywhere and len(where) == len(found) else next(e for e in found if e in where)
-        )
+        _said_of(fault, () if everywhere and len(where) == len(found) else [e for e in found if e in where])
         for alike in seen.values()
         for fault, where in alike
     ]
     return ordered(without_cascades([*before, *told]))
+
+
+def _said_of(fault: Diagnostic, environments: Sequence[str]) -> Diagnostic:
+    return fault.in_environment(environments[0] if environments else None, tuple(environments[1:]))

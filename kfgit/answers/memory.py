@@ -282,10 +282,10 @@ def _packed(diagnostics: tuple[Diagnostic, ...]) -> list[Any]:
 
 def _one(d: Diagnostic) -> list[Any]:
     related = [[other.message, list(other.span)] for other in d.related]
-    return [d.code, d.message, list(d.span), d.help, d.severity, related, d.environment]
+    return [d.code, d.message, list(d.span), d.help, d.severity, related, d.environment, list(d.also)]
 
 
 def _diagnostics(packed: list[Any]) -> Iterator[Diagnostic]:
-    for code, message, span, help_, severity, related, environment in packed:
+    for code, message, span, help_, severity, related, environment, also in packed:
         others = tuple(Related(text, Span(*place)) for text, place in related)
-        yield Diagnostic(code, message, Span(*span), help_, severity, others, environment)
+        yield Diagnostic(code, message, Span(*span), help_, severity, others, environment, tuple(also))

@@ -50,7 +50,8 @@ def _beyond(here: Room, asks: list[tuple[str, Ask]]) -> Iterator[Finding]:
     lacks = [(lack, path) for path, ask in asks if (lack := here.lack(ask)) is not None]
     for lack, paths in _together(lacks):
         help_ = "`gpu: emulate` in the environment runs them with what there is"
-        yield Finding("capacity", "problem", f"{paths} {lack} (`gpu: require`)", help_)
+        each = "each of " if ", " in paths else ""
+        yield Finding("capacity", "problem", f"{each}{paths} {lack} (`gpu: require`)", help_)
     notes = [(note, path) for path, ask in asks if here.lack(ask) is None for note in here.notes(ask)]
     for note, paths in _together(notes):
         help_ = "map the profile to a smaller one in this environment, or say `target.capacity`"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from kfgit.cli.permission import freeze_remarks, judge, remarked
 from kfgit.cli.session import Session
 from kfgit.diagnostics import has_errors
 from kfgit.driver import Checkout
-from kfgit.graph import CheckedProject
+from kfgit.graph import nesting
 from kfgit.ir import Resource
 from kfgit.plan import Plan
 from kfgit.render import as_json, plans as show
@@ -70,7 +70,7 @@ def command(session: Session, /, env: str | None, out: Path | None, output: str,
     refused = has_errors(driver.refusals(checkout, found))
     if out is not None and not refused:
         saved.write(session.folder / out, found, pinned=pinned, refreshed=flags["refresh"])
-    told = notes_of(found, wanted, checkout)
+    told = notes_of(found, wanted, checkout, every=output == "json")
     shown = found if output == "human" else remarked(found, checkout)
     tell(session, shown, told, output, pinned=pinned, refreshed=flags["refresh"])
     judge(session, repository, checkout, found)
@@ -96,53 +96,76 @@ def _with_notes(document: dict[str, Any], notes: Notes) -> dict[str, Any]:
     return document
 
 
-def notes_of(plan: Plan, wanted: Sequence[Resource], checkout: Checkout) -> Notes:
-    """When schedules fire next, why runs start, what each asks for, and what profiles mean otherwise for it."""
+def notes_of(plan: Plan, wanted: Sequence[Resource], checkout: Checkout, *, every: bool = False) -> Notes:
+    """When schedules fire next, why runs start, what each holds, and what profiles mean otherwise for it.
+
+    Only of what changes or is told anyway; `every` is for those who are told all.
+    """
     found: dict[tuple[str, str], Sequence[str]] = {}
     now = datetime.now(UTC)
-    asked, most = _demands(checkout), _widest(checkout)
-    remapped = show.notes(plans.remaps(plan))
     cluster = checkout.project.project.environment.cluster
     controller = cluster.kfp.timezone if cluster is not None else None
     new = {plans.subject(change) for change in plan.changes if isinstance(change, plans.Create)}
-    for resource in wanted:
+    told_anyway = _told(plan)
+    shown = [each for each in wanted if every or (each.kind, each.name) in told_anyway]
+    most = _widest(checkout, {_pipeline(each) for each in shown})
+    remaps = plans.remaps(plan)
+    remapped = show.notes(remaps, _nested(checkout, plan) if remaps else {})
+    for resource in shown:
+        key = resource.kind, resource.name
         if resource.kind == "Schedule":
-            fires = _fires(resource, now, controller, new=("Schedule", resource.name) in new)
-            pipeline = resource.spec["pipeline"]
-            found["Schedule", resource.name] = (*fires, *asked.get(pipeline, ()), *most.get(pipeline, ()))
+            found[key] = _fires(resource, now, controller, new=key in new)
         elif resource.kind == "Run":
-            pipeline, trigger = resource.spec["pipeline"], resource.spec["trigger"]
-            why = f"runs {pipeline} ({trigger})"
-            found["Run", resource.name] = (why, *asked.get(pipeline, ()), *most.get(pipeline, ()))
+            found[key] = (f"runs {resource.spec['pipeline']} ({resource.spec['trigger']})",)
         elif resource.kind == "Pipeline":
-            name = resource.name
-            found["Pipeline", name] = (*remapped.get(name, ()), *most.get(name, ()))
-    for key, told in show.cost_notes(plan.costs, wanted).items():
+            found[key] = remapped.get(resource.name, ())
+        found[key] = (*found.get(key, ()), *most.get(_pipeline(resource), ()))
+    for key, told in show.cost_notes(plan.costs, shown).items():
         found[key] = (*found.get(key, ()), *told)
     return found
 
 
-def _demands(checkout: Checkout) -> Mapping[str, Sequence[str]]:
-    """What a run of each pipeline asks for, by the pipeline's name on the target."""
-    checked = checkout.project
-    return _by_target_name(
-        checked, {name: demand.sentence(demand.asks(checked, name)) for name in checked.pipelines}
-    )
-
-
-def _widest(checkout: Checkout) -> Mapping[str, Sequence[str]]:
-    """How many devices a run of each pipeline holds at once, likewise."""
-    checked = checkout.project
-    return _by_target_name(
-        checked, {name: demand.widest_sentence(checked, name) for name in checked.pipelines}
-    )
-
-
-def _by_target_name(checked: CheckedProject, told: Mapping[str, str | None]) -> Mapping[str, Sequence[str]]:
+def _told(plan: Plan) -> Collection[tuple[str, str]]:
+    """What is shown of a plan: what changes, and what is left alone for a reason."""
     return {
-        desired.server_name(checked, name, checked.project.pipelines[name].external_name): (text,)
-        for name, text in told.items()
-        if text is not None
+        plans.subject(each) for each in plan.changes if each.notes or not isinstance(each, plans.Unchanged)
+    }
+
+
+def _pipeline(resource: Resource) -> str:
+    """The pipeline of a row, by its name on the target."""
+    return resource.name if resource.kind == "Pipeline" else str(resource.spec.get("pipeline", ""))
+
+
+def _widest(checkout: Checkout, pipelines: Collection[str]) -> Mapping[str, Sequence[str]]:
+    """How many devices a run of some pipelines holds at once, by their names on the target."""
+    held: demand.Held = {}
+    names = {target: name for name, target in _target_names(checkout).items() if target in pipelines}
+    return {
+        target: demand.widest_sentences(checkout.project, name, held)
+        for target, name in names.items()
+        if name in checkout.project.pipelines
+    }
+
+
+def _nested(checkout: Checkout, plan: Plan) -> Mapping[str, Sequence[str]]:
+    """The pipelines that each one that changes runs as tasks, at whatever depth, by their names on the target."""
+    changed = {
+        plans.subject(change) for change in plan.changes if isinstance(change, plans.Update | plans.Replace)
+    }
+    project, names = checkout.project.project, _target_names(checkout)
+    return {
+        target: [names[each] for each in nesting.all_nested(project, name)]
+        for name, target in names.items()
+        if ("Pipeline", target) in changed
+    }
+
+
+def _target_names(checkout: Checkout) -> Mapping[str, str]:
+    checked = checkout.project
+    return {
+        name: desired.server_name(checked, name, found.external_name)
+        for name, found in checked.project.pipelines.items()
     }
 
 

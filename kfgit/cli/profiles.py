@@ -49,6 +49,7 @@ def list_(session: Session, envs: Sequence[str], output: str) -> int:
       kfgit profiles list -e staging -e prod -o json
     """
     from kfgit.render import profiles as show
+    from kfgit.render.profiles import Seen
 
     repository = session.repository()
     asked = [session.environment(repository, name) for name in dict.fromkeys(envs)]
@@ -58,7 +59,8 @@ def list_(session: Session, envs: Sequence[str], output: str) -> int:
     for name in names:
         checked = _checked(repository, name)
         told |= dict.fromkeys(_mistakes(checked))
-        found += [_seen(checked.value, meaning) for meaning in _meanings(checked.value)]
+        said = _descriptions(checked.value)
+        found += [Seen(name, each, said.get(each.concrete, "")) for each in _meanings(checked.value)]
     if output == "json":
         session.json(show.as_json(found))
     elif found:
@@ -134,15 +136,17 @@ def _end(session: Session, repository: Repository, told: Sequence[Diagnostic]) -
     return exits.INVALID if has_errors(told) else exits.DONE
 
 
-def _seen(checkout: Checkout, meaning: Meaning) -> Seen:
+def _descriptions(checkout: Checkout) -> Mapping[str, str]:
+    """What the profiles say of themselves."""
     from kfgit.document import Scalar, at
-    from kfgit.render.profiles import Seen
 
-    key = ("ResourceProfile", meaning.concrete)
-    document = next((d for d in checkout.view.documents if (d.kind, d.name) == key), None)
-    text = at(document.node, ("metadata", "description")) if document is not None else None
-    description = text.value if isinstance(text, Scalar) and isinstance(text.value, str) else ""
-    return Seen(checkout.environment, meaning, description)
+    documents = [each for each in checkout.view.documents if each.kind == "ResourceProfile"]
+    texts = {each.name: at(each.node, ("metadata", "description")) for each in documents}
+    return {
+        name: text.value
+        for name, text in texts.items()
+        if isinstance(text, Scalar) and isinstance(text.value, str)
+    }
 
 
 def _whole(checkout: Checkout, meaning: Meaning) -> Seen:
@@ -151,8 +155,10 @@ def _whole(checkout: Checkout, meaning: Meaning) -> Seen:
 
     from kfgit.demand.folded import values
     from kfgit.demand.keeping import kept_for
+    from kfgit.render.profiles import Seen
 
-    seen, project = _seen(checkout, meaning), checkout.project.project
+    seen = Seen(checkout.environment, meaning, _descriptions(checkout).get(meaning.concrete, ""))
+    project = checkout.project.project
     if meaning.profile is None:
         return seen
     objects = tuple((each.kind, each.name, each.profiles) for each in kept_for(project, meaning.profile))

@@ -138,12 +138,9 @@ class Session:
         if found and (has_errors(found) or not self.quiet):
             self.diagnose(found, repository)
         if has_errors(found):
-            codes = dict.fromkeys(each.code for each in found if each.severity == "error")
-            if list(codes) == ["target-lacks"]:
-                raise Refused(
-                    f"the target of `{checkout.environment}` lacks what its tasks need: target-lacks"
-                )
-            raise Refused(f"the policies of `{checkout.environment}` forbid this: {', '.join(codes)}")
+            from kfgit.policies import forbidden
+
+            raise Refused("; ".join(forbidden(checkout.environment, found)))
 
     def invalid(self, repository: Repository, diagnostics: Sequence[Diagnostic]) -> int:
         """Tells mistakes, to machines as their result, and returns the exit code for it."""

@@ -35,8 +35,8 @@ Json: TypeAlias = dict[str, Any]
 Source: TypeAlias = Callable[[Value], Json]
 
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where POSIX shared memory is, inside the task's container
-_QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
-_PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
 
 
 def kubernetes_config(component: Component, settings: Settings, source: Source) -> Json:
@@ -194,13 +194,19 @@ def _empty_dir(folder: EmptyDir) -> Json:
 def _shared_memory(placement: Placement, block: Kubernetes) -> Iterator[Json]:
     """The profile's, unless the block has a volume there."""
     volumes: tuple[EphemeralVolume | EmptyDir, ...] = (*block.ephemeral_volumes, *block.empty_dirs)
-    paths = [each.mount_path.text for each in (*volumes, *block.claims)]
-    if placement.shared_memory is None or _SHARED_MEMORY in map(posixpath.normpath, paths):
+    if placement.shared_memory is None or has_shared_memory(block):
         return
     taken = {volume.name.text for volume in volumes}
     name = "shared-memory" if "shared-memory" not in taken else "kfgit-shared-memory"
     mount = {"volumeName": name, "mountPath": _SHARED_MEMORY, "medium": "Memory"}
     yield {**mount, "sizeLimit": placement.shared_memory}
+
+
+def has_shared_memory(block: Kubernetes) -> bool:
+    """Whether a task mounts a volume of its own where shared memory is."""
+    volumes: tuple[EphemeralVolume | EmptyDir, ...] = (*block.ephemeral_volumes, *block.empty_dirs)
+    paths = (each.mount_path.text for each in (*volumes, *block.claims))
+    return _SHARED_MEMORY in map(posixpath.normpath, paths)
 
 
 # Where the pod may run, and how it is marked (kueue.sigs.k8s.io for the labels).
@@ -243,7 +249,7 @@ def _toleration(toleration: Mapping[str, Any]) -> Json:
 
 
 def _labels(placement: Placement, block: Kubernetes) -> dict[str, str]:
-    queue = {_QUEUE_LABEL: placement.queue, _PRIORITY_LABEL: placement.priority} if placement.queue else {}
+    queue = {QUEUE_LABEL: placement.queue, PRIORITY_LABEL: placement.priority} if placement.queue else {}
     return _filled(**queue) | dict(block.pod_labels)
 
 

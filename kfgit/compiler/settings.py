@@ -45,7 +45,7 @@ def _with_profile(settings: Settings, project: Project) -> Settings:
     found = project.profile_of(settings.profile)
     if found is None:
         return settings
-    resources = (settings.resources or Resources()).over(found.resources)
+    resources = (settings.resources or Resources()).over(found.resources).settled()
     return replace(settings, resources=resources, placement=found.placement)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from kfgit import canonical
+from kfgit.compiler.kubernetes import PRIORITY_LABEL, QUEUE_LABEL, has_shared_memory
 from kfgit.compiler.settings import settings_of
 from kfgit.graph import CheckedPipeline
 from kfgit.ir import Use
@@ -49,17 +50,25 @@ def _effect(settings: Settings) -> str:
         "requests": dict(resources.requests),
         "limits": dict(resources.limits),
         "devices": [devices.resource, devices.count] if devices is not None and devices.count else None,
-        "sharedMemory": placement.shared_memory,
+        "sharedMemory": placement.shared_memory if not has_shared_memory(block) else None,
         "selector": dict(placement.node_selector) if block.node_selector is None else None,
         "affinity": list(placement.affinity) if block.node_affinity is None else None,
         "tolerations": list(placement.tolerations) if block.tolerations is None else None,
-        "queue": [placement.queue, placement.priority] if placement.queue else None,
+        "queue": _queue(placement, block),
     }
     return canonical.digest(told)[:12]
 
 
+def _queue(placement: Placement, block: Kubernetes) -> list[str | None] | None:
+    """The queue and the priority, but for what a task's own labels say in their place."""
+    said = ((QUEUE_LABEL, placement.queue), (PRIORITY_LABEL, placement.priority))
+    return (
+        [text if label not in block.pod_labels else None for label, text in said] if placement.queue else None
+    )
+
+
 def _said(profile: Profile) -> dict[str, str]:
-    """What a profile says of a task, by the paths of its document."""
+    """What a profile says of a task, and what that costs, by the paths of its document."""
     resources, placement = profile.resources, profile.placement
     told = {f"requests.{name}": text for name, text in resources.requests.items()}
     told |= {f"limits.{name}": text for name, text in resources.limits.items()}
@@ -75,6 +84,8 @@ def _said(profile: Profile) -> dict[str, str]:
     told["sharedMemory"] = placement.shared_memory or ""
     told["queue.localQueue"] = placement.queue or ""
     told["priority.class"] = placement.priority or ""
+    if profile.cost is not None:
+        told["cost.perHour"], told["cost.currency"] = str(profile.cost.per_hour), profile.cost.currency
     return {path: _short(text) for path, text in told.items() if text}
 
 

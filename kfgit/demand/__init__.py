@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kfgit.demand.asking import Ask, asks, sentence
+from kfgit.demand.asking import Ask, asks, own_asks
 from kfgit.demand.costs import (
     RUNS,
     Costs,
@@ -15,8 +15,10 @@ from kfgit.demand.costs import (
     prices,
     reckon,
 )
-from kfgit.demand.peaks import Held, peak, widest_sentence
+from kfgit.demand.hourly import Hourly, amount, hourly
+from kfgit.demand.peaks import Held, peak
 from kfgit.demand.quotas import Quota, Quotas, quotas
+from kfgit.demand.sentences import widest_sentences
 from kfgit.demand.values import Boundless, Devices, Holder, Peak, Weight, of_resource
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Firings",
     "Held",
     "Holder",
+    "Hourly",
     "Money",
     "Peak",
     "Prices",
@@ -37,12 +40,14 @@ __all__ = [
     "RunCost",
     "ScheduleCost",
     "Weight",
+    "amount",
     "asks",
+    "hourly",
     "of_resource",
+    "own_asks",
     "peak",
     "prices",
     "quotas",
     "reckon",
-    "sentence",
-    "widest_sentence",
+    "widest_sentences",
 ]

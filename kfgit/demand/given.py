@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping as MappingOf
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from kfgit.compiler.kubernetes import PRIORITY_LABEL, QUEUE_LABEL, has_shared_memory
 from kfgit.compiler.settings import settings_of
 from kfgit.demand.folded import Value, values
 from kfgit.document import Mapping, at
 from kfgit.model import (
     Kubernetes,
-    Loop,
     Name,
     Path,
     Pipeline,
+    Place,
     Profile,
     Project,
     Resources,
     Settings,
-    Switch,
-    Task,
     UseComponent,
 )
-
-Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,37 +40,15 @@ class Given:
 
 def given(project: Project, pipeline: Pipeline, document: Mapping) -> Iterator[Given]:
     """The tasks of a pipeline that run a component, as its document has them."""
-    yield from _below(project, pipeline, document, pipeline.tasks, ("spec", "tasks"))
-    if pipeline.on_exit is not None:
-        yield from _of_task(project, pipeline, document, pipeline.on_exit, ("spec", "onExit"))
-
-
-def _below(
-    project: Project, pipeline: Pipeline, document: Mapping, tasks: MappingOf[str, Task], above: Place
-) -> Iterator[Given]:
-    for name, task in tasks.items():
-        yield from _of_task(project, pipeline, document, task, (*above, name))
-
-
-def _of_task(
-    project: Project, pipeline: Pipeline, document: Mapping, task: Task, place: Place
-) -> Iterator[Given]:
-    match task.action:
-        case Loop(tasks=inner):
-            yield from _below(project, pipeline, document, inner, (*place, "tasks"))
-        case Switch(branches=branches):
-            for number, branch in enumerate(branches):
-                below = (*place, "switch", number, "tasks")
-                yield from _below(project, pipeline, document, branch.tasks, below)
-        case UseComponent():
-            settings = settings_of(task, pipeline, project)
-            name = settings.profile
-            profile = project.profile_of(name)
-            said = place if task.settings.resources is not None else ("spec", "defaults")
-            found = _values(project, profile, settings, _Own(document, (*said, "resources")))
-            yield Given(place, name, profile, tuple(found))
-        case _:
-            pass
+    for _, place, task in pipeline.placed():
+        if not isinstance(task.action, UseComponent):
+            continue
+        settings = settings_of(task, pipeline, project)
+        name = settings.profile
+        profile = project.profile_of(name)
+        said = place if task.settings.resources is not None else ("spec", "defaults")
+        found = _values(project, profile, settings, _Own(document, (*said, "resources")))
+        yield Given(place, name, profile, tuple(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +72,17 @@ def _values(project: Project, profile: Profile | None, settings: Settings, own: 
         if mine is None and not is_own_device:
             mine = theirs.get(path)
         yield mine or Value(path, value, None, None)
+    if profile is not None and _changes_nothing(settings, own):
+        yield Value(("accelerator",), None, profile.name, profile.span)
     for path, each in theirs.items():
         if _is_placement(path, settings.kubernetes or Kubernetes()):
             yield each
+
+
+def _changes_nothing(settings: Settings, own: _Own) -> bool:
+    """Whether a task says of an accelerator how many or which model, and its profile has none here."""
+    has_devices = settings.resources is not None and settings.resources.accelerator is not None
+    return not has_devices and any(own.value(("accelerator", key), None) for key in ("count", "model"))
 
 
 def _amounts(resources: Resources) -> Iterator[tuple[Path, Any]]:
@@ -122,7 +105,11 @@ def _is_placement(path: Path, block: Kubernetes) -> bool:
             return block.node_affinity is None
         case ("node", "tolerations"):
             return block.tolerations is None
-        case ("sharedMemory",) | ("queue", "localQueue") | ("priority", "class"):
-            return True
+        case ("sharedMemory",):
+            return not has_shared_memory(block)
+        case ("queue", "localQueue"):
+            return QUEUE_LABEL not in block.pod_labels
+        case ("priority", "class"):
+            return PRIORITY_LABEL not in block.pod_labels
         case _:
             return False

@@ -1,5 +1,7 @@
 """The widest moment of a compiled package, by the IR alone: what its executors ask for, and which tasks wait.
 
+Also what they ask for of cpu and memory, each by itself.
+
 Of tasks with conditions all count, since the IR does not say which of them exclude each other.
 """
 
@@ -7,16 +9,50 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 from kfgit.demand.values import Boundless, Devices, Holder, Peak, Weight, beside, every_device
+from kfgit.graph.quantities import exact
 from kfgit.packages.compiled import Compiled
 
 
 def of_package(package: Compiled, weigh: Weight = every_device) -> Peak:
     """The widest moment of a package, by what `weigh` counts."""
     return _Package(package, weigh).of_dag(package.spec.get("root", {}), "")
+
+
+class Amount(NamedTuple):
+    """What an executor of a package asks for of `cpu` or `memory`, with its name and the text for people."""
+
+    executor: str
+    resource: str
+    amount: Fraction
+    told: str
+
+
+def amounts(package: Compiled) -> Iterator[Amount]:
+    """Requests of a package's executors, and limits where there are none, as Kubernetes fills them in.
+
+    KFP reads the texts first, and numbers as they are: of cpu processors, of memory 10⁹ bytes
+    (backend/src/v2/driver/driver.go). What only the run knows is left out.
+    """
+    for name, executor in package.spec.get("deploymentSpec", {}).get("executors", {}).items():
+        resources = executor.get("container", {}).get("resources", {})
+        for resource, unit in (("cpu", ""), ("memory", "G")):
+            told = _text(resources, f"{resource}Request", unit) or _text(resources, f"{resource}Limit", unit)
+            amount = exact(told)
+            if told is not None and amount is not None:
+                yield Amount(_flat(name), resource, amount, told)
+
+
+def _text(resources: Mapping[str, Any], key: str, unit: str) -> str | None:
+    """An amount as Kubernetes writes it; None for none."""
+    text, number = resources.get(f"resource{key[0].upper()}{key[1:]}"), resources.get(key)
+    if text or not number:
+        return text or None
+    return f"{number}{unit}"
 
 
 # The name of an extended resource, or of a type as older packages have it; anything else is known only when it runs.
@@ -35,8 +71,9 @@ class _Package:
         """The widest moment of a component that is a DAG."""
         tasks = component.get("dag", {}).get("tasks", {})
         each = {name: self._of_task(task, f"{above}{_flat(name)}") for name, task in tasks.items()}
+        conditional = {name for name, task in tasks.items() if _is_guarded(task)}
         edges = [(str(one), name) for name, task in tasks.items() for one in task.get("dependentTasks", ())]
-        return beside(each, edges)
+        return beside(each, edges, conditional)
 
     def _of_task(self, task: Mapping[str, Any], path: str) -> Peak:
         component = self._components.get(task.get("componentRef", {}).get("name"), {})
@@ -61,6 +98,10 @@ class _Package:
             return Peak()
         open_ = () if count is not None else (Boundless(path, self._span, is_loop=False),)
         return Peak((Holder(path, held),), open_)
+
+
+def _is_guarded(task: Mapping[str, Any]) -> bool:
+    return bool(task.get("triggerPolicy", {}).get("condition"))
 
 
 def _listed(task: Mapping[str, Any]) -> int | None:

@@ -1,4 +1,4 @@
-"""The widest moment of a pipeline: how many devices one run can hold at once.
+"""The widest moment of a pipeline: how many devices one run can hold at once, or what an hour of it costs at most.
 
 Loops count as often as their iterations may run side by side, of a switch's branches the heaviest one, and tasks that
 wait for each other never together. A task with `when` counts as if it ran. How long tasks take is not looked at, so it
@@ -11,12 +11,10 @@ from dataclasses import dataclass
 
 from kfgit.compiler.settings import settings_of
 from kfgit.demand.packaged import of_package
-from kfgit.demand.values import Devices, Holder, Peak, Weight, beside, every_device, heaviest, of_resource
+from kfgit.demand.values import Devices, Holder, Peak, Weight, beside, every_device, heaviest
 from kfgit.graph import CheckedPipeline, CheckedProject
 from kfgit.graph.scope import Scope, below, exit_scope
 from kfgit.model import Composite, Literal_, Loop, Pipeline, Switch, Task, UseComponent, UsePipeline
-
-_SHOWN = 4
 
 # What each task holds, by the identity of the task: the same for all weights.
 Held = dict[int, Devices | None]
@@ -37,30 +35,6 @@ def peak(
     """
     walk = _Walk(checked, {} if known is None else known, weigh, {} if held is None else held)
     return walk.of_pipeline(pipeline)
-
-
-def widest_sentence(checked: CheckedProject, pipeline: str) -> str | None:
-    """The widest moment in a line, each resource by itself; None for a pipeline that asks for no devices."""
-    resources: dict[str, None] = {}
-
-    def note(found: Devices) -> int:
-        if found.count > 0:
-            resources[found.resource] = None
-        return found.count
-
-    held: Held = {}
-    whole = peak(checked, pipeline, weigh=note, held=held)
-    if len(resources) < 2:
-        return whole.sentence(_named(next(iter(resources)))) if whole.holders else None
-    first, others = [*resources][:_SHOWN], len(resources) - _SHOWN
-    each = {name: peak(checked, pipeline, weigh=of_resource(name), held=held) for name in first}
-    told = [found.sentence(name or "devices") for name, found in each.items() if found.holders]
-    return "; ".join([*told, f"and some of {others} more resources"] if others > 0 else told)
-
-
-def _named(resource: str) -> str | None:
-    """How the only resource is called: whole GPUs of any vendor are what everybody calls so."""
-    return None if resource.endswith("/gpu") else resource or "devices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +66,8 @@ class _Walk:
             name: self._of_task(found, scope, task, f"{above}{name}") for name, task in scope.tasks.items()
         }
         edges = found.edges.get((scope.path, scope.branch), ())
-        return beside(each, ((edge.source, edge.target) for edge in edges))
+        conditional = {name for name, task in scope.tasks.items() if task.when is not None}
+        return beside(each, ((edge.source, edge.target) for edge in edges), conditional)
 
     def _of_task(self, found: CheckedPipeline, scope: Scope, task: Task, path: str) -> Peak:
         match task.action:
@@ -101,7 +76,8 @@ class _Walk:
                 bounds = [bound for bound in (_listed(loop), loop.parallelism or None) if bound is not None]
                 return inner.repeated(min(bounds, default=None), path, task.span)
             case Switch():
-                return heaviest([self._of_scope(found, each, f"{path}/") for each in below(scope, task)])
+                branches = [self._of_scope(found, each, f"{path}/") for each in below(scope, task)]
+                return heaviest(branches).under_condition()
             case UsePipeline(name=name):
                 return self.of_pipeline(name.text).below(f"{path}/")
             case UseComponent():
@@ -123,9 +99,9 @@ _NOTHING = Peak()
 def _held(checked: CheckedProject, pipeline: Pipeline, task: Task) -> Devices | None:
     settings = settings_of(task, pipeline, checked.project)
     accelerator = settings.resources.accelerator if settings.resources is not None else None
-    if accelerator is None or accelerator.count <= 0:
-        return None
     profile = checked.project.profile_of(settings.profile)
+    if accelerator is None or accelerator.count <= 0:
+        return Devices("", 0, profile) if profile is not None else None
     return Devices(accelerator.resource, accelerator.count, profile)
 
 

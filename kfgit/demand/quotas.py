@@ -13,14 +13,14 @@ from math import inf
 from typing import TypeAlias
 
 from kfgit.graph.quantities import exact
-from kfgit.graph.sharing import AMOUNTS, Wish, place, wishes
+from kfgit.graph.sharing import AMOUNTS, Wish, groups, is_too_large, place, wishes
 from kfgit.model import Profile, Project
 from kfgit.source import Span
 
 Amount: TypeAlias = Fraction | float
 
-# Of a queue with more profiles and flavors than that nobody waits to hear which fit on which: all on all.
-_MOST_PAIRS = 10_000
+# Of a queue with more profiles and labels of flavors than that nobody waits to hear which fit on which: all on all.
+_MOST_PAIRS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,8 @@ def quotas(project: Project) -> Quotas:
     for (kind, name), found in said.items():
         if kind == "ClusterQueue":
             queue = _queue(project, name, found, said)
+            if is_too_large(queue.quota):
+                continue  # which is told; Kueue would not take it
             covered[name] = frozenset(queue.flavors)
             for quota in _of_queue(queue, members.get(name, [])):
                 by.setdefault((quota.resource, name), []).append(quota)
@@ -104,7 +106,9 @@ def _of_namespace(project: Project, said: Mapping[tuple[str, str], Sequence[Wish
             if amount is not None:
                 owner = f"the quota of the profile `{wish.profile.name}`"
                 span = place(project, wish.profile, wish.path)
-                yield Quota(wish.part[1], amount, amount, wish.value, owner, span)
+                # `requests.nvidia.com/gpu` is what `nvidia.com/gpu` becomes there.
+                resource = wish.part[1].removeprefix("requests.")
+                yield Quota(resource, amount, amount, wish.value, owner, span)
 
 
 # --- ClusterQueues
@@ -166,24 +170,9 @@ def _labels(found: Sequence[Wish]) -> Mapping[str, str]:
 
 def _groups(pairs: Collection[_Pair]) -> Mapping[str, tuple[str, ...]]:
     """Of each resource the flavors that hang together with it, directly or by way of others."""
-    beside: dict[str, list[str]] = {}
-    for flavor, resource in pairs:
-        beside.setdefault(f"flavor {flavor}", []).append(f"resource {resource}")
-        beside.setdefault(f"resource {resource}", []).append(f"flavor {flavor}")
-    found: dict[str, tuple[str, ...]] = {}
-    for _, resource in pairs:
-        if resource in found:
-            continue
-        waiting = [f"resource {resource}"]
-        group = dict.fromkeys(waiting)
-        for each in waiting:  # grows while it is read
-            new = [other for other in beside[each] if other not in group]
-            group |= dict.fromkeys(new)
-            waiting += dict.fromkeys(new)
-        words = [each.partition(" ") for each in group]
-        flavors = tuple(sorted(name for sort, _, name in words if sort == "flavor"))
-        found |= {name: flavors for sort, _, name in words if sort == "resource"}
-    return found
+    return {
+        resource: tuple(sorted(flavors)) for flavors, resources in groups(pairs) for resource in resources
+    }
 
 
 def _of_queue(queue: _Queue, members: Sequence[Profile]) -> Iterator[Quota]:
@@ -204,7 +193,8 @@ def _sharing(
 ) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
     """Sets of flavors, and the profiles whose tasks fit on no others."""
     every = frozenset(flavors)
-    if len(members) * len(flavors) > _MOST_PAIRS:
+    labels = sum(1 + len(queue.labels[flavor]) for flavor in flavors)
+    if len(members) * labels > _MOST_PAIRS:
         yield every, frozenset(profile.name for profile in members)
         return
     usable = {profile.name: _usable(queue, profile, flavors) for profile in members}

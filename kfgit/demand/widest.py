@@ -17,19 +17,19 @@ _SOURCE, _SINK = ("source", ""), ("sink", "")
 _Node = tuple[str, str]
 
 
-def widest(weights: Mapping[str, int], edges: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+def widest(weights: Mapping[str, int], edges: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], bool]:
     """The tasks of a heaviest set that can run at once, in the order of `weights`; without weight none is in it.
 
-    Of what is too large to be looked at all tasks, which is an upper bound.
+    Of what is too large to be looked at all tasks, which is an upper bound: then it comes with False.
     """
     heavy = [name for name, weight in weights.items() if weight > 0]
     known = [(one, other) for one, other in edges if one in weights and other in weights]
     if len(heavy) < 2 or not known:
-        return tuple(heavy)
+        return tuple(heavy), True
     if len(heavy) * (len(known) + len(weights)) > _MAX_STEPS:
-        return tuple(heavy)
+        return tuple(heavy), False
     reached = _cut(_network(weights, known))
-    return tuple(name for name in heavy if ("from", name) in reached and ("to", name) not in reached)
+    return tuple(name for name in heavy if ("from", name) in reached and ("to", name) not in reached), True
 
 
 def _network(weights: Mapping[str, int], edges: Sequence[tuple[str, str]]) -> dict[_Node, dict[_Node, int]]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from kfgit.graph.sharing import AMOUNTS, Kept
+from kfgit.graph.sharing import AMOUNTS, Kept, groups
 
 Manifest = dict[str, Any]
 
@@ -20,9 +20,11 @@ DEVICES = "resource.k8s.io/v1"
 # How kfgit's words for amounts are called in Kubernetes.
 _RESOURCES = {"ephemeralStorage": "ephemeral-storage"}
 # What a quota counts as requests; everything else but extended resources, such as `pods`, has no prefix there.
-_COUNTED = ("cpu", "memory", "ephemeral-storage")
+_COUNTED = ("cpu", "memory", "ephemeral-storage", "storage")
 _PREFIXES = ("requests.", "limits.", "count/")
-_OWN = re.compile(r"(k8s|kubernetes)\.io/")
+# Kubernetes' own names, which stand in a quota as they are, such as `CLASS.deviceclass.resource.k8s.io/devices`. What a
+# class gives without any other name is counted as a request (pkg/quota/v1/evaluator/core/resource_claims.go).
+_OWN = re.compile(r"(?!deviceclass\.resource\.kubernetes\.io/)(.*\.)?(k8s|kubernetes)\.io/")
 
 
 def manifest(kept: Kept) -> Manifest:
@@ -61,16 +63,7 @@ def _cluster_queue(kept: Kept) -> Manifest:
 def _groups(kept: Kept) -> Iterator[Manifest]:
     """One group for all flavors and resources that hang together: each flavor is in one, and says all its resources."""
     pairs = {(path[1], path[2]) for path in kept.parts if path[0] in AMOUNTS}
-    left = sorted({flavor for flavor, _ in pairs})
-    while left:
-        flavors, resources = {left[0]}, set[str]()
-        while True:
-            more = {r for f, r in pairs if f in flavors}
-            beside = {f for f, r in pairs if r in more}
-            if (beside, more) == (flavors, resources):
-                break
-            flavors, resources = beside, more
-        left = [flavor for flavor in left if flavor not in flavors]
+    for flavors, resources in sorted(groups(sorted(pairs)), key=lambda group: min(group[0])):
         covered = sorted(resources, key=_rank)
         yield {
             "coveredResources": [_resource(each) for each in covered],
@@ -146,7 +139,7 @@ def _rank(resource: str) -> tuple[bool, str]:
 def _counted(resource: str) -> str:
     """As a ResourceQuota counts it: of an extended resource it takes requests only."""
     name = _resource(resource)
-    is_extended = "/" in name and not name.startswith(_PREFIXES) and not _OWN.search(name)
+    is_extended = "/" in name and not name.startswith(_PREFIXES) and not _OWN.match(name)
     return f"requests.{name}" if name in _COUNTED or is_extended else name
 
 

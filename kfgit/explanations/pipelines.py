@@ -24,7 +24,8 @@ ENTRIES = {
         "a pipeline that nesting makes too large",
         "A nested pipeline is compiled as often as it is used, with all that it nests in turn. kfgit "
         "compiles 5,000 tasks in one pipeline, and pipelines 50 deep; the message stands at the use that "
-        "goes beyond. A loop counts its tasks once, however many items it has.",
+        "goes beyond. A loop counts its tasks once, however many items it has. All pipelines of a project together run "
+        "200,000 tasks by way of others and of packages.",
         wrong=(
             "# each uses the one before twice: 2, 4, 8, …\ntasks: {a: {pipeline: before}, b: {pipeline: before}}"
         ),

@@ -10,7 +10,7 @@ ENTRIES = {
     "unknown-profile": Explanation(
         "a profile that does not exist",
         "`profile: NAME` means what the environment's `profiles` says for NAME, else the ResourceProfile NAME. Each "
-        "environment that has the task needs one of the two.",
+        "environment that has the task needs one of the two. The help names the environments that map it already.",
         wrong="train: {component: train, profile: gpu-defualt}",
         right="train: {component: train, profile: gpu-default}",
     ),
@@ -19,6 +19,33 @@ ENTRIES = {
         "A profile takes over what it extends, so the chain must end.",
         wrong=("small: {extends: large}\nlarge: {extends: small}"),
         right="large: {extends: small}",
+    ),
+    "profile-too-deep": Explanation(
+        "profiles that extend each other over too many steps",
+        "A profile can extend one that extends another, over 32 profiles. Whoever reads it has to look at all of them.",
+        wrong="p40: {extends: p39}   # which extends p38, and so on down to p1",
+        right="p40: {extends: p1, limits: {memory: 8Gi}}",
+    ),
+    "placement-too-large": Explanation(
+        "more about nodes than anybody writes",
+        "`node` has up to 500 values: labels, tolerations and the terms of affinity together. Each task of the profile "
+        "has all of them in its pod.",
+        wrong="affinity: [{matchExpressions: [{key: node, operator: In, values: [n1, n2, …, n600]}]}]",
+        right="selector: {pool: training}   # a label that those nodes have",
+    ),
+    "quota-too-large": Explanation(
+        "a quota for more resources than a queue has",
+        "A ClusterQueue of Kueue takes up to 64 resources from one flavor, and kfgit takes no more of them in any "
+        "`quota`, `borrowingLimit` or `lendingLimit`.",
+        wrong="quota: {example.com/a1: 1, example.com/a2: 1, …, example.com/a65: 1}",
+        right="quota: {cpu: 64, memory: 256Gi, nvidia.com/gpu: 8}",
+    ),
+    "queue-too-large": Explanation(
+        "a ClusterQueue that is larger than Kueue takes",
+        "All profiles of a ClusterQueue together make its flavors and resources. Those that hang together are one "
+        "group, in which each flavor says each resource. Kueue takes 16 groups, each of 64 flavors and 64 resources.",
+        wrong="queue: {localQueue: team, clusterQueue: everything, flavor: f65}",
+        right="queue: {localQueue: team, clusterQueue: team, cohort: everything}",
     ),
     "bad-quantity": Explanation(
         "a quantity that KFP or Kubernetes does not read, or that nobody can mean",
@@ -52,7 +79,8 @@ ENTRIES = {
     "unknown-resource": Explanation(
         "a resource that Kubernetes does not know",
         "Devices are extended resources, whose names have a domain: `nvidia.com/gpu`. Without one there are `cpu`, "
-        "`memory`, `ephemeral-storage` and what a namespace counts, such as `pods`. Kubernetes refuses any other.",
+        "`memory`, `ephemeral-storage` and what a namespace counts, such as `pods`. Kubernetes refuses any other. "
+        "A name that only looks like one of a device plugin, such as `nvidia.com/gpus`, is a warning: no node has it.",
         wrong="accelerator: {resource: gpu}",
         right="accelerator: {resource: nvidia.com/gpu}",
     ),
@@ -134,11 +162,13 @@ ENTRIES = {
         right="queue: {localQueue: a, clusterQueue: gpu, cohort: research, borrowingLimit: {nvidia.com/gpu: 4}}",
     ),
     "target-lacks": Explanation(
-        "a cluster that has not what a profile needs",
+        "a target that has not what tasks need",
         "Told by `plan`, `apply` and the agent, which ask the cluster: it has no Kueue (`kueue.x-k8s.io`), no dynamic "
         "resource allocation (`resource.k8s.io/v1`), no LocalQueue or WorkloadPriorityClass of a name that kfgit does "
         "not keep itself, or a DeviceClass cannot give devices under an extended resource's name. Tasks would wait for "
-        "ever, so nothing is applied. Where no task uses such a profile, its objects are left out, as the plan says.",
+        "ever, so nothing is applied, and `kfgit run` refuses likewise. Where no task uses such a profile, its objects "
+        "are left out, as the plan says. On this machine it is told of a run or a schedule whose tasks ask for GPUs "
+        "that are not here, where the environment says `gpu: require`.",
         wrong="profiles: {gpu: l4-queued}   # on a cluster without Kueue",
         right="profiles: {gpu: l4}",
     ),
@@ -148,6 +178,16 @@ ENTRIES = {
         "kfgit keeps it, and the LocalQueue, where `clusterQueue` says its name.",
         wrong="queue: {localQueue: batch, cohort: research}",
         right="queue: {localQueue: batch, clusterQueue: gpu, cohort: research}",
+    ),
+    "queue-without-quota": Explanation(
+        "a property of a ClusterQueue that kfgit does not keep",
+        "kfgit keeps a ClusterQueue where a profile says its `quota`. Where none does it is somebody else's, and so "
+        "are its cohort, limits, order and preemption: what a profile says of them changes nothing.",
+        wrong="queue: {localQueue: batch, clusterQueue: gpu, cohort: research}",
+        right=(
+            "queue: {localQueue: batch, clusterQueue: gpu, cohort: research}\n"
+            "quota: {cpu: 64, memory: 256Gi, nvidia.com/gpu: 8}"
+        ),
     ),
     "lending-above-quota": Explanation(
         "a queue that lends more than it has",

@@ -14,6 +14,8 @@ from kfgit.model import Name, Pipeline, Project, UsePipeline
 
 MOST_TASKS = 5_000
 MOST_LEVELS = 50
+# What all pipelines of a project run by way of others: each of them is compiled with all of it.
+MOST_NESTED = 200_000
 
 
 def inner_first(project: Project) -> tuple[str, ...]:
@@ -47,6 +49,7 @@ def too_large(project: Project, order: tuple[str, ...]) -> dict[str, Diagnostic]
     """
     sizes: dict[str, _Size | None] = {}
     refused: dict[str, Diagnostic] = {}
+    laid_out = 0
     for name in order:
         parts = [used for used in nested(project.pipelines[name]) if used.text in sizes]
         size: _Size | None = _own(project.pipelines[name])
@@ -62,6 +65,10 @@ def too_large(project: Project, order: tuple[str, ...]) -> dict[str, Diagnostic]
             if size.tasks > MOST_TASKS or size.levels > MOST_LEVELS:
                 refused[name], size = _refusal(name, used, size), None
                 break
+        if size is not None:
+            laid_out += size.tasks - _written(project.pipelines[name])
+            if laid_out > MOST_NESTED:
+                refused[name], size = _one_too_many(project.pipelines[name]), None
         sizes[name] = size
     return refused
 
@@ -71,6 +78,17 @@ def _own(pipeline: Pipeline) -> _Size:
     if pipeline.package is not None:
         return _Size(pipeline.package.size.tasks, pipeline.package.size.levels)
     return _Size(sum(1 for _ in pipeline.all_tasks()), 1)
+
+
+def _written(pipeline: Pipeline) -> int:
+    """How many tasks its own document has."""
+    return sum(1 for _ in pipeline.all_tasks()) if pipeline.package is None else 0
+
+
+def _one_too_many(pipeline: Pipeline) -> Diagnostic:
+    message = f"with `{pipeline.name}` pipelines run more than {MOST_NESTED:,} tasks by way of others and of packages"
+    help_ = "each pipeline is compiled with all that it runs; let fewer of them run the large ones"
+    return Diagnostic("pipeline-too-large", message, pipeline.span, help_)
 
 
 def _with(size: _Size | None, part: _Size | None) -> _Size | None:
@@ -142,3 +160,13 @@ def _trail(start: str, came_by: Mapping[str, tuple[str, Name]]) -> list[Name]:
 def nested(pipeline: Pipeline) -> Iterator[Name]:
     """The pipelines that a pipeline runs as tasks."""
     return (task.action.name for task in pipeline.all_tasks() if isinstance(task.action, UsePipeline))
+
+
+def all_nested(project: Project, pipeline: str) -> tuple[str, ...]:
+    """The pipelines that a pipeline runs as tasks, and those that these do, each once; not itself."""
+    found = {pipeline: None}
+    for name in (names := [pipeline]):  # grows while it is read
+        new = [each.text for each in nested(project.pipelines[name]) if each.text in project.pipelines]
+        names += [each for each in dict.fromkeys(new) if each not in found]
+        found |= dict.fromkeys(new)
+    return tuple(name for name in found if name != pipeline)

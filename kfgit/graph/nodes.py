@@ -6,9 +6,9 @@ backend/src/v2/driver/k8s.go, where required terms are alternatives of one anoth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import accumulate, combinations, islice
 from typing import Any, Literal, NamedTuple
 
 from kfgit import accelerators
@@ -37,8 +37,8 @@ class Pod:
     def is_large(self) -> bool:
         """Whether its placement is more than anybody writes; every task that uses it would be looked at against it."""
         affinity = self.affinity or ()
-        tops = len(self.selector) + len(affinity) + len(self.tolerations)
-        return tops > _MANY or sum(_size(term) for term in _maps(affinity)) > _MANY
+        said = len(self.selector) + len(affinity) + len(self.tolerations)
+        return any(size > _MANY for size in accumulate(map(_size, _maps(affinity)), initial=said))
 
     @property
     def resource(self) -> str:
@@ -56,12 +56,19 @@ class Clash(NamedTuple):
     severity: Literal["error", "warning"] = "error"
 
 
+# So much placement is more than anybody writes.
 _MANY = 200
+
+
+def is_long(*parts: Sized | None) -> bool:
+    """Whether there is more of it than anybody writes."""
+    return any(part is not None and len(part) > _MANY for part in parts)
 
 
 def _size(term: Mapping[str, Any]) -> int:
     """How much a term says, counted no further than is needed."""
-    inner = [*term.values(), *(v for each in _maps([term.get(_REQUIRED)]) for v in each.values())]
+    maps = (term, *_maps([term.get(_REQUIRED)]))
+    inner = [value for each in maps for value in islice(each.values(), _MANY)]
     items = [item for value in inner if isinstance(value, list | tuple) for item in value[:_MANY]]
     below = [v for item in _maps(items) for v in item.values()]
     return sum(len(value) for value in (*inner, *below) if isinstance(value, list | tuple))
@@ -77,6 +84,7 @@ def clashes(pod: Pod) -> Iterator[Clash]:
     yield from _resource(pod)
     yield from _slices(pod)
     yield from _models(pod)
+    yield from _shares(pod)
     yield from _affinity(pod)
     yield from _tolerations(pod)
     yield from _shared_memory(pod)
@@ -104,13 +112,15 @@ def _resource(pod: Pod) -> Iterator[Clash]:
     name = pod.resource
     if name and "/" not in name:
         message = f"`{name}` is no resource of devices: their names have a domain"
-        yield Clash(
-            "unknown-resource", message, "write its whole name, such as `nvidia.com/gpu`", (RESOURCE,)
-        )
+        help_ = "write its whole name, such as `nvidia.com/gpu`"
+        yield Clash("unknown-resource", message, help_, (RESOURCE,))
     found = accelerators.device(name)
-    if found is not None and found.vendor == "NVIDIA" and found.sort == "slice" and found.slice is None:
-        message = f"`{name}` names no MIG slice"
-        yield Clash("no-such-slice", message, "write it as `nvidia.com/mig-1g.10gb`", (RESOURCE,))
+    if found is not None and found.is_mig and (found.slice is None or found.slice not in name):
+        help_ = f"write it as `nvidia.com/mig-{found.slice or '1g.10gb'}`"
+        yield Clash("no-such-slice", f"`{name}` names no MIG slice", help_, (RESOURCE,))
+    if meant := accelerators.meant(name):
+        message, help_ = f"no device plugin is known that has `{name}`", f"did you mean `{meant}`?"
+        yield Clash("unknown-resource", message, help_, (RESOURCE,), "warning")
 
 
 def _slices(pod: Pod) -> Iterator[Clash]:
@@ -152,6 +162,14 @@ def _models(pod: Pod) -> Iterator[Clash]:
             help_ = "name the resource and a model of one vendor"
             yield Clash("accelerator-mismatch", message, help_, (RESOURCE, each.path))
             return
+
+
+def _shares(pod: Pod) -> Iterator[Clash]:
+    product = MODEL_LABELS[0]
+    if accelerators.is_shared_twice(pod.resource, pod.selector.get(product, "")):
+        message = f"no node has `{pod.resource}` and a `{product}` that ends in `-SHARED`"
+        help_ = "a node says by one of them that its GPUs are shared: leave `.shared` or `-SHARED` out"
+        yield Clash("accelerator-mismatch", message, help_, (RESOURCE, selector_path(product)))
 
 
 def without_tpu_labels(pod: Pod) -> Clash | None:

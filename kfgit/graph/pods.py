@@ -16,6 +16,7 @@ from kfgit.graph.nodes import (
     TOLERATIONS,
     Pod,
     clashes,
+    is_long,
     selector_path,
     without_tpu_labels,
 )
@@ -26,6 +27,7 @@ from kfgit.model import (
     EphemeralVolume,
     Kubernetes,
     Literal_,
+    Name,
     Path,
     Profile,
     Resources,
@@ -48,10 +50,12 @@ class PodChecker(ProfileChecker):
         found = self.project.profile_of(name)
         if name is not None and found is None:
             return  # nobody knows what it asks for
-        self._device(amounts, found)
+        self._device(amounts, name, found)
         if found is not None:
             place = (own if own.profile is not None else defaults).spans.get("profile", found.span)
             self._over_profile(amounts, found, place)
+        if _is_long(block):
+            return  # each task that has it by the defaults would go through it
         pod, places = _pod(amounts, block, found), dict(_places(amounts, block))
         for clash in clashes(pod) if places and not pod.is_large else ():
             spans = [places[path] for path in clash.about if path in places]
@@ -59,13 +63,20 @@ class PodChecker(ProfileChecker):
             self.clash(clash, *spans, also=f"with the profile `{found.name}` " if found and is_shared else "")
         self._tpu(pod, places, found)
 
-    def _device(self, amounts: Resources, found: Profile | None) -> None:
-        """A task's accelerator says which it is, or its profile does."""
+    def _device(self, amounts: Resources, name: Name | None, found: Profile | None) -> None:
+        """A task's accelerator says which it is, or its profile does: here, or in any environment.
+
+        A name of GPUs that means a CPU here has nothing whose count or model a task could change.
+        """
         accelerator = amounts.accelerator
         if accelerator is None or accelerator.resource or accelerator.span is None:
             return
+        if name is not None and name.text in self.project.elsewhere.devices:
+            return
         if found is None or found.resources.accelerator is None:
             help_ = "add `resource`, such as `nvidia.com/gpu`, or a `profile` that has one"
+            if found is not None:
+                help_ += " in any environment"
             self.fault("missing-key", "`resource` is missing in `accelerator`", accelerator.span, help_)
 
     def _over_profile(self, amounts: Resources, found: Profile, place: Span) -> None:
@@ -104,12 +115,19 @@ def _pod(amounts: Resources, block: Kubernetes, found: Profile | None) -> Pod:
     volumes: tuple[EmptyDir | EphemeralVolume, ...] = (*block.empty_dirs, *block.ephemeral_volumes)
     paths = [each.mount_path.text for each in (*volumes, *block.claims)]
     return Pod(
-        amounts.over(base.resources),
+        amounts.over(base.resources).settled(),
         selector,
         affinity,
         tolerations,
         None if _SHARED_MEMORY in map(posixpath.normpath, paths) else base.shared_memory,
     )
+
+
+def _is_long(block: Kubernetes) -> bool:
+    selector = block.node_selector.value if isinstance(block.node_selector, Literal_) else ()
+    labels = selector if isinstance(selector, dict) else ()
+    volumes = (block.empty_dirs, block.ephemeral_volumes, block.claims)
+    return is_long(labels, block.node_affinity, block.tolerations, *volumes)
 
 
 def _labels(value: Value) -> dict[str, str]:

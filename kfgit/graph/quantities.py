@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 # What KFP's SDK takes, whose backend passes it on (kfp/dsl/pipeline_task.py).
 _CPU = re.compile(r"(\d+|\d*\.\d+)m?\Z", re.ASCII)
@@ -27,6 +28,7 @@ def quantity(text: str | None) -> float | None:
     return float(number) if number is not None else None
 
 
+@lru_cache(maxsize=4096)  # most amounts are the same few
 def exact(text: str | None) -> Fraction | None:
     """A quantity without rounding; None where there is none or it is bad."""
     match = _QUANTITY.match(text or "") if len(text or "") <= _LONGEST else None
@@ -46,7 +48,7 @@ def task_problem(name: str, text: str) -> tuple[str, str] | None:
     """What is wrong with an amount of a task, and the way out: KFP must read it, and somebody can have meant it."""
     pattern = {"cpu": _CPU, "memory": _MEMORY}.get(name)
     if (pattern is not None and not pattern.match(text)) or exact(text) is None:
-        example = "such as `500m` or `2`" if name == "cpu" else "such as `512Mi` or `2Gi`"
+        example = f"an amount such as {'`500m` or `2`' if name == 'cpu' else '`512Mi` or `2Gi`'}"
         whole = (exact(text) or Fraction(1, 3)) / _MEBIBYTE
         if name == "memory" and whole.denominator == 1:
             example = f"`{whole.numerator}Mi`"
@@ -56,8 +58,12 @@ def task_problem(name: str, text: str) -> tuple[str, str] | None:
 
 def container_problem(name: str, text: str) -> tuple[str, str] | None:
     """An amount of one container that is right in form and cannot be meant: the unit is missing."""
-    if name == "cpu" and text.isdecimal() and int(text) >= _MANY_CORES:
-        return f"`{text}` is {text} cores", f"write `{text}m` for thousandths of a core"
+    if name == "cpu":
+        cores = exact(text)
+        if cores is None:
+            return f"`{text}` is no quantity of cpu", "write such as `500m` or `2`"
+        if text.isdecimal() and cores >= _MANY_CORES:
+            return f"`{text}` is {text} cores", f"write `{text}m` for thousandths of a core"
     return bytes_problem(name, text) if name in BYTES else None
 
 
@@ -65,7 +71,7 @@ def bytes_problem(name: str, text: str) -> tuple[str, str] | None:
     """Bytes without a unit that are less than any container has."""
     number = exact(text)
     if number is None:
-        return f"`{text}` is no quantity of {name}", "write such as `512Mi` or `2Gi`"
+        return f"`{text}` is no quantity of {name}", "write an amount such as `512Mi` or `2Gi`"
     if text[-1].isdecimal() and 0 < number < _MEBIBYTE:
         return f"`{text}` is {text} bytes of {name}", f"write its unit, such as `{text}Mi` or `{text}Gi`"
     return None

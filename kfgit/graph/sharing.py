@@ -6,31 +6,34 @@ parts of it; the object is the sum of all wishes, and two wishes for one part mu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from kfgit.diagnostics import Diagnostic, Related
 from kfgit.graph.quantities import quantity
-from kfgit.model import Path, Profile, Project, Queue
-from kfgit.source import Span
+from kfgit.graph.wishes import AMOUNTS, Wish, place, sayer, wishes
+from kfgit.model import Path, Project
+
+__all__ = [
+    "AMOUNTS",
+    "Kept",
+    "Key",
+    "Wish",
+    "check_sharing",
+    "groups",
+    "is_too_large",
+    "kept",
+    "place",
+    "sayer",
+    "wishes",
+]
 
 Key = tuple[str, str]
+Pair = tuple[str, str]
 
-# Parts of a ClusterQueue that are amounts, by flavor and resource.
-AMOUNTS = ("quota", "borrowingLimit", "lendingLimit")
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """One part of an object as a profile wants it; `path` is where below its `spec` that is said."""
-
-    kind: str
-    name: str
-    profile: Profile
-    part: Path
-    value: Any
-    path: Path
+# What a ClusterQueue has room for: groups, and in each of them flavors and resources (Kueue, clusterqueue_types.go).
+_MOST_GROUPS, _MOST_EACH = 16, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,145 +81,7 @@ def check_sharing(project: Project) -> list[Diagnostic]:
         before = first.setdefault(((wish.kind, wish.name), wish.part), wish)
         if not _same(before, wish):
             faults.append(_conflict(project, before, wish))
-    return [*faults, *_without_cohort(project, first)]
-
-
-def place(project: Project, profile: Profile, path: Path) -> Span:
-    """Where a profile says something below its `spec`, itself or what it extends; else where it begins."""
-    found: Profile | None = profile
-    while found is not None:
-        spans = [span for said, span in found.said.items() if said[: len(path)] == path]
-        if spans:
-            return min(spans)
-        found = _parent(project, found)
-    return place(project, profile, path[:-1]) if len(path) > 1 else profile.span
-
-
-def sayer(project: Project, profile: Profile, key: str) -> Profile | None:
-    """The profile whose own document says a key of `spec` for another: itself, or the nearest that it extends."""
-    found: Profile | None = profile
-    while found is not None and not found.says(key):
-        found = _parent(project, found)
-    return found
-
-
-def _parent(project: Project, profile: Profile) -> Profile | None:
-    return project.profiles.get(profile.extends) if profile.extends is not None else None
-
-
-# --- what each profile wishes for
-
-
-def wishes(project: Project) -> Iterator[Wish]:
-    """The wishes of all profiles: whose own document says a key wishes for its objects, with its folded values."""
-    for profile in project.profiles.values():
-        yield from _priority(profile)
-        yield from _quota(project, profile)
-        yield from _limits(project, profile)
-        yield from _devices(profile)
-        if profile.queue is not None and (profile.says("queue") or profile.says("quota")):
-            yield from _queue(project, profile, profile.queue)
-
-
-def _priority(profile: Profile) -> Iterator[Wish]:
-    """A class that a value is given; with a queue it is Kueue's."""
-    name, value = profile.placement.priority, profile.priority_value
-    if name and value is not None:
-        kind = "PriorityClass" if profile.placement.queue is None else "WorkloadPriorityClass"
-        yield Wish(kind, name, profile, ("value",), value, ("priority", "value"))
-
-
-def _quota(project: Project, profile: Profile) -> Iterator[Wish]:
-    """The namespace's quota, where no ClusterQueue has it."""
-    if profile.says("quota") and (profile.queue is None or profile.queue.cluster is None):
-        name = project.environment.prefix + profile.name
-        for resource, amount in profile.quota.items():
-            yield Wish("ResourceQuota", name, profile, ("hard", resource), amount, ("quota", resource))
-
-
-def _limits(project: Project, profile: Profile) -> Iterator[Wish]:
-    limits = profile.limit_range
-    if limits is None or not profile.says("limitRange"):
-        return
-    name = project.environment.prefix + profile.name
-    words = {
-        "default": limits.default,
-        "defaultRequest": limits.default_request,
-        "min": limits.min,
-        "max": limits.max,
-    }
-    for word, amounts in words.items():
-        for resource, amount in amounts.items():
-            yield Wish("LimitRange", name, profile, (word, resource), amount, ("limitRange", word, resource))
-
-
-def _devices(profile: Profile) -> Iterator[Wish]:
-    class_, claim = profile.device_class, profile.claim
-    if class_ is not None and profile.says("deviceClass"):
-        words: dict[str, Any] = {
-            "selectors": class_.selectors or None,
-            "extendedResourceName": class_.extended_resource,
-        }
-        for part, value in words.items():
-            yield Wish("DeviceClass", class_.name, profile, (part,), value, ("deviceClass", part))
-    if claim is not None and profile.says("claim"):
-        words = {
-            "deviceClass": claim.device_class,
-            "count": claim.count,
-            "selectors": claim.selectors or None,
-        }
-        for part, value in words.items():
-            yield Wish("ResourceClaimTemplate", claim.name, profile, (part,), value, ("claim", part))
-
-
-def _queue(project: Project, profile: Profile, queue: Queue) -> Iterator[Wish]:
-    """The LocalQueue of a known ClusterQueue; that one and its flavor too, where the profile has a quota."""
-    owner = _flavor_owner(project, profile)
-    flavor = queue.flavor or project.environment.prefix + owner.name
-    if queue.cluster is not None:
-        path = ("queue", "clusterQueue")
-        yield Wish("LocalQueue", queue.local, profile, ("clusterQueue",), queue.cluster, path)
-        if profile.quota:
-            yield from _cluster_queue(profile, queue, queue.cluster, flavor)
-    if queue.flavor is not None or (owner is profile and queue.cluster is not None and profile.quota):
-        yield from _flavor(profile, flavor)
-
-
-def _flavor(profile: Profile, name: str) -> Iterator[Wish]:
-    node = profile.placement
-    for part, word, value in (
-        ("nodeLabels", "selector", node.node_selector),
-        ("tolerations", "tolerations", node.tolerations),
-    ):
-        yield Wish("ResourceFlavor", name, profile, (part,), value, ("node", word))
-
-
-def _flavor_owner(project: Project, profile: Profile) -> Profile:
-    """Whose nodes a quota is of: the profile that says the quota, as far as it is in the same ClusterQueue."""
-    assert profile.queue is not None
-    chain, found = [], profile
-    while found.queue is not None and found.queue.cluster == profile.queue.cluster:
-        chain.append(found)
-        parent = _parent(project, found)
-        if parent is None:
-            break
-        found = parent
-    saying = [each for key in ("quota", "queue") for each in chain if each.says(key)]
-    return next(iter(saying), profile)
-
-
-def _cluster_queue(profile: Profile, queue: Queue, name: str, flavor: str) -> Iterator[Wish]:
-    kind = "ClusterQueue"
-    yield Wish(kind, name, profile, ("cohort",), queue.cohort, ("queue", "cohort"))
-    yield Wish(kind, name, profile, ("strategy",), queue.strategy, ("queue", "strategy"))
-    for key, word in queue.preemption.items():
-        yield Wish(kind, name, profile, ("preemption", key), word, ("queue", "preemption", key))
-    for part, amounts in zip(
-        AMOUNTS, (profile.quota, queue.borrowing_limit, queue.lending_limit), strict=True
-    ):
-        above = () if part == "quota" else ("queue",)
-        for resource, amount in amounts.items():
-            yield Wish(kind, name, profile, (part, flavor, resource), amount, (*above, part, resource))
+    return [*faults, *_without_cohort(project, first), *_too_large(project, first)]
 
 
 # --- wishes that do not go together
@@ -262,3 +127,53 @@ def _without_cohort(project: Project, first: Mapping[tuple[Key, Path], Wish]) ->
                 place(project, wish.profile, wish.path[:2]),
                 f"say `queue.cohort`, or leave `{part[0]}` out",
             )
+
+
+def _too_large(project: Project, first: Mapping[tuple[Key, Path], Wish]) -> Iterator[Diagnostic]:
+    """ClusterQueues with more than Kueue takes: each flavor of a group has all its resources, so they grow fast."""
+    said: dict[str, dict[Pair, Wish]] = {}
+    for (key, part), wish in first.items():
+        if part[0] in AMOUNTS:
+            said.setdefault(key[1], {}).setdefault((part[1], part[2]), wish)
+    for name, pairs in said.items():
+        if is_too_large(pairs):
+            found = groups(pairs)
+            flavors, resources = (max(len(group[side]) for group in found) for side in (0, 1))
+            wish = min(pairs.values(), key=lambda each: each.profile.span)
+            message = (
+                f"the ClusterQueue `{name}` would have {len(found)} groups of up to {flavors} flavors and {resources} "
+                "resources, and Kueue takes no more than "
+                f"{_MOST_GROUPS} groups of {_MOST_EACH} flavors and {_MOST_EACH} resources"
+            )
+            help_ = "spread the profiles over several queues, of one cohort if they shall share"
+            yield Diagnostic("queue-too-large", message, place(project, wish.profile, wish.path), help_)
+
+
+def is_too_large(pairs: Collection[Pair]) -> bool:
+    """Whether Kueue would not take a ClusterQueue with these flavors and resources."""
+    found = groups(pairs)
+    return len(found) > _MOST_GROUPS or any(len(side) > _MOST_EACH for group in found for side in group)
+
+
+def groups(pairs: Collection[Pair]) -> list[tuple[frozenset[str], frozenset[str]]]:
+    """The flavors and resources of pairs that hang together, directly or by way of others, in their order."""
+    beside: dict[Pair, list[Pair]] = {}
+    for flavor, resource in pairs:
+        beside.setdefault(("flavor", flavor), []).append(("resource", resource))
+        beside.setdefault(("resource", resource), []).append(("flavor", flavor))
+    found: list[tuple[frozenset[str], frozenset[str]]] = []
+    seen: set[Pair] = set()
+    for start in beside:
+        if start not in seen:
+            group = dict.fromkeys([start])
+            waiting = [start]
+            for each in waiting:  # grows while it is read
+                new = dict.fromkeys(other for other in beside[each] if other not in group)
+                group |= new
+                waiting += new
+            seen |= group.keys()
+            flavors, resources = (
+                frozenset(name for sort, name in group if sort == which) for which in ("flavor", "resource")
+            )
+            found.append((flavors, resources))
+    return found

@@ -51,6 +51,7 @@ from kfgit.model.pipelines import (
     Loop,
     Pipeline,
     PipelineOutput,
+    Place,
     RunPolicy,
     Switch,
     Task,
@@ -59,7 +60,7 @@ from kfgit.model.pipelines import (
     Workspace,
 )
 from kfgit.model.policies import Freeze, PolicyRule, Protected, RuleTest, Window
-from kfgit.model.profiles import Claim, Cost, DeviceClass, LimitRange, Path, Profile, Queue
+from kfgit.model.profiles import Claim, Cost, DeviceClass, Elsewhere, LimitRange, Path, Profile, Queue
 from kfgit.model.settings import (
     Accelerator,
     ClaimMount,
@@ -109,6 +110,7 @@ __all__ = [
     "Container",
     "Cost",
     "DeviceClass",
+    "Elsewhere",
     "EmptyDir",
     "EnvValue",
     "Environment",
@@ -136,6 +138,7 @@ __all__ = [
     "Path",
     "Pipeline",
     "PipelineOutput",
+    "Place",
     "Placement",
     "PolicyRule",
     "Profile",

@@ -10,7 +10,7 @@ from kfgit.model.components import Component
 from kfgit.model.names import CLEAR, Name, Unclear
 from kfgit.model.pipelines import Pipeline
 from kfgit.model.policies import Freeze, PolicyRule, Protected
-from kfgit.model.profiles import Path, Profile
+from kfgit.model.profiles import Elsewhere, Path, Profile
 from kfgit.source import Span
 
 
@@ -190,6 +190,7 @@ class Project:
     runs: Mapping[str, Run] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     faulty: frozenset[tuple[str, str]] = frozenset()
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
     def profile_of(self, name: Name | None) -> Profile | None:
         """The profile that a task's `profile` means in this environment: one step, no chains."""

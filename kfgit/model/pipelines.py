@@ -16,6 +16,9 @@ from kfgit.source import Span
 if TYPE_CHECKING:
     from kfgit.packages.compiled import Compiled
 
+# Keys and numbers that lead to something in a document.
+Place: TypeAlias = tuple[str | int, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class UseComponent:
@@ -169,9 +172,13 @@ class Pipeline:
 
     def by_path(self) -> Iterator[tuple[str, Task]]:
         """The same, each with its name as runs tell it; nothing of nested pipelines."""
-        yield from _below(self.tasks, "")
+        return ((path, task) for path, _, task in self.placed())
+
+    def placed(self) -> Iterator[tuple[str, Place, Task]]:
+        """The same, each also with its place in the document."""
+        yield from _below(self.tasks, "", ("spec", "tasks"))
         if self.on_exit is not None:
-            yield from _below({"onExit": self.on_exit}, "")
+            yield from _below({"onExit": self.on_exit}, "", ("spec",))
 
     @property
     def for_exit(self) -> bool:
@@ -182,15 +189,15 @@ class Pipeline:
         return self.package is None and any(isinstance(p.type, StatusType) for p in self.inputs.values())
 
 
-def _below(tasks: Mapping[str, Task], above: str) -> Iterator[tuple[str, Task]]:
+def _below(tasks: Mapping[str, Task], above: str, around: Place) -> Iterator[tuple[str, Place, Task]]:
     for name, task in tasks.items():
-        path = f"{above}{name}"
-        yield path, task
+        path, place = f"{above}{name}", (*around, name)
+        yield path, place, task
         match task.action:
             case Loop(tasks=inner):
-                yield from _below(inner, f"{path}/")
+                yield from _below(inner, f"{path}/", (*place, "tasks"))
             case Switch(branches=branches):
-                for branch in branches:
-                    yield from _below(branch.tasks, f"{path}/")
+                for number, branch in enumerate(branches):
+                    yield from _below(branch.tasks, f"{path}/", (*place, "switch", number, "tasks"))
             case _:
                 pass

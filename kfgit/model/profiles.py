@@ -68,6 +68,18 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What all environments say of profiles, as far as their documents show it.
+
+    `mapped` are the environments by the logical names that they map; `devices` are names, logical ones and those of
+    profiles, that mean something with an accelerator in any of them.
+    """
+
+    mapped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    devices: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """A ResourceProfile with its ancestors folded in.
 
@@ -91,7 +103,12 @@ class Profile:
     claim: Claim | None = None
     extends: str | None = None
     said: Mapping[Path, Span] = field(default_factory=dict)
+    keys: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """All that extend it ask what it says, so that is put together once."""
+        object.__setattr__(self, "keys", frozenset(path[0] for path in self.said))
 
     def says(self, key: str) -> bool:
         """Whether its own document has anything of a key of `spec`."""
-        return any(path[0] == key for path in self.said)
+        return key in self.keys

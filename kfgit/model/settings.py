@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kfgit.model.components import EnvValue
@@ -65,6 +65,11 @@ class Resources:
             self.accelerator.over(base.accelerator) if self.accelerator is not None else base.accelerator,
             {**base.spans, **self.spans},
         )
+
+    def settled(self) -> Resources:
+        """Without fields of an accelerator that there is none of: they change nothing."""
+        is_partial = self.accelerator is not None and not self.accelerator.resource
+        return replace(self, accelerator=None) if is_partial else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ def difference(before: Any, after: Any, path: str = "", name: str = "") -> Itera
 
     `name` says what a value is of, and so whether it is a secret.
     """
+    if before == after:
+        return  # most of what is compared; nothing of it is walked through
     if isinstance(before, Mapping) and isinstance(after, Mapping) and len(path) <= LONGEST_PATH:
         for key in sorted({*before, *after}):
             below, inner = f"{path}.{key}" if path else str(key), named(str(key), name, before, after)
@@ -31,7 +33,7 @@ def difference(before: Any, after: Any, path: str = "", name: str = "") -> Itera
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from difference(one, other, f"{path}[{index}]", name)
-    elif before != after:
+    else:
         yield Difference(path, shown(name, before), shown(name, after))
 
 

@@ -6,7 +6,7 @@ needs a plan or the time is asked only where there is one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from kfgit.diagnostics import Diagnostic, ordered
 from kfgit.graph import CheckedProject
@@ -14,7 +14,7 @@ from kfgit.overlay import Located
 from kfgit.policies import sources
 from kfgit.policies.freezing import freeze
 
-__all__ = ["check", "freeze"]
+__all__ = ["check", "forbidden", "freeze"]
 
 
 def check(checked: CheckedProject, documents: Sequence[Located]) -> tuple[Diagnostic, ...]:
@@ -41,3 +41,25 @@ def check(checked: CheckedProject, documents: Sequence[Located]) -> tuple[Diagno
 
         found += own.check(project.environment, documents, project.faulty)
     return ordered(found)
+
+
+def forbidden(environment: str, found: Sequence[Diagnostic]) -> Iterator[str]:
+    """Why what was found is refused, a sentence for each sort: not all of it is a policy."""
+    sorts: dict[str, dict[str, None]] = {}
+    for each in found:
+        if each.severity == "error":
+            sorts.setdefault(_sort(each.code), {})[each.code] = None
+    for sort, codes in sorts.items():
+        yield f"{sort.format(environment)}: {', '.join(codes)}"
+
+
+def _sort(code: str) -> str:
+    match code.split("-", maxsplit=1)[0]:
+        case "quota":
+            return "the quotas of `{}` have no room for this"
+        case "limit":
+            return "the limit ranges of `{}` allow no such tasks"
+        case "target":
+            return "the target of `{}` lacks what its tasks need"
+        case _:
+            return "the policies of `{}` forbid this"

@@ -9,27 +9,29 @@ from kfgit.demand import Peak
 from kfgit.diagnostics import Diagnostic, Related
 from kfgit.graph import CheckedProject
 from kfgit.model import Pipeline
+from kfgit.policies.moments import narrower
 from kfgit.policies.sources import Level, level_of
 
 
 def check(checked: CheckedProject) -> Iterator[Diagnostic]:
     """Every pipeline whose runs may hold more devices at once than the environment allows."""
     policy = level_of(checked.project.environment.policies, "maxGpusPerRun")
-    if policy is None or not isinstance(policy.value, int) or isinstance(policy.value, bool):
-        return
+    if policy is None or type(policy.value) is not int or policy.value < 0:
+        return  # which was told
     known: dict[str, Peak] = {}
     for name, found in checked.pipelines.items():
         moment = demand.peak(checked, name, known)
         if moment.boundless:
             yield _boundless(found.pipeline, moment, policy)
         elif moment.count > policy.value:
-            yield _too_many(found.pipeline, moment, policy)
+            yield _too_many(found.pipeline, moment, policy, narrower(moment, policy.value))
 
 
-def _too_many(pipeline: Pipeline, moment: Peak, policy: Level) -> Diagnostic:
+def _too_many(pipeline: Pipeline, moment: Peak, policy: Level, way: str) -> Diagnostic:
     message = f"a run of `{pipeline.name}` holds {moment.sentence()}; this environment allows {policy.value}"
-    help_ = "give a loop a smaller `parallelism`, let tasks wait for each other with `after`, or ask for fewer devices"
-    return Diagnostic("policy-max-gpus-per-run", message, pipeline.span, help_, policy.severity)
+    return Diagnostic(
+        "policy-max-gpus-per-run", message, pipeline.span, f"{way}, or ask for fewer devices", policy.severity
+    )
 
 
 def _boundless(pipeline: Pipeline, moment: Peak, policy: Level) -> Diagnostic:

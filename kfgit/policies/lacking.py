@@ -13,17 +13,38 @@ from kfgit.graph import CheckedProject
 from kfgit.graph.sharing import place
 from kfgit.ir import Resource
 from kfgit.model import Path, Profile
-from kfgit.plan import Lack
+from kfgit.plan import Create, Lack, Plan, Replace, Update, subject
 from kfgit.source import Span
 
 _KUEUE = "kueue.x-k8s.io"
 _SHOWN = 5
+# What starts runs: kinds of `Lack` that are of one of them alone.
+_STARTING = ("Run", "Schedule")
 
 
-def check_lacks(checked: CheckedProject, lacks: Sequence[Lack]) -> tuple[Diagnostic, ...]:
-    """A refusal for each place where a profile of some task says what the target has not."""
-    used = _used(checked) if lacks else {}
-    return ordered(fault for lack in lacks for fault in _told(checked, lack, used))
+def check_lacks(checked: CheckedProject, plan: Plan) -> tuple[Diagnostic, ...]:
+    """A refusal for each place where a profile of some task says what the target has not.
+
+    What only one run or schedule lacks is told of its document, as long as that is something to be done.
+    """
+    of_runs = [lack for lack in plan.lacks if lack.kind in _STARTING]
+    of_target = [lack for lack in plan.lacks if lack.kind not in _STARTING]
+    used = _used(checked) if of_target else {}
+    return ordered(
+        (
+            *(fault for lack in of_target for fault in _told(checked, lack, used)),
+            *(fault for lack in of_runs for fault in _of_documents(checked, plan, lack)),
+        )
+    )
+
+
+def _of_documents(checked: CheckedProject, plan: Plan, lack: Lack) -> Iterator[Diagnostic]:
+    for change in plan.pending:
+        if subject(change) == (lack.kind, lack.name) and isinstance(change, Create | Update | Replace):
+            documents = checked.project.runs if lack.kind == "Run" else checked.project.schedules
+            for name in change.desired.documents:
+                message = f"`{name}` cannot run here: {lack.message}"
+                yield Diagnostic("target-lacks", message, documents[name].span, lack.help)
 
 
 def left_out(

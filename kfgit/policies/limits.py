@@ -1,8 +1,9 @@
 """LimitRanges of profiles against tasks: the API server makes no pod with a container outside of what they allow.
 
-They hold for all containers of the namespace, also for those that KFP puts into each pod: its init container asks for
-100m of cpu and 128Mi of memory, and may use 500m (launcherResources in backend/src/v2/compiler/argocompiler). Limits
-are held to `max`, requests to `min` (Kubernetes, plugin/pkg/admission/limitranger).
+They hold for all containers of the namespace, also for KFP's own. Of those the driver, which has a pod before each
+task's, asks for least and may use most: 100m of cpu and 64Mi of memory, up to 500m and 512Mi (driverResources beside
+launcherResources in backend/src/v2/compiler/argocompiler/argo.go, alike from 2.5 to 2.17). Limits are held to `max`,
+requests to `min` (Kubernetes, plugin/pkg/admission/limitranger).
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from kfgit.graph.sharing import wishes
 from kfgit.policies.wanted import Wanted, limited, requested
 from kfgit.source import Span
 
-_LAUNCHER = {
+_DRIVER = {
     ("min", "cpu"): "100m",
-    ("min", "memory"): "128Mi",
+    ("min", "memory"): "64Mi",
     ("max", "cpu"): "500m",
-    ("max", "memory"): "128Mi",
+    ("max", "memory"): "512Mi",
 }
 
 
@@ -54,12 +55,12 @@ def check(checked: CheckedProject) -> Iterator[Diagnostic]:
     """Every task that no pod is made for, and limits that KFP's own containers do not keep."""
     bounds = tuple(_tightest(_bounds(checked)))
     for bound in bounds:
-        yield from _launcher(bound)
+        yield from _driver(bound)
     told: set[tuple[Span, str]] = set()
     for name in checked.pipelines if bounds else ():
-        for ask in demand.asks(checked, name):
-            # What stands in a nested pipeline is told there.
-            for fault in _refusals(ask, bounds) if ask.pipeline == name else ():
+        # What stands in a nested pipeline is told there.
+        for ask in demand.own_asks(checked, name):
+            for fault in _refusals(ask, bounds):
                 if (fault.span, fault.message) not in told:
                     told.add((fault.span, fault.message))
                     yield fault
@@ -102,12 +103,12 @@ def _refusal(wanted: Wanted, bound: _Bound) -> Diagnostic:
     return Diagnostic("limit-range-exceeded", message, wanted.span, help_, related=related)
 
 
-def _launcher(bound: _Bound) -> Iterator[Diagnostic]:
-    least = _LAUNCHER.get((bound.which, bound.resource))
+def _driver(bound: _Bound) -> Iterator[Diagnostic]:
+    least = _DRIVER.get((bound.which, bound.resource))
     amount = exact(least)
     if least is not None and amount is not None and bound.refuses(amount):
         what = f"{'asks for' if bound.which == 'min' else 'may use'} {least} of {bound.resource}"
-        message = f"KFP's init container in each pod {what}, and {bound.told()}: every pod is refused"
+        message = f"KFP's driver, a pod before each task, {what}, and {bound.told()}: no task begins"
         way = "at most" if bound.which == "min" else "at least"
         yield Diagnostic(
             "limit-range-exceeded", message, bound.span, f"allow for it: {way} {least}", "warning"

@@ -11,8 +11,10 @@ from typing import Any, TypeAlias
 from kfgit import project
 from kfgit.diagnostics import Diagnostic
 from kfgit.document import Mapping as MappingNode, Scalar, Sequence, at, plain
+from kfgit.model import Elsewhere
 from kfgit.overlay import Located
 from kfgit.project import Origin
+from kfgit.resolve import elsewhere
 from kfgit.source import SourceFile, at_commit, commit_of, whole_file
 
 LOCAL = "local"
@@ -43,6 +45,10 @@ class Repository:
     others: dict[str, project.Content | Diagnostic] = field(default_factory=dict, repr=False, compare=False)
     # What environments pin, each read once; and what the documents for all environments are of, if not of what is read.
     pins: dict[str, Repository | Diagnostic] = field(default_factory=dict, repr=False, compare=False)
+    # What environments say of profiles, by the documents that it is of, which are kept so that their id stays theirs.
+    said: dict[int, tuple[tuple[Located, ...], Elsewhere]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
     base: Repository | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -71,6 +77,14 @@ class Repository:
     def _listed(self, key: str) -> list[str]:
         found = at(self.project.node, ("spec", key)) if self.project is not None else None
         return [str(plain(item)) for item in found.items] if isinstance(found, Sequence) else []
+
+    @property
+    def elsewhere(self) -> Elsewhere:
+        """What all environments say of profiles; each of them is checked with an eye to it."""
+        key = id(self.documents)
+        if key not in self.said:
+            self.said[key] = self.documents, elsewhere(self.documents)
+        return self.said[key][1]
 
     @property
     def git(self) -> Mapping[str, Any]:

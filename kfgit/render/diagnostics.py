@@ -62,8 +62,9 @@ def _notes(diagnostic: Diagnostic) -> list[str]:
     notes += [
         f"note: {clean(related.message)}: {clean(related.span.start())}" for related in diagnostic.related
     ]
-    if diagnostic.environment:
-        notes.append(f"in the environment {clean(diagnostic.environment)}")
+    if diagnostic.environments:
+        *others, last = (clean(name) for name in diagnostic.environments)
+        notes.append(f"in the environment{'s ' + ', '.join(others) + ' and' if others else ''} {last}")
     return notes
 
 
@@ -118,6 +119,7 @@ def _one(diagnostic: Diagnostic) -> dict[str, Any]:
         "endLine": span.end_line,
         "endColumn": span.end_column,
         "environment": diagnostic.environment,
+        "environments": list(diagnostic.environments),
         "related": [_related(related) for related in diagnostic.related],
     }
 
@@ -134,7 +136,7 @@ def github(diagnostics: Iterable[Diagnostic]) -> str:
     """
     lines = []
     for d in sorted(diagnostics, key=lambda d: d.severity != "error"):
-        title = _property(f"{d.code}" + (f" ({d.environment})" if d.environment else ""))
+        title = _property(f"{d.code}" + (f" ({', '.join(d.environments)})" if d.environments else ""))
         end = max(d.span.end_line, d.span.line)
         place = f"file={_property(d.span.file)},line={d.span.line},endLine={end},col={d.span.column}"
         text = d.message + (f"\n{d.help}" if d.help else "")
@@ -191,7 +193,7 @@ def _result(d: Diagnostic) -> dict[str, Any]:
         "relatedLocations": [
             {"physicalLocation": _location(r.span), "message": {"text": r.message}} for r in d.related
         ],
-        "properties": {"environment": d.environment},
+        "properties": {"environment": d.environment, "environments": list(d.environments)},
     }
 
 

@@ -13,6 +13,9 @@ from kfgit.model import Name, Profile, Project
 from kfgit.overlay import Located
 from kfgit.render.documents import Note, Path, inline, place, place_of, pointer
 
+# A longer text is cut.
+_LONGEST = 1_000
+
 
 def notes(project: Project, document: Located) -> Mapping[Path, Sequence[Note]]:
     """Comments by the place that they belong to: what a profile inherits, what a task's profile means and gives it."""
@@ -61,7 +64,23 @@ def _is_told(task: Given, document: Located) -> bool:
 def _value(found: Value) -> Note:
     where = place(found.span) if found.span is not None else "the default"
     of = f" of {inline(found.profile)}" if found.profile is not None else ""
-    return Note(f"#   {pointer(found.path)}: {inline(found.value)}", f"{where}{of}")
+    return Note(f"#   {pointer(found.path)}: {_line(found.value)}", f"{where}{of}")
+
+
+def _line(value: Any) -> str:
+    text = inline(_short(value))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _short(value: Any) -> Any:
+    """A value that is not long: each task that has it tells it again."""
+    match value:
+        case str() if len(value) > _LONGEST:
+            return f"{value[: _LONGEST - 1]}…"
+        case tuple() | list() if sum(len(each) for each in value if isinstance(each, str)) > _LONGEST:
+            return f"{len(value)} texts"
+        case _:
+            return value
 
 
 def _meaning(project: Project, name: Name) -> Sequence[Note]:
@@ -88,7 +107,7 @@ def _task(project: Project, task: Given) -> dict[str, Any]:
 def _item(found: Value) -> dict[str, Any]:
     return {
         "path": pointer(found.path),
-        "value": float(found.value) if isinstance(found.value, Decimal) else found.value,
+        "value": float(found.value) if isinstance(found.value, Decimal) else _short(found.value),
         "profile": found.profile,
         **place_of(found.span),
     }

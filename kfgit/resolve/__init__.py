@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 from kfgit.diagnostics import Checked, Diagnostic
 from kfgit.document import Mapping, Scalar, at
-from kfgit.model import Component, Experiment, Pipeline, Project, Run, Schedule
+from kfgit.model import Component, Elsewhere, Experiment, Pipeline, Project, Run, Schedule
 from kfgit.overlay import Located, View
 from kfgit.resolve import environments, objects
 from kfgit.resolve.components import component
+from kfgit.resolve.elsewhere import elsewhere
 from kfgit.resolve.environments import capacity, gpu, retention
 from kfgit.resolve.files import Files
 from kfgit.resolve.literals import conforms, literal_fault, literal_faults
@@ -31,6 +32,7 @@ __all__ = [
     "Component",
     "Environment",
     "Experiment",
+    "Faulty",
     "Pipeline",
     "Project",
     "ResourceProfile",
@@ -39,6 +41,7 @@ __all__ = [
     "cluster_target",
     "conforms",
     "description",
+    "elsewhere",
     "gpu",
     "literal_fault",
     "literal_faults",
@@ -54,23 +57,31 @@ __all__ = [
 _NOWHERE = whole_file("kfgit.yaml")
 
 
+@dataclass(frozen=True, slots=True)
+class Faulty:
+    """What other stages found faulty: documents, keys that have no meaning (`strays`), keys that are written twice."""
+
+    documents: frozenset[tuple[str, str]] = frozenset()
+    strays: frozenset[Span] = frozenset()
+    doubled: frozenset[Span] = frozenset()
+
+
+_NOTHING, _NOTHING_ELSE = Faulty(), Elsewhere()
+
+
 def resolve(
     view: View,
     project_name: str,
     files: Files,
-    broken: frozenset[tuple[str, str]],
-    strays: frozenset[Span] = frozenset(),
-    doubled: frozenset[Span] = frozenset(),
+    told: Faulty = _NOTHING,
+    elsewhere: Elsewhere = _NOTHING_ELSE,
 ) -> Checked[Project]:
-    """The model of one environment.
-
-    `broken` are documents, `strays` and `doubled` keys, that other stages found faulty.
-    """
-    reader = Reader(strays=strays, doubled=doubled)
+    """The model of one environment. `told` was found faulty before; `elsewhere` is what all environments say."""
+    reader = Reader(strays=told.strays, doubled=told.doubled)
     by_kind: dict[str, dict[str, Located]] = {}
     for document in view.documents:
         by_kind.setdefault(document.kind, {})[document.name] = document
-    faulty = set(broken)
+    faulty = set(told.documents)
     faults: list[Diagnostic] = []
     home = by_kind.get("Environment", {}).get(view.environment)
     environment = environments.environment(
@@ -80,7 +91,8 @@ def resolve(
         home.name_span if home else _NOWHERE,
         next((d.node for d in by_kind.get("Project", {}).values()), None),
     )
-    profiles = read_profiles(reader, {name: d.node for name, d in by_kind.get("ResourceProfile", {}).items()})
+    said = {name: d.node for name, d in by_kind.get("ResourceProfile", {}).items()}
+    profiles = read_profiles(reader, said, elsewhere.devices)
     faults += reader.faults
     faulty |= {
         ("ResourceProfile", name) for name in by_kind.get("ResourceProfile", {}) if name not in profiles
@@ -89,7 +101,7 @@ def resolve(
     for document in view.documents:
         if document.kind in {"Environment", "Project", "ResourceProfile"}:
             continue
-        one = Reader(strays=strays, doubled=doubled)
+        one = Reader(strays=told.strays, doubled=told.doubled)
         check_places(one, document.node.get("spec"))
         found.add(one, document, files)
         faults += one.faults
@@ -105,6 +117,7 @@ def resolve(
         found.runs,
         profiles,
         frozenset(faulty),
+        elsewhere,
     )
     return Checked(project, (*faults, *objects.name_clashes(view.documents, environment.prefix)))
 

@@ -49,8 +49,10 @@ def environment(
         prefix=(prefix if prefix is not None else f"{name}-") if development else "",
         target="cluster" if reader.string(target.get("type")) == "cluster" else "local",
         executor=reader.string(target.get("executor")) or "auto",
+        # What is no text, as of a template that failed, was told; tasks are not to blame for it.
         profiles={
-            key: Name(str(plain(e.node)), e.node.span) for key, e in reader.entries(spec.get("profiles"))
+            key: Name(text if isinstance(text := plain(e.node), str) else "", e.node.span)
+            for key, e in reader.entries(spec.get("profiles"))
         },
         prune=dict.fromkeys(prune, "keep") if development else prune,
         protect=reader.strings(spec.get("protect")),

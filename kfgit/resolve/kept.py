@@ -6,10 +6,14 @@ Each takes what the profile `extends` has: a queue key by key, the others as a w
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
+from itertools import islice
 
-from kfgit.document import Mapping
+from kfgit.document import Entry, Mapping
 from kfgit.model import Claim, DeviceClass, LimitRange, Queue
 from kfgit.resolve.reader import Reader
+
+# As many resources as a ClusterQueue has for one flavor (Kueue, clusterqueue_types.go).
+_MOST = 64
 
 
 def queue(reader: Reader, spec: Mapping, base: Queue | None) -> Queue | None:
@@ -23,7 +27,7 @@ def queue(reader: Reader, spec: Mapping, base: Queue | None) -> Queue | None:
         return None
 
     def amounts(key: str, inherited: MappingOf[str, str]) -> MappingOf[str, str]:
-        return reader.texts(found.get(key)) if key in found.entries else inherited
+        return _amounts(reader, found.entries.get(key)) if key in found.entries else inherited
 
     return Queue(
         local,
@@ -39,7 +43,17 @@ def queue(reader: Reader, spec: Mapping, base: Queue | None) -> Queue | None:
 
 def quota(reader: Reader, spec: Mapping, base: MappingOf[str, str]) -> MappingOf[str, str]:
     """What all tasks of a profile may hold together, by resource."""
-    return reader.texts(spec.get("quota")) if "quota" in spec.entries else base
+    return _amounts(reader, spec.entries.get("quota")) if "quota" in spec.entries else base
+
+
+def _amounts(reader: Reader, entry: Entry | None) -> MappingOf[str, str]:
+    """Amounts by resource, of no more of them than a queue can have."""
+    found = reader.texts(entry.node) if entry is not None else {}
+    if entry is None or len(found) <= _MOST:
+        return found
+    message = f"{len(found)} resources are more than a queue or a quota of kfgit has: {_MOST}"
+    reader.fault("quota-too-large", message, entry.key_span, "give each profile its own resources")
+    return dict(islice(found.items(), _MOST))
 
 
 def limit_range(reader: Reader, spec: Mapping, base: LimitRange | None) -> LimitRange | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping as MappingOf
+from collections.abc import Collection, Iterator, Mapping as MappingOf, Sequence as SequenceOf
+from dataclasses import replace
 from decimal import Decimal
+from itertools import islice
+from typing import Any
 
 from kfgit.diagnostics import Related, did_you_mean
-from kfgit.document import Mapping, Scalar, at
+from kfgit.document import Mapping, Node, Scalar, Sequence, at
 from kfgit.model import Cost, Name, Path, Placement, Profile, Resources
 from kfgit.resolve import kept
 from kfgit.resolve.kubernetes import number_as_text
@@ -17,20 +20,39 @@ from kfgit.source import Span
 
 # No hour costs more; and a number without an end costs nothing.
 _MOST = 1e12
+# Of nodes so much is more than anybody writes; each task of a profile has all of it.
+_MOST_PLACES = 500
+# Nobody follows more; and each profile is looked at together with all that it extends.
+_DEEPEST = 32
 
 
-def read_profiles(reader: Reader, documents: MappingOf[str, Mapping]) -> dict[str, Profile]:
-    """All profiles with what they extend folded in; without those that extend nothing or each other, which is told."""
+def read_profiles(
+    reader: Reader, documents: MappingOf[str, Mapping], devices: Collection[str] = ()
+) -> dict[str, Profile]:
+    """All profiles with what they extend folded in; without those that extend nothing or each other, which is told.
+
+    `devices` are those that have an accelerator in some environment: where they have none, nobody misses its resource.
+    """
     found: dict[str, Profile] = {}
     told: set[str] = set()
+    depths: dict[str, int] = {}
     for start in documents:
         if start in found or start in told:
             continue
         chain, missing = _ancestors(start, documents, found, told)
         if missing is None or missing.text in found:
             base = found[missing.text] if missing is not None else None
+            depth = depths[missing.text] if missing is not None else 0
+            too_deep = len(chain) + depth - _DEEPEST
+            if too_deep > 0:
+                _tell_depth(reader, chain[too_deep - 1], documents)
+                told.update(chain[:too_deep])
+                chain = chain[too_deep:]
+            depths |= {name: depth + number for number, name in enumerate(reversed(chain), start=1)}
             for name in reversed(chain):
                 base = found[name] if name in found else _folded(reader, name, documents[name], base)
+                if name in devices:
+                    base = replace(base, resources=base.resources.settled())
                 found[name] = base
         elif missing.text in chain:
             circle = chain[chain.index(missing.text) :]
@@ -48,6 +70,13 @@ def read_profiles(reader: Reader, documents: MappingOf[str, Mapping]) -> dict[st
                 reader.fault("unknown-profile", message, missing.span, help_)
             told.update(chain)
     return found
+
+
+def _tell_depth(reader: Reader, name: str, documents: MappingOf[str, Mapping]) -> None:
+    parent = _parent(documents[name])
+    assert parent is not None, name
+    message = f"`{name}` extends `{parent.text}`, and so on for more than {_DEEPEST} profiles"
+    reader.fault("profile-too-deep", message, parent.span, "extend the one whose values it takes")
 
 
 def _parent(document: Mapping) -> Name | None:
@@ -106,9 +135,10 @@ def _impossible(spec: Mapping, own: Resources, placement: Placement, base: Profi
     """What KFP's KubernetesExecutorConfig has no field for; a queue has a priority of its own."""
     inherited = (each for each in base.cluster_only if each.text != "priority" or placement.queue is None)
     found = [Name(key, span) for key, span in own.spans.items() if key.endswith(".ephemeralStorage")]
-    if placement.queue is None and "priority" in spec.entries:
+    # What is no map was told by the schema.
+    if placement.queue is None and isinstance(spec.get("priority"), Mapping):
         found.append(Name("priority", spec.entries["priority"].key_span))
-    if "claim" in spec.entries:
+    if isinstance(spec.get("claim"), Mapping):
         found.append(Name("claim", spec.entries["claim"].key_span))
     return (*inherited, *found)
 
@@ -132,7 +162,7 @@ def _cost(reader: Reader, spec: Mapping) -> Cost | None:
 
 def _placement(reader: Reader, spec: Mapping, base: Placement) -> Placement:
     """What a profile says of nodes and queues, over what it extends: each key replaces."""
-    node = reader.mapping(spec.get("node")) or Mapping({}, spec.span)
+    node = _nodes(reader, spec)
     selector = reader.texts(node.get("selector")) if "selector" in node.entries else None
     check_affinity(reader, node.get("affinity"))
     check_tolerations(reader, node.get("tolerations"))
@@ -144,11 +174,43 @@ def _placement(reader: Reader, spec: Mapping, base: Placement) -> Placement:
     return Placement(
         number_as_text(memory) or reader.string(memory) or base.shared_memory,
         base.node_selector if selector is None else selector,
-        base.affinity if not isinstance(affinity, list) else tuple(affinity),
-        base.tolerations if not isinstance(tolerations, list) else tuple(tolerations),
+        base.affinity if not isinstance(affinity, list) else _maps(affinity),
+        base.tolerations if not isinstance(tolerations, list) else _maps(tolerations),
         _word(reader, spec, "queue", "localQueue") or base.queue,
         _word(reader, spec, "priority", "class") or base.priority,
     )
+
+
+def _maps(found: SequenceOf[Any]) -> tuple[dict[str, Any], ...]:
+    """The maps of a list; what has another form was told by the schema."""
+    return tuple(each for each in found if isinstance(each, dict))
+
+
+def _nodes(reader: Reader, spec: Mapping) -> Mapping:
+    """What it says of nodes; nothing of more than anybody writes."""
+    found = reader.mapping(spec.get("node"))
+    if found is None:
+        return Mapping({}, spec.span)
+    size = sum(1 for _ in islice(_leaves(found), _MOST_PLACES + 1))
+    if size <= _MOST_PLACES:
+        return found
+    message = f"what is said of nodes has more than {_MOST_PLACES} values"
+    reader.fault(
+        "placement-too-large", message, spec.entries["node"].key_span, "give the nodes a label for it"
+    )
+    return Mapping({}, found.span)
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    match node:
+        case Mapping(entries=entries):
+            for entry in entries.values():
+                yield from _leaves(entry.node)
+        case Sequence(items=items):
+            for item in items:
+                yield from _leaves(item)
+        case _:
+            yield node
 
 
 def _word(reader: Reader, spec: Mapping, group: str, key: str) -> str | None:

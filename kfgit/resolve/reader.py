@@ -121,9 +121,9 @@ class Reader:
     def integer(self, node: Node | None) -> int | None:
         """The whole number, if it is one."""
         found = self._scalar(node, (int, float))
-        if isinstance(found, bool) or found is None or not math.isfinite(found):
-            return None
-        return int(found) if found == int(found) else None
+        if isinstance(found, float):
+            return int(found) if math.isfinite(found) and found == int(found) else None
+        return None if isinstance(found, bool) else found  # of any length, which no float is
 
     def number(self, node: Node | None) -> float | None:
         """The number, if it is one."""

@@ -7,7 +7,8 @@ decides how it is said: one mistake, one diagnostic, at the smallest span, and n
 from another one. Nothing is read from disk: `project` hands the parsed files in.
 
 The schemas have notes of our own. `x-kfgit-form` and `x-kfgit-help` name a form for people, `x-kfgit-aliases`
-says what other tools call a key, `x-kfgit-fix` how a name is mended. Rules about keys are `x-kfgit-choice`,
+says what other tools call a key, `x-kfgit-hints` where keys that match stand instead, `x-kfgit-fix` how a name is
+mended. Rules about keys are `x-kfgit-choice`,
 `-exclusive`, `-only-with`, `-needs`, `-refused`, `-else-last` and `-reserved`. Editors are told the same by `allOf`,
 `errorMessage` and `defaultSnippets`, which `tests/editor` holds equal to the notes and which are dropped here. By hand
 stands an `allOf` that says of types, crons and times what `resolve` tells better.

@@ -19,7 +19,7 @@ Accepts: TypeAlias = Callable[[Any], bool]
 
 _NOTES = frozenset(
     "$schema $defs title description examples default then else"
-    " x-kfgit-form x-kfgit-help x-kfgit-aliases x-kfgit-fix x-kfgit-what".split()
+    " x-kfgit-form x-kfgit-help x-kfgit-aliases x-kfgit-hints x-kfgit-fix x-kfgit-what".split()
 )
 _TYPES: Mapping[str, Accepts] = {
     "string": lambda value: isinstance(value, str),

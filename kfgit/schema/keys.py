@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -21,7 +22,11 @@ def _tell_unknown(case: Case) -> _About:
     meant = alias if alias in free else close(key, free)
     inner = next((name for name in properties if key in properties[name].get("properties", {})), None)
     taken = alias or close(key, properties)
-    if meant is None and inner is not None:
+    hints = case.schema.get("x-kfgit-hints", {})
+    hint = next((hints[pattern] for pattern in hints if re.fullmatch(pattern, key)), None)
+    if hint is not None:
+        meant, help_ = None, hint
+    elif meant is None and inner is not None:
         meant, help_ = inner, f"`{key}` stands under `{inner}`"
     elif meant is not None:
         help_ = f"did you mean `{meant}`?"

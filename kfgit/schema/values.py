@@ -30,7 +30,8 @@ def _type_help(case: Case, types: list[str]) -> str:
     if isinstance(case.value, str):
         told = _string_help(case.value, types) or case.schema.get("x-kfgit-help") or _example(case)
         return told or _form(case, types)
-    return case.schema.get("x-kfgit-help") or _quote_help(case, types) or _example(case) or _form(case, types)
+    told = _whole_help(case, types) or case.schema.get("x-kfgit-help") or _quote_help(case, types)
+    return told or _example(case) or _form(case, types)
 
 
 def _is_reference(case: Case) -> bool:
@@ -59,6 +60,13 @@ def _string_help(value: str, types: list[str]) -> str | None:
     if {"integer", "number"} & set(types) and _NUMERIC.match(value):
         return f"write `{value}` without quotes"
     return f"write a list: `[{flow(value)}]`" if types == ["array"] and len(value) < SHORT else None
+
+
+def _whole_help(case: Case, types: list[str]) -> str | None:
+    """The way out for `2.0` where a whole number belongs."""
+    if "integer" not in types or not isinstance(case.value, float) or abs(case.value) > _SURELY_WHOLE:
+        return None
+    return f"write `{int(case.value)}`" if case.value.is_integer() else None
 
 
 def _quote_help(case: Case, types: list[str]) -> str | None:
@@ -120,6 +128,8 @@ def _tell_empty(case: Case) -> Diagnostic:
     return case.diagnostic("empty", f"{case.subject} may not be empty", _example(case) or "write a value")
 
 
+# Beyond it a float is no longer the number that was written.
+_SURELY_WHOLE = 2**53
 # Of several errors at one value the first of these is told.
 VALUE_ERRORS: dict[str, Callable[[Case], Diagnostic]] = {
     "type": _tell_type,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import LOCAL, Kfgit, MakeProject
+from tests.project.repository import repository
 
 SOURCES = """\
 apiVersion: kfgit.dev/v1
@@ -265,3 +266,50 @@ def test_no_rules(kfgit: Kfgit, project: MakeProject) -> None:
     told = kfgit("policy", "test", cwd=project({}))
     assert (told.code, told.out) == (0, "0 rules, 0 tests\n")
     assert json.loads(kfgit("policy", "test", "-o", "json", cwd=Path.cwd() / "project").out)["rules"] == []
+
+
+QUOTA = """\
+apiVersion: kfgit.dev/v1
+kind: ResourceProfile
+metadata: {name: gpu}
+spec: {accelerator: {resource: nvidia.com/gpu}, quota: {nvidia.com/gpu: 2}}
+---
+apiVersion: kfgit.dev/v1
+kind: Pipeline
+metadata: {name: p}
+spec:
+  tasks:
+    sweep:
+      forEach: [1, 2, 3]
+      tasks: {t: {component: {container: {image: "e.com/a:latest", script: echo}}, profile: gpu}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("policies", "why"),
+    [
+        ("{}", "the quotas of `local` have no room for this: quota-exceeded"),
+        (
+            "{maxGpusPerRun: 1}",
+            (
+                "the policies of `local` forbid this: policy-max-gpus-per-run; "
+                "the quotas of `local` have no room for this: quota-exceeded"
+            ),
+        ),
+    ],
+)
+def test_what_a_quota_refuses_is_not_called_a_policy(
+    kfgit: Kfgit, tmp_path: Path, policies: str, why: str
+) -> None:
+    head = "apiVersion: kfgit.dev/v1\nkind: Environment\nmetadata: {name: local}\nspec:\n"
+    target = "  target: {type: cluster, namespace: ml, kfp: {endpoint: 'https://kfp.example.com'}}\n"
+    documents = {
+        "kfgit.yaml": "apiVersion: kfgit.dev/v1\nkind: Project\nmetadata: {name: demo}\n",
+        "environments/local.yaml": f"{head}{target}  policies: {policies}\n",
+        "pipelines/p.yaml": QUOTA,
+    }
+    root = repository(tmp_path / "repo", documents).root
+    told = kfgit("plan", cwd=root)
+    assert told.code == 3
+    assert why in told.err
+    assert "give `sweep` `parallelism: 2`, with which it holds 2, give the profile a `queue`" in told.err

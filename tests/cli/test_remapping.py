@@ -74,8 +74,8 @@ def test_a_plan_says_whom_it_concerns(root: Path, kfgit: Kfgit) -> None:
     assert found["profiles"] == [
         {
             "name": "gpu",
-            "before": {"profile": "a100", "model": "A100", "devices": devices},
-            "after": {"profile": "l4", "model": "L4", "devices": devices},
+            "before": {"profile": "a100", "model": "A100", "devices": devices, "cost": None},
+            "after": {"profile": "l4", "model": "L4", "devices": devices, "cost": None},
             "fields": [
                 {"path": "accelerator.model", "before": "A100", "after": "L4"},
                 {"path": "node.selector.gpu", "before": "a100", "after": "l4"},
@@ -91,6 +91,106 @@ def test_a_plan_says_whom_it_concerns(root: Path, kfgit: Kfgit) -> None:
     # It is told before it is done, and not again.
     assert SENTENCE in kfgit("apply", "-e", "staging", "--yes", cwd=root).out
     assert kfgit("plan", "-e", "staging", "-o", "json", cwd=root).json["profiles"] == []
+
+
+def test_what_a_block_of_the_task_replaces_concerns_it_not(project: MakeProject, kfgit: Kfgit) -> None:
+    own = (
+        "{podLabels: {kueue.x-k8s.io/queue-name: mine, kueue.x-k8s.io/priority-class: low}, "
+        "emptyDirs: [{name: shm, mountPath: /dev/shm, medium: Memory}]}"
+    )
+    profiles = "\n---\n".join(
+        f"{HEAD}ResourceProfile\nmetadata: {{name: {name}}}\n"
+        f"spec: {{sharedMemory: {size}, queue: {{localQueue: {name}}}, priority: {{class: {name}}}}}"
+        for name, size in (("a100", "2Gi"), ("l4", "1Gi"))
+    )
+    tasks = f"    own: {{{C}, profile: gpu, kubernetes: {own}}}\n    train: {{{C}, profile: gpu}}\n"
+    root = project(
+        {
+            ENVIRONMENT: STAGING,
+            "pipelines/profiles.yaml": f"{profiles}\n",
+            "pipelines/p.yaml": pipeline("p", tasks),
+        }
+    )
+    assert kfgit("apply", "-e", "staging", "--yes", cwd=root).code == 0
+    remap(root)
+    (told,) = kfgit("plan", "-e", "staging", "-o", "json", cwd=root).json["profiles"]
+    assert told["tasks"] == [{"pipeline": "st-p", "path": "train"}]
+
+
+def test_machines_are_told_all_and_people_what_changes(root: Path, kfgit: Kfgit) -> None:
+    edit(root, "pipelines/two.yaml", "tell:", "say:")
+    widest = "at most 1 GPU at once: "
+    assert kfgit("plan", "-e", "staging", cwd=root).out.count(widest) == 1
+    assert kfgit("plan", "-e", "staging", "-o", "markdown", cwd=root).out.count(widest) == 1
+    found = kfgit("plan", "-e", "staging", "-o", "json", cwd=root).json["changes"]
+    notes = {each["name"]: each["notes"] for each in found}
+    assert {name for name, each in notes.items() if each} == {"st-one", "st-two"}
+
+
+PRICES = {
+    "pipelines/profiles.yaml": PROFILES.replace("model: A100}", "model: A100}, cost: {perHour: 4.1}").replace(
+        "model: L4}", "model: L4}, cost: {perHour: 0.8}"
+    )
+}
+
+
+def test_what_an_hour_costs_before_and_after(root: Path, kfgit: Kfgit) -> None:
+    """Of what an older kfgit has applied the price is not known, and nothing is said of it."""
+    edit(root, "pipelines/profiles.yaml", PROFILES, PRICES["pipelines/profiles.yaml"])
+    remap(root)
+    told = kfgit("plan", "-e", "staging", cwd=root)
+    assert f"{SENTENCE}.\n" in told.out
+    (found,) = kfgit("plan", "-e", "staging", "-o", "json", cwd=root).json["profiles"]
+    assert (found["before"]["cost"], found["after"]["cost"]) == (None, {"perHour": 0.8, "currency": "USD"})
+    assert all("cost" not in each["path"] for each in found["fields"])
+    assert kfgit("apply", "-e", "staging", "--yes", cwd=root).code == 0
+    edit(root, ENVIRONMENT, "gpu: l4", "gpu: a100")
+    told = kfgit("plan", "-e", "staging", cwd=root)
+    words = "gpu: L4 → A100 in staging affects 2 pipelines, 3 tasks, 0.80 → 4.10 USD per hour"
+    assert f"{words}.\n" in told.out
+    assert "profile gpu: L4 → A100 in train, eval, 0.80 → 4.10 USD per hour\n" in told.out
+    page = kfgit("plan", "-e", "staging", "-o", "markdown", cwd=root).out
+    assert "affects 2 pipelines, 3 tasks, `0.80` → `4.10` USD per hour" in page
+    (found,) = kfgit("plan", "-e", "staging", "-o", "json", cwd=root).json["profiles"]
+    assert (found["before"]["cost"]["perHour"], found["after"]["cost"]["perHour"]) == (0.8, 4.1)
+
+
+def test_another_price_alone_is_no_remap(root: Path, kfgit: Kfgit) -> None:
+    edit(root, "pipelines/profiles.yaml", PROFILES, PRICES["pipelines/profiles.yaml"])
+    edit(root, "pipelines/two.yaml", "profile: gpu", "profile: gpu, resources: {limits: {cpu: '2'}}")
+    found = kfgit("plan", "-e", "staging", "-o", "json", cwd=root).json
+    assert (found["profiles"], found["summary"]["update"]) == ([], 1)
+
+
+def test_a_pipeline_around_one_that_gets_something_else_says_so(project: MakeProject, kfgit: Kfgit) -> None:
+    """Its row names the pipeline, also at some depth; the tasks count once, where they stand."""
+    root = project(
+        {
+            **FILES,
+            "pipelines/outer.yaml": pipeline(
+                "outer", "    inner: {pipeline: one}\n    more: {pipeline: none}\n"
+            ),
+            "pipelines/outmost.yaml": pipeline(
+                "outmost", "    all: {pipeline: outer}\n    again: {pipeline: one}\n"
+            ),
+        }
+    )
+    assert kfgit("apply", "-e", "staging", "--yes", cwd=root).code == 0
+    remap(root)
+    through = "through st-one: profile gpu: A100 → L4"
+    found = kfgit("plan", "-e", "staging", "-o", "json", cwd=root).json
+    notes = {each["name"]: each["notes"] for each in found["changes"]}
+    assert [name for name, each in notes.items() if through in each] == ["st-outer", "st-outmost"]
+    assert notes["st-outmost"].count(through) == 1
+    assert {name for name, each in notes.items() if each and name.startswith("st-")} == {
+        "st-one", "st-two", "st-outer", "st-outmost",
+    }  # fmt: skip
+    assert len(found["profiles"][0]["tasks"]) == 3
+    told = kfgit("plan", "-e", "staging", cwd=root).out
+    assert f"update   pipeline/st-outer\n      {through}\n" in told
+    assert f"{SENTENCE}.\n" in told
+    page = kfgit("plan", "-e", "staging", "-o", "markdown", cwd=root).out
+    assert "through st-one: profile gpu: `A100` → `L4`" in page
 
 
 def test_what_an_older_kfgit_applied_is_not_guessed(root: Path, kfgit: Kfgit) -> None:

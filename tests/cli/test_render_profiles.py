@@ -158,6 +158,49 @@ def test_what_tasks_get_and_where_it_is_said(kfgit: Kfgit, root: Path) -> None:
     }
 
 
+def test_devices_that_a_name_does_not_mean_here(kfgit: Kfgit, project: MakeProject) -> None:
+    laptop = FILES["environments/prod.yaml"].replace("prod", "laptop").replace("gpu: l4", "gpu: small")
+    root = project({**FILES, "environments/laptop.yaml": laptop})
+    told = kfgit("render", "pipeline/p", "-e", "laptop", "--explain", cwd=root)
+    assert told.code == 0
+    assert re.search(r"#   accelerator: null +# components/profiles.yaml:1 of small\n", told.out)
+    tasks = kfgit("render", "p", "-e", "laptop", "--explain", "-o", "json", cwd=root).json["items"][0][
+        "tasks"
+    ]
+    assert tasks[1]["values"][-1] == {
+        "path": "accelerator", "value": None, "profile": "small", "file": "components/profiles.yaml", "line": 1,
+    }  # fmt: skip
+
+
+def test_what_a_block_of_the_task_replaces_is_not_told(kfgit: Kfgit, project: MakeProject) -> None:
+    source = """\
+apiVersion: kfgit.dev/v1
+kind: ResourceProfile
+metadata: {name: queued}
+spec: {sharedMemory: 1Gi, queue: {localQueue: gpu}, priority: {class: high}, limits: {cpu: 2}}
+---
+apiVersion: kfgit.dev/v1
+kind: Pipeline
+metadata: {name: p}
+spec:
+  defaults: {profile: queued}
+  tasks:
+    plain: {component: {container: {image: alpine, script: echo}}}
+    own:
+      component: {container: {image: alpine, script: echo}}
+      kubernetes:
+        podLabels: {kueue.x-k8s.io/queue-name: mine, kueue.x-k8s.io/priority-class: low}
+        emptyDirs: [{name: shm, mountPath: /dev/shm/, medium: Memory}]
+"""
+    root = project({"pipelines/p.yaml": source})
+    told = kfgit("render", "pipeline/p", "--explain", "-o", "json", cwd=root).json
+    got = {task["path"]: [value["path"] for value in task["values"]] for task in told["items"][0]["tasks"]}
+    assert got == {
+        "spec.tasks.plain": ["limits.cpu", "sharedMemory", "priority.class", "queue.localQueue"],
+        "spec.tasks.own": ["limits.cpu"],
+    }
+
+
 def test_what_a_profile_inherits(kfgit: Kfgit, root: Path) -> None:
     told = kfgit("render", "resourceprofile/two", "-e", "prod", "--explain", cwd=root)
     assert yaml.safe_load(told.out)["spec"] == {"extends": "l4", "accelerator": {"count": 2}}

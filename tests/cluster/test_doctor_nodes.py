@@ -135,6 +135,114 @@ def test_who_may_not_list_nodes_is_told_the_rule(
     assert 'verbs: [list], apiGroups: [""], resources: [nodes]' in found["help"]
 
 
+DEVICES = """\
+apiVersion: kfgit.dev/v1
+kind: ResourceProfile
+metadata: {name: ours}
+spec:
+  accelerator: {resource: ours.example.com/l4, count: 2}
+  deviceClass: {name: ours, selectors: ["device.driver == 'DRIVER'"], extendedResourceName: ours.example.com/l4}
+---
+apiVersion: kfgit.dev/v1
+kind: ResourceProfile
+metadata: {name: theirs}
+spec: {accelerator: {resource: theirs.example.com/l4}}
+---
+apiVersion: kfgit.dev/v1
+kind: ResourceProfile
+metadata: {name: nameless}
+spec: {accelerator: {resource: deviceclass.resource.kubernetes.io/theirs}}
+---
+apiVersion: kfgit.dev/v1
+kind: ResourceProfile
+metadata: {name: nobodys}
+spec: {accelerator: {resource: nobodys.example.com/l4}}
+---
+apiVersion: kfgit.dev/v1
+kind: Pipeline
+metadata: {name: trains}
+spec:
+  tasks:
+    one: {component: greet, profile: theirs}
+"""
+DRA = "/apis/resource.k8s.io/v1"
+
+
+@contextmanager
+def devices(cluster: Cluster, driver: str) -> Iterator[None]:
+    """Three devices on one node, two on another, and a class of others that takes one sort of them."""
+    selector = f"device.attributes['{driver}'].productName == 'NVIDIA L4'"
+    selectors = [{"cel": {"expression": selector}}]
+    spec: dict[str, Any] = {"selectors": selectors, "extendedResourceName": "theirs.example.com/l4"}
+    made: list[tuple[str, dict[str, Any]]] = [
+        (f"{DRA}/deviceclasses", {"metadata": {"name": "theirs"}, "spec": spec})
+    ]
+    for node, products in (("one", ["NVIDIA L4"] * 3), ("two", ["NVIDIA L4", "NVIDIA A100"])):
+        found = [
+            {"name": f"gpu-{number}", "attributes": {"productName": {"string": product}}}
+            for number, product in enumerate(products)
+        ]
+        pool = {"name": node, "generation": 1, "resourceSliceCount": 1}
+        spec = {"driver": driver, "nodeName": node, "pool": pool, "devices": found}
+        made.append((f"{DRA}/resourceslices", {"metadata": {"name": f"{node}.{driver}"}, "spec": spec}))
+    try:
+        for path, body in made:
+            cluster.admin.create(path, body)
+        yield
+    finally:
+        for path, body in made:
+            cluster.admin.ask("DELETE", f"{path}/{body['metadata']['name']}")
+
+
+def test_devices_of_a_class_are_counted_from_resource_slices(cluster: Cluster, prod: Site) -> None:
+    driver = f"{prod.namespace}.example.com"
+    prod.commit({"components/profiles.yaml": DEVICES.replace("DRIVER", driver)})
+    plain = [{**PLAIN, "metadata": {"name": name}} for name in ("one", "two")]
+    with nodes(cluster, *plain), devices(cluster, driver):
+        found = profiles(prod, 0)
+        whose = "{0}.example.com/l4 comes from the DeviceClass {0}, for which ResourceSlices have {1} devices".format
+        assert found["ours"] == ("ok", f"2 of 2 nodes fit, 2 tasks at once; {whose('ours', 5)}; unused")
+        message = f"2 of 2 nodes fit, 4 tasks at once; {whose('theirs', 4)}; 1 task of the source uses it"
+        assert found["theirs"] == ("ok", message)
+        assert found["nameless"][1].startswith("2 of 2 nodes fit, 4 tasks at once; deviceclass.resource.kube")
+        assert found["nobodys"][1] == (
+            "could run nowhere: of 2 nodes none with 1 × nobodys.example.com/l4 (nearest is one: it has no "
+            "nobodys.example.com/l4); unused"
+        )
+    # Without a driver there is nothing that a class could take.
+    with nodes(cluster, *plain):
+        state, message = profiles(prod, 7)["theirs"]
+        ours = profiles(prod, 7)["ours"]
+    assert (state, message.partition(":")[0]) == ("problem", "could run nowhere")
+    assert ours[0] == "note"
+    assert ours[1].endswith("for which ResourceSlices have no devices; unused")
+
+
+def test_who_may_not_list_resource_slices_is_told_the_rule(
+    cluster: Cluster, prod: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prod.commit({"components/profiles.yaml": DEVICES.replace("DRIVER", "a.example.com")})
+
+    def rules(found: rights.Rules) -> list[dict[str, Any]]:
+        return [
+            {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
+            for (group, resource), verbs in found.items()
+        ]
+
+    one = {("", "nodes"): ("list",)}
+    account = cluster.service_account(prod.namespace, rules(rights.NAMESPACED), rules(one))
+    path = prod.project.root.parent / "kubeconfig-of-the-account"
+    monkeypatch.setenv("KUBECONFIG", str(account.kubeconfig(path, prod.namespace)))
+    with nodes(cluster, PLAIN):
+        told = json.loads(prod.project.kfgit("doctor", "-e", "prod", "-o", "json", code=7).out)["findings"]
+    [found] = [each for each in told if each["name"] == "nodes"]
+    assert found["state"] == "note"
+    assert 'apiGroups: ["resource.k8s.io"], resources: [resourceslices]' in found["help"]
+    [ours] = [each["message"] for each in told if each["message"].startswith("ours: ")]
+    assert "1 of 1 node fit" in ours
+    assert ours.endswith("; ours.example.com/l4 comes from the DeviceClass ours and is not counted; unused")
+
+
 def test_a_cluster_without_nodes_and_an_environment_without_profiles(cluster: Cluster, prod: Site) -> None:
     with nodes(cluster):
         findings = prod.json("doctor")["findings"]

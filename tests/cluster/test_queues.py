@@ -116,6 +116,10 @@ class Site:
         assert code is None or told.code == code, f"{told.out}\n{told.err}"
         return told
 
+    def pipeline(self) -> str:
+        """What the pipeline is called here."""
+        return f"train-{self.namespace.rpartition('-')[2]}"
+
     def plan(self) -> dict[tuple[str, str], Any]:
         """What a plan would change, by kind and name without the stand's own."""
         told = self.run(*PLAN, "-o", "json").json
@@ -447,6 +451,30 @@ def test_a_queue_of_others_must_be_there(modern: Site, bare: Site) -> None:
     assert [kind for kind, _ in modern.plan()] == ["Pipeline"]
     bare.commit(**files)
     assert "has no Kueue" in bare.run(*PLAN, code=3).err
+
+
+def test_a_run_is_refused_where_it_would_wait_for_ever(modern: Site, bare: Site) -> None:
+    run = ("run", "train", "-e", "prod", "--detach")
+    for site, missing in (
+        (modern, f"namespace `{modern.namespace}` has no LocalQueue `team`, and `first` would wait for ever"),
+        (bare, "has no Kueue (kueue.x-k8s.io/v1beta2 or v1beta1), and `first` would wait for ever; install"),
+    ):
+        site.commit()
+        pipeline = site.pipeline()
+        told = site.run("run", pipeline, *run[2:], code=3)
+        assert missing in " ".join(told.err.split())
+        assert site.run("runs", "list", "-e", "prod", "-o", "json").json["items"] == []
+    modern.commit()
+    modern.run(*APPLY)
+    assert modern.run("run", modern.pipeline(), *run[2:]).out.strip()
+
+
+def test_who_may_see_no_queues_may_run_all_the_same(modern: Site) -> None:
+    nobody = modern.cluster.service_account(modern.namespace, [])
+    modern.commit()
+    run = ("run", modern.pipeline(), "-e", "prod", "--detach")
+    (told,) = modern.stage.run(nobody, modern.namespace, run)
+    assert told.code == 0, told.err
 
 
 def test_a_server_that_leaves_the_extended_resource_out_is_told_of_it(stage: Stage, older: Cluster) -> None:

@@ -8,19 +8,27 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kfgit import driver, formatting
+from kfgit import demand, driver, formatting
+from kfgit.compiler.uses import uses
+from kfgit.demand.folded import values
+from kfgit.demand.keeping import kept_for
+from kfgit.demand.usage import meanings
 from kfgit.diagnostics import Diagnostic, has_errors
 from kfgit.document import plain
 from kfgit.formatting import InForm, Reformed, Shapes
-from kfgit.render import diagnostics as shown, documents, forms, graph
+from kfgit.plan import between
+from kfgit.plan.uses import read, written
+from kfgit.render import diagnostics as shown, documents, explained, forms, graph, profiles
 from kfgit.render.graph.from_pipeline import graph_of
 from kfgit.render.style import Style
 from kfgit.source import SourceFile, Span, lines
 
-SECONDS = 20
+# A guard against hangs: none takes one.
+SECONDS = 60
 # What Python and kfgit read of their own.
 _OWN = tuple(
     {os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, *map(str, Path(__file__).parents[2:3]))}
@@ -63,6 +71,10 @@ def _environment(repository: driver.Repository, name: str) -> None:
         removed = view.removed.get((found.kind, found.name), ())
         documents.yaml(found.node, Style()).encode()
         documents.yaml(found.node, Style(), explain=True, removed=removed).encode()
+        project = checked.value.project.project
+        below = explained.notes(project, found)
+        documents.yaml(found.node, Style(), explain=True, removed=removed, notes=below).encode()
+        json.dumps(explained.as_json(project, found), allow_nan=False).encode()
         origins, losses = documents.origins(found.node), documents.losses(found.node, removed)
         json.dumps([plain(found.node), list(origins), list(losses)]).encode()
     for pipeline in checked.value.project.pipelines.values():
@@ -73,8 +85,33 @@ def _environment(repository: driver.Repository, name: str) -> None:
         json.dumps(graph.as_json(drawn), allow_nan=False).encode()
     for package in driver.compile_all(checked.value).values():  # what is checked, whatever is wrong beside it
         package.to_yaml().encode()
+    _profiles(checked.value)
+    driver.violations(checked.value)
     if not has_errors((*repository.diagnostics, *checked.diagnostics)):
         driver.resources(checked.value)
+
+
+def _profiles(checkout: driver.Checkout) -> None:
+    """What people ask of profiles, and what plans say of them, of sound ones and of others."""
+    project = checkout.project.project
+    seen = []
+    for meaning in meanings(project):
+        found = profiles.Seen(checkout.environment, meaning)
+        if meaning.profile is not None:
+            objects = tuple(
+                (each.kind, each.name, each.profiles) for each in kept_for(project, meaning.profile)
+            )
+            found = replace(found, values=values(project, meaning.profile), objects=objects)
+        profiles.page(found, {}, Style()).encode()
+        json.dumps(profiles.page_json(found, {}), allow_nan=False).encode()
+        seen.append(found)
+    profiles.human(seen, [checkout.environment], Style()).encode()
+    json.dumps(profiles.as_json(seen), allow_nan=False).encode()
+    before = {name: uses(pipeline) for name, pipeline in checkout.project.pipelines.items()}
+    assert not between({name: (each, read(written(each))) for name, each in before.items()})
+    for name in checkout.project.pipelines:
+        demand.prices(checkout.project, name)
+        " ".join(demand.widest_sentences(checkout.project, name)).encode()
 
 
 def _form(source: SourceFile, shapes: Shapes) -> None:

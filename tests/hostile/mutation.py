@@ -37,6 +37,79 @@ metadata: {name: uses}
 spec: {tasks: {t: {component: code}, u: {component: code, after: [t]}}}
 """
 
+CLUSTER = """apiVersion: kfgit.dev/v1
+kind: Environment
+metadata: {name: prod}
+spec:
+  target: {type: cluster, namespace: ml, kfp: {endpoint: https://kfp.example.com}}
+  profiles: {gpu: slice, queued: team}
+  policies: {maxGpusPerRun: 2, budgetPerMonth: 10}
+"""
+PROFILES = """apiVersion: kfgit.dev/v1
+kind: ResourceProfile
+metadata: {name: base, description: For all.}
+spec:
+  requests: {cpu: 500m, memory: 1Gi}
+  limits: {cpu: "2", memory: 16Gi}
+  sharedMemory: 2Gi
+  limitRange: {min: {cpu: 10m}, defaultRequest: {cpu: 100m}, default: {memory: 1Gi}, max: {cpu: "8", memory: 64Gi}}
+  node:
+    selector: {nvidia.com/gpu.product: NVIDIA-A100-SXM4-80GB, pool: gpu}
+    affinity:
+    - matchExpressions: [{key: zone, operator: In, values: [a, b]}, {key: spot, operator: DoesNotExist}]
+    - {weight: 5, matchExpressions: [{key: age, operator: Lt, values: ["9"]}]}
+    tolerations: [{key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}, {key: pool, value: gpu}]
+---
+apiVersion: kfgit.dev/v1
+kind: ResourceProfile
+metadata: {name: slice}
+spec:
+  extends: base
+  accelerator: {resource: nvidia.com/mig-1g.10gb, count: 1, model: NVIDIA-A100-SXM4-80GB}
+  quota: {nvidia.com/mig-1g.10gb: 3, cpu: 20, memory: 200Gi}
+  cost: {perHour: 0.41, currency: EUR}
+---
+apiVersion: kfgit.dev/v1
+kind: ResourceProfile
+metadata: {name: team}
+spec:
+  extends: base
+  accelerator: {resource: nvidia.com/gpu, count: 2}
+  queue:
+    localQueue: team
+    clusterQueue: gpu
+    flavor: a100
+    cohort: all
+    borrowingLimit: {nvidia.com/gpu: 4}
+    lendingLimit: {nvidia.com/gpu: 1}
+    strategy: StrictFIFO
+    preemption: {withinClusterQueue: LowerPriority}
+  priority: {class: high, value: 100}
+  quota: {nvidia.com/gpu: 8, cpu: 64, memory: 256Gi}
+---
+apiVersion: kfgit.dev/v1
+kind: ResourceProfile
+metadata: {name: claimed}
+spec:
+  deviceClass: {name: gpu.example.com, selectors: ["device.driver == 'a'"], extendedResourceName: example.com/gpu}
+  claim: {name: one, deviceClass: gpu.example.com, count: 1, selectors: ['true']}
+---
+apiVersion: kfgit.dev/v1
+kind: Pipeline
+metadata: {name: uses-profiles}
+spec:
+  defaults: {profile: base, resources: {limits: {memory: 8Gi}}}
+  tasks:
+    a: {component: make, profile: gpu, resources: {accelerator: {count: 2}}}
+    b: {component: make, profile: queued, after: [a], kubernetes: {nodeSelector: {pool: cpu}}}
+    c: {forEach: [1, 2, 3], parallelism: 2, tasks: {d: {component: make, profile: gpu}}}
+---
+apiVersion: kfgit.dev/v1
+kind: Schedule
+metadata: {name: often}
+spec: {pipeline: uses-profiles, cron: "*/5 * * * *", maxConcurrency: 3}
+"""
+
 ODD = (
     "null", "true", "~", "0", "-1", "1.5", "1e999", "0x1F", "012", "no", "''", '""', "[]", "{}", "[[]]", "{a: {}}",
     "[null]", "*a", "&a [*a]", "<<: {a: 1}", "!!python/object:os.system x", "$(item)", "$(inputs.x)", "$(",
@@ -44,7 +117,7 @@ ODD = (
     '"{% if 1 %}x{% endif %}"', "|", ">-", "99999999999999999999999999", ".inf", ".nan", "2026-02-30", "1:30", "é",
     "\u202e", "\u2028", "\x85", "\ufeff", "\x00", "\x1b[31m", "\ud7ff", "😀", "a: b: c", "- - -", "? x", "---", "...",
     "%YAML 1.2", "\t", "\r", "# x", "x" * 300, "0 0 30 2 *", "99999h", "../../etc/passwd", "/dev/zero", "sha256:0",
-    "4Gi", "-5", "1e-4", "yes", "²", "٣", "\\", "'", '"',
+    "4Gi", "1e400", "9E", "1.5Gi", "-1m", "32gb", "-5", "1e-4", "yes", "²", "٣", "\\", "'", '"',
 )  # fmt: skip
 _TOKEN = re.compile(r"[\w./$-]+|\s+|[^\w\s]")
 _VALUE = re.compile(r"(?<=: )[^\n{\[|>#]+|(?<=- )[^\n{\[|>#]+|(?<=[,\[] )[^\n,\]}]+")
@@ -81,6 +154,7 @@ def corpus() -> Corpus:
         for path in files
         if len(text := path.read_text(encoding="utf-8")) < 30_000
     )
+    texts += (("pipelines/case.yaml", PROFILES),) * (len(texts) // 8)
     words = sorted({word for _, text in texts for word in _KEY.findall(text)})
     return Corpus(texts, tuple(words))
 
@@ -98,6 +172,7 @@ def repository(seed: int) -> Mapping[str, bytes]:
     files = {
         "kfgit.yaml": PROJECT.encode(),
         "environments/dev.yaml": ENVIRONMENT.encode(),
+        "environments/prod.yaml": CLUSTER.encode(),
         place: content,
     }
     if chance.random() < 0.5:

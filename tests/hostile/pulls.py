@@ -86,6 +86,23 @@ def evil_names() -> Files:
     return {"pipelines/evil.yaml": "".join(found), "environments/evil.yaml": _environments(EVIL)}
 
 
+def evil_profiles() -> tuple[Files, Files]:
+    """Profiles that come to mean something with a hostile model, and the tasks that have them."""
+    texts_ = [text for text in EVIL if "{{" not in text]
+    tasks = "".join(f"    t{n}: {{component: make, profile: e{n}}}\n" for n in range(len(texts_)))
+    profile = (
+        "--- {{apiVersion: kfgit.dev/v1, kind: ResourceProfile, metadata: {{name: e{0}, description: {1}}}, spec: "
+        "{{accelerator: {{resource: nvidia.com/gpu, count: {2}, model: {1}}}, cost: {{perHour: 1.5}}}}}}\n"
+    )
+    before = "".join(profile.format(n, "A100", 1) for n in range(len(texts_)))
+    after = "".join(profile.format(n, quoted(text), 2) for n, text in enumerate(texts_))
+    used = pipeline(f"  tasks:\n{tasks}", "uses")
+    return (
+        {"pipelines/profiles.yaml": before, "pipelines/uses.yaml": used},
+        {"pipelines/profiles.yaml": after},
+    )
+
+
 def _environments(names: list[str]) -> str:
     head = "--- {{apiVersion: kfgit.dev/v1, kind: Environment, metadata: {{name: {0}}}, spec: {{git: {{branch: {0}}}, vars: {{{0}: {0}}}}}}}\n"
     return "".join(head.format(quoted(name)) for name in names)
@@ -207,12 +224,13 @@ PULLS: Mapping[str, tuple[Files, Files]] = {
     "variables": ({}, {"environments/dev.yaml": DEV.replace("aaa", "bbb").replace("x" * 9, "y" * 9)}),
     "emptied": ({}, dict.fromkeys(BASE)),
     "broken-base": ({"pipelines/p.yaml": "kind: [</details>@acme/team"}, {"pipelines/p.yaml": BASE["pipelines/p.yaml"]}),
+    "profiles": evil_profiles(),
     "other-project": ({}, {"kfgit.yaml": PROJECT.replace("name: p", f"name: {quoted(EVIL[0])}")}),
 }  # fmt: skip
 
 # Those that are about what is said of them, in every format.
 SAYING = frozenset(
-    {"values", "names", "files", "links", "git", "environment", "broken-base", "other-project"}
+    {"values", "names", "files", "links", "git", "environment", "broken-base", "other-project", "profiles"}
 )
 
 

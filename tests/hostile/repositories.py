@@ -206,12 +206,21 @@ def with_enum(values: int, tasks: int) -> Files:
     return {"components/c.yaml": component(f"{port}  container: {{image: 'e.com/m:1'}}\n"), **given}
 
 
+def with_selectors(patches: int, selected: int) -> Files:
+    """Patches that are each for every document of a kind."""
+    patch = "  - {target: {kind: ResourceProfile, selector: {a: b}}, merge: {spec: {requests: {cpu: '1'}}}}\n"
+    head = "apiVersion: kfgit.dev/v1\nkind: Environment\nmetadata: {name: dev}\nspec:\n  patches:\n"
+    profiles = documents("ResourceProfile", selected, "").replace("name: x", "labels: {a: b}, name: x")
+    return {"environments/dev.yaml": head + patch * patches, "pipelines/p.yaml": profiles}
+
+
 P = pipeline("  tasks: {t: {component: make}}\n")
 MANY: dict[str, Files] = {
     "mistakes": {"pipelines/p.yaml": documents("ResourceProfile", 20_000, "cpuu: 1")},
     "names": {"pipelines/p.yaml": documents("Pipeline", 20_000, "").replace("name: x", "name: X")},
     "kinds": {"pipelines/p.yaml": documents("Pipelin", 20_000, "")},
     "runs": {"pipelines/p.yaml": documents("Run", 15_000, "pipeline: nope%")},
+    "patches": with_selectors(1_000, 6_000),
     "extends": {"pipelines/p.yaml": documents("ResourceProfile", 15_000, "extends: x@")},
     "never": {"pipelines/p.yaml": P + documents("Schedule", 8_000, "pipeline: p, cron: '0 0 30,% 2 *'")},
     "enum": with_enum(30_000, 8_000),
@@ -296,6 +305,67 @@ POLICIES: dict[str, Files] = {
 }  # fmt: skip
 
 
+PROD = """apiVersion: kfgit.dev/v1
+kind: Environment
+metadata: {name: prod}
+spec: {target: {type: cluster, namespace: ml, kfp: {endpoint: https://kfp.example.com}}}
+"""
+
+
+def profiles(count: int, spec: str, tasks: str = "") -> Files:
+    """So many profiles, each with its number in place of `%` and the one after it in place of `@`, and their tasks."""
+    each = "".join(tasks.replace("%", str(n)) for n in range(min(count, 4_900)))
+    spec_of_tasks = f"  tasks:\n{each or '    t: {component: make}'}\n"
+    return {
+        "environments/prod.yaml": PROD,
+        "pipelines/profiles.yaml": documents("ResourceProfile", count, spec),
+        "pipelines/p.yaml": pipeline(spec_of_tasks),
+    }
+
+
+def _listed(text: str, count: int) -> str:
+    return ",".join(text.replace("#", str(n)) for n in range(count))
+
+
+_USING = "    t%: {component: make, profile: x%}\n"
+_WIDE = "extends: base, queue: {localQueue: l%, clusterQueue: q, flavor: f%}"
+_KEPT = "queue: {localQueue: l, clusterQueue: q, cohort: c}, quota: {cpu: 1, a.b/c: %}, limitRange: {max: {cpu: 5}}"
+_BASE = "--- {{apiVersion: kfgit.dev/v1, kind: ResourceProfile, metadata: {{name: base}}, spec: {{{0}}}}}\n"
+PROFILES: dict[str, Files] = {
+    "chain": profiles(5_000, "extends: x@, requests: {cpu: 1}", _USING),
+    "chain-kept": profiles(2_500, f"extends: x@, {_KEPT}", _USING),
+    "chain-claims": profiles(3_500, "extends: x@, claim: {deviceClass: c}, priority: {class: a, value: %}", _USING),
+    "one-queue": profiles(3_000, "queue: {localQueue: l%, clusterQueue: q, flavor: f%}, quota: {a.b/g%: 1, a.b/g@: 1}"),
+    "queues": profiles(3_000, "queue: {localQueue: l%, clusterQueue: q%}, quota: {a.b/c: 1}, accelerator: {resource: a.b/c}", _USING),
+    "conflicts": profiles(3_500, "claim: {name: c, deviceClass: d%}, priority: {class: a, value: %}", _USING),
+    "large-quota": {**profiles(4_000, _WIDE), "pipelines/base.yaml": _BASE.format(f"quota: {{{_listed('a.b/k#: 1', 9_000)}}}")},
+    "wide-quota": {**profiles(4_000, _WIDE), "pipelines/base.yaml": _BASE.format(f"quota: {{{_listed('a.b/k#: 1', 60)}}}")},
+    "labels": {
+        **profiles(4_000, "extends: base", _USING),
+        "pipelines/base.yaml": _BASE.format(f"node: {{selector: {{{_listed('k#: v', 20_000)}}}, tolerations: [{_listed('{key: k#, value: w}', 9_000)}]}}"),
+    },
+    "affinity": {
+        **profiles(4_000, "extends: base, limits: {memory: 1Gi}", _USING),
+        "pipelines/base.yaml": _BASE.format(f"sharedMemory: 2Gi, node: {{selector: {{k0: c}}, affinity: [{_listed('{matchExpressions: [{key: k#, operator: In, values: [a, b]}]}', 90)}]}}"),
+    },
+    "defaults": {"environments/prod.yaml": PROD, "pipelines/p.yaml": pipeline(
+        f"  defaults: {{kubernetes: {{nodeSelector: {{{_listed('k#: v', 9_000)}}}, tolerations: [{_listed('{key: k#, value: w}', 9_000)}]}}}}\n  tasks:\n"
+        + "".join(f"    t{n}: {{component: make}}\n" for n in range(4_000))
+    )},
+    "nested": {
+        **profiles(1, "accelerator: {resource: a.b/c}, cost: {perHour: 1}, quota: {a.b/c: 1}, limitRange: {max: {cpu: 1}}"),
+        "pipelines/p.yaml": pipeline("  tasks:\n" + "".join(f"    t{n}: {{component: make, profile: x0}}\n" for n in range(2_000)), "all"),
+        "pipelines/more.yaml": documents("Pipeline", 3_000, "tasks: {a: {pipeline: all}}"),
+    },
+    "counts": profiles(1_000, "accelerator: {resource: a.b/c, count: 9223372036854775807}, quota: {a.b/c: 1e400, cpu: 9E, memory: 99999999999999999999Ei}, cost: {perHour: 1e300}", _USING),
+    "mapped": {
+        **profiles(5_000, "requests: {cpu: 1}"),
+        "environments/prod.yaml": PROD.replace("spec: {", f"spec: {{profiles: {{{_listed('m#: m#', 9_000)}}}, "),
+    },
+    "models": profiles(1_000, f"accelerator: {{resource: nvidia.com/mig-1g.5gb, model: {'A100-' * 60}}}, node: {{selector: {{nvidia.com/gpu.product: {'A100-' * 60}}}}}", _USING),
+}  # fmt: skip
+
+
 def _all() -> Iterator[tuple[str, Files]]:
     for name, text in texts(10 * MIB):
         if name in {"scalar", "nuls", "open", "keys"}:  # none of them is read
@@ -315,6 +385,7 @@ def _all() -> Iterator[tuple[str, Files]]:
     yield from ((f"model-{name}", files) for name, files in MODELS.items())
     yield from ((f"many-{name}", files) for name, files in MANY.items())
     yield from ((f"policies-{name}", files) for name, files in POLICIES.items())
+    yield from ((f"profiles-{name}", files) for name, files in PROFILES.items())
     yield from ((f"folder-{name}", files) for name, files in FOLDERS.items())
     yield from ((f"git-{name}", with_git(files)) for name, files in GIT.items())
 

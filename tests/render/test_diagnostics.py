@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import jsonschema
+import pytest
 from hypothesis import given, strategies as st
 
 from kfgit.diagnostics import Diagnostic, Related
@@ -122,7 +123,10 @@ def test_sarif_has_the_shape_of_its_standard() -> None:
         "pipelines/a%20b%2C%C3%A9%3A%25%23.yaml"
     )
     assert len(first["relatedLocations"]) == 1
-    assert (second["level"], second["properties"]) == ("warning", {"environment": "prod"})
+    assert (second["level"], second["properties"]) == (
+        "warning",
+        {"environment": "prod", "environments": ["prod"]},
+    )
 
 
 def test_an_annotation_is_one_line_and_cannot_begin_another() -> None:
@@ -169,8 +173,26 @@ def test_what_is_no_command_is_left_as_it_is() -> None:
 def test_json_has_every_key_of_the_command_line() -> None:
     told = show.as_json(TOLD, 7)
     assert told["summary"] == {"documents": 7, "errors": 1, "warnings": 1}
-    keys = "code severity message help file line column endLine endColumn environment related".split()
-    assert all(list(one) == keys for one in told["diagnostics"])
+    keys = "code severity message help file line column endLine endColumn environment environments related"
+    assert all(list(one) == keys.split() for one in told["diagnostics"])
     assert told["diagnostics"][0]["related"] == [
         {"file": "pipelines/x.yaml", "line": 1, "column": 2, "message": "an edge"}
     ]
+
+
+@pytest.mark.parametrize(
+    ("environments", "said"),
+    [
+        ((), None),
+        (("dev",), "in the environment dev"),
+        (("dev", "prod"), "in the environments dev and prod"),
+        (("dev", "eu", HOSTILE), "in the environments dev, eu and "),
+    ],
+)
+def test_a_mistake_says_in_which_environments_it_is(environments: tuple[str, ...], said: str | None) -> None:
+    first = environments[0] if environments else None
+    told = TOLD[0].in_environment(first, environments[1:])
+    text = show.human([told], {}, Style())
+    assert (said in text) if said is not None else ("environment" not in text)
+    (one,) = show.as_json([told], 1)["diagnostics"]
+    assert (one["environment"], tuple(one["environments"])) == (first, environments)

@@ -124,7 +124,7 @@ def example() -> Plan:
 
 def test_the_page_as_it_was_looked_at(*, accept: bool) -> None:
     notes = {
-        ("Run", "smoke"): ("runs train (onChange)", "asks for at most 2 × nvidia.com/gpu at once"),
+        ("Run", "smoke"): ("runs train (onChange)", "at most 2 × nvidia.com/gpu at once: train 2"),
         **{("Pipeline", name): told for name, told in plans.notes(remaps(example())).items()},
     }
     text = plans.markdown(example(), notes)

@@ -55,7 +55,19 @@ MODELS = {
     "NVIDIA-L4": {"L4"},
     "Tesla-V100-SXM2-16GB": {"V100"},
     "AMD_Instinct_MI300X_OAM": {"MI300X"},
-    "tpu-v5-lite-podslice": {"TPU v5-lite-podslice"},
+    "NVIDIA-B300-SXM6-AC": {"B300"},
+    "NVIDIA-GB300": {"GB300"},
+    "NVIDIA-H20": {"H20"},
+    # GKE's machines, and what is in them.
+    "tpu-v5-lite-podslice": {"TPU v5e"},
+    "tpu-v5-lite-device": {"TPU v5e"},
+    "tpu-v5e": {"TPU v5e"},
+    "TPU v5e": {"TPU v5e"},
+    "v5litepod": set(),
+    "tpu-v5p-slice": {"TPU v5p"},
+    "tpu-v6e-slice": {"TPU v6e"},
+    "tpu-v4-podslice": {"TPU v4"},
+    "tpu7x": {"TPU v7x"},
     # Not these: other memory, a virtual GPU, a card of tomorrow, a pool's own name.
     "NVIDIA-A100-SXM-64GB": set(),
     "GRID-A100-10C": set(),
@@ -101,9 +113,23 @@ def test_slices_are_those_of_all_models_that_a_name_may_mean() -> None:
     both = accelerators.slices("A100")
     assert both is not None
     assert {"1g.5gb", "7g.80gb"} <= both.keys()
+    # mig-parted's `all-balanced` for the devices 0x318210DE, 0x31C210DE and 0x232910DE has these.
+    for name, parts in {
+        "B300": {"1g.34gb", "2g.67gb", "3g.135gb"},
+        "GB300": {"1g.35gb", "2g.70gb", "3g.139gb"},
+        "GB200": {"1g.23gb", "2g.47gb", "3g.93gb"},
+        "NVIDIA-H20": {"1g.12gb", "2g.24gb", "3g.48gb"},
+    }.items():
+        assert parts <= (accelerators.slices(name) or {}).keys()
     assert accelerators.slices("L4") == {}
     assert accelerators.slices("MI300X") is None
     assert accelerators.slices("NVIDIA-R300") is None
+
+
+def test_a_chip_is_no_other_than_the_machine_that_has_it() -> None:
+    assert not accelerators.is_other("tpu-v5e", "tpu-v5-lite-podslice")
+    assert not accelerators.is_other("tpu-v6e", "tpu-v6e-slice")
+    assert accelerators.is_other("tpu-v5p-slice", "tpu-v5-lite-podslice")
 
 
 @pytest.mark.parametrize("name", [name for name, models in MODELS.items() if len(models) == 1])
@@ -140,3 +166,34 @@ def test_any_text_can_be_asked_about(text: str) -> None:
     assert found or accelerators.slices(text) is None
     assert accelerators.vendor_of(text) is not None or not found
     assert accelerators.device(text) is None or "/" in text
+
+
+@pytest.mark.parametrize(
+    ("resource", "meant"),
+    [
+        ("nvidia.com/gpus", "nvidia.com/gpu"),
+        ("nvidia.com/GPU", "nvidia.com/gpu"),
+        ("nvidia.com/gpu.Shared", "nvidia.com/gpu.shared"),
+        ("nvdia.com/gpu", "nvidia.com/gpu"),
+        ("requests.nvidia.com/gpu", "nvidia.com/gpu"),
+        ("habana.ai/gaudi2", "habana.ai/gaudi"),
+        ("aws.amazon.com/neurons", "aws.amazon.com/neuron"),
+    ],
+)
+def test_a_name_that_is_nearly_one_is_known(resource: str, meant: str) -> None:
+    assert accelerators.meant(resource) == meant
+
+
+@pytest.mark.parametrize(
+    "resource",
+    "nvidia.com/gpu nvidia.com/mig-1g.5gb nvidia.com/pgpu nvidia.com/gpu-a100 aws.amazon.com/neurondevice "
+    "gpu.example.com/l4 example.com/gpu aliyun.com/gpu-mem intel.com/gpu arm.com/gpu gpu / a/".split(),
+)
+def test_names_of_others_are_no_mistakes(resource: str) -> None:
+    assert accelerators.meant(resource) is None
+
+
+@given(st.text(max_size=80))
+def test_what_was_meant_is_a_device(text: str) -> None:
+    meant = accelerators.meant(text)
+    assert meant is None or (accelerators.device(meant) is not None and accelerators.device(text) is None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from kfgit import driver
-from kfgit.demand import asks, sentence, widest_sentence
+from kfgit.demand import asks, hourly, widest_sentences
 from kfgit.graph import CheckedProject
 
 PROFILES = """\
@@ -45,8 +46,8 @@ SWITCH = f"""\
 
 def told(
     tmp_path: Path, tasks: str, more: str = "", environment: str = "{target: {type: local}}"
-) -> str | None:
-    return sentence(asks(loaded(tmp_path, tasks, more, environment), "p"))
+) -> tuple[str, ...]:
+    return widest_sentences(loaded(tmp_path, tasks, more, environment), "p")
 
 
 def loaded(
@@ -72,76 +73,107 @@ def pipeline(name: str, tasks: str, more: str = "") -> str:
     return f"apiVersion: kfgit.dev/v1\nkind: Pipeline\nmetadata: {{name: {name}}}\nspec:\n{more}  tasks:\n{tasks}"
 
 
+def test_what_each_task_asks_for(tmp_path: Path) -> None:
+    tasks = f"{SWITCH}    n: {{pipeline: inner}}\n    c: {{{C}}}\n"
+    own = f"    a: {{{C}, profile: gpu, resources: {{accelerator: {{resource: amd.com/gpu, count: 2}}}}}}\n"
+    more = f"  defaults: {{profile: cheap}}\n  onExit: {{{C}}}\n"
+    found = asks(loaded(tmp_path, tasks + own, more), "p")
+    assert [(ask.path, ask.pipeline, ask.name, ask.resource, ask.count) for ask in found] == [
+        ("s/a", "p", "four", "nvidia.com/gpu", 4),
+        ("s/b", "p", "gpu", "nvidia.com/gpu", 1),
+        ("n/one", "inner", "gpu", "nvidia.com/gpu", 1),
+        ("c", "p", "cheap", None, 0),
+        ("a", "p", "gpu", "amd.com/gpu", 2),
+        ("onExit", "p", None, None, 0),
+    ]
+
+
 def test_nothing(tmp_path: Path) -> None:
-    assert told(tmp_path, f"    a: {{{C}}}\n") is None
+    assert told(tmp_path, f"    a: {{{C}}}\n") == ()
 
 
-def test_devices_and_money(tmp_path: Path) -> None:
-    tasks = f"    train: {{{C}, profile: four}}\n    eval: {{{C}, profile: gpu}}\n    tell: {{{C}}}\n"
-    assert (
-        told(tmp_path, tasks) == "asks for 4 × nvidia.com/gpu in train, 1 in eval; at most 12.40 USD per hour"
-    )
-
-
-def test_kinds_and_currencies_apart(tmp_path: Path) -> None:
-    tasks = f"    a: {{{C}, profile: tpu}}\n    b: {{{C}, profile: gpu}}\n    c: {{{C}, profile: cheap}}\n"
-    assert told(tmp_path, tasks) == (
-        "asks for 8 × google.com/tpu in a; asks for 1 × nvidia.com/gpu in b; "
-        "at most 7.00 EUR per hour; at most 2.60 USD per hour"
-    )
+ONE = "at most 1 GPU at once: a 1"
 
 
 @pytest.mark.parametrize(
     ("tasks", "words"),
     [
+        # Whoever holds the devices costs the money: that is not said twice.
+        (f"    a: {{{C}, profile: gpu}}\n", (ONE, "at most 2.50 USD per hour")),
         (
-            f"    l: {{forEach: [1, 2], tasks: {{a: {{{C}, profile: four}}}}}}\n",
-            "asks for 4 × nvidia.com/gpu in l/a for each iteration; at most 9.90 USD per hour for each iteration",
+            f"    l: {{forEach: [1, 2, 3], parallelism: 2, tasks: {{a: {{{C}, profile: four}}}}}}\n",
+            ("at most 8 GPUs at once: l/a 2 × 4", "at most 19.80 USD per hour"),
         ),
         (
-            f"    b: {{{C}, profile: gpu}}\n    l: {{forEach: [1], tasks: {{a: {{{C}, profile: four}}}}}}\n",
+            f"    train: {{{C}, profile: four}}\n    eval: {{{C}, profile: gpu, after: [train]}}\n",
+            ("at most 4 GPUs at once: train 4", "at most 9.90 USD per hour"),
+        ),
+        (SWITCH, ("at most 4 GPUs at once: s/a 4", "at most 9.90 USD per hour")),
+        ("    n: {pipeline: inner}\n", ("at most 1 GPU at once: n/one 1", "at most 2.50 USD per hour")),
+        # The dearest moment is another one than that with most devices, or has more tasks.
+        (
+            f"    a: {{{C}, profile: gpu}}\n    c: {{{C}, profile: cheap}}\n",
+            (ONE, "at most 2.60 USD per hour: a, c"),
+        ),
+        (f"    c: {{{C}, profile: cheap}}\n", ("at most 0.10 USD per hour: c",)),
+        (
+            f"    l: {{forEach: [1, 2], tasks: {{c: {{{C}, profile: cheap}}}}}}\n",
+            ("at most 0.20 USD per hour: l/c × 2",),
+        ),
+        (
             (
-                "asks for 1 × nvidia.com/gpu in b, 4 in l/a for each iteration; at most 2.50 USD per hour and "
-                "9.90 USD per hour for each iteration"
+                f"    many: {{{C}, profile: cheap, resources: {{accelerator: {{resource: amd.com/gpu, count: 3}}}}}}\n"
+                f"    a: {{{C}, profile: gpu, after: [many]}}\n"
+            ),
+            (
+                "at most 3 × amd.com/gpu at once: many 3; at most 1 × nvidia.com/gpu at once: a 1",
+                "at most 2.50 USD per hour: a",
             ),
         ),
         (
-            SWITCH,
-            "asks for 4 × nvidia.com/gpu in s/a, 1 in s/b; at most 12.40 USD per hour",
+            f"    a: {{{C}, profile: tpu}}\n    b: {{{C}, profile: gpu, after: [a]}}\n",
+            (
+                "at most 8 × google.com/tpu at once: a 8; at most 1 × nvidia.com/gpu at once: b 1",
+                "at most 7.00 EUR per hour and 2.50 USD per hour",
+            ),
         ),
-        ("    n: {pipeline: inner}\n", "asks for 1 × nvidia.com/gpu in n/one; at most 2.50 USD per hour"),
+        (
+            f"    l: {{forEach: $(inputs.of), tasks: {{a: {{{C}, profile: gpu}}}}}}\n",
+            (
+                "at most 1 GPU at once with one iteration of `l` (only the run knows how many there are): l/a 1",
+                "at most 2.50 USD per hour with one iteration of `l`",
+            ),
+        ),
+        (
+            "".join(f"    t{n}: {{{C}, profile: cheap}}\n" for n in range(6)),
+            ("at most 0.60 USD per hour: t0, t1, t2, t3 and 2 more tasks",),
+        ),
     ],
 )
-def test_what_is_inside(tmp_path: Path, tasks: str, words: str) -> None:
-    assert told(tmp_path, tasks) == words
+def test_devices_and_money(tmp_path: Path, tasks: str, words: tuple[str, ...]) -> None:
+    assert told(tmp_path, tasks, "  inputs: {of: {type: list}}\n") == words
+
+
+def test_prices_are_added_exactly(tmp_path: Path) -> None:
+    head = "---\napiVersion: kfgit.dev/v1\nkind: ResourceProfile\nmetadata: {name: fine}\n"
+    fine = f"{head}spec: {{cost: {{perHour: 0.0625}}}}\n"
+    loop = f"    l: {{forEach: [1, 2, 3], tasks: {{c: {{{C}, profile: cheap}}}}}}\n"
+    tasks = f"    a: {{{C}, profile: gpu}}\n    b: {{{C}, profile: fine}}\n{loop}"
+    found = hourly(loaded(tmp_path, tasks + fine), "p")
+    assert {currency: each.price for currency, each in found.items()} == {"USD": Decimal("2.8625")}
 
 
 def test_defaults_hold_for_tasks_and_not_for_the_exit_task(tmp_path: Path) -> None:
     more = f"  defaults: {{profile: gpu}}\n  onExit: {{{C}}}\n"
-    assert (
-        told(tmp_path, f"    a: {{{C}}}\n", more)
-        == "asks for 1 × nvidia.com/gpu in a; at most 2.50 USD per hour"
-    )
+    assert told(tmp_path, f"    a: {{{C}}}\n", more) == (ONE, "at most 2.50 USD per hour")
     more = f"  onExit: {{{C}, profile: cheap}}\n"
-    assert told(tmp_path, f"    a: {{{C}}}\n", more) == "at most 0.10 USD per hour"
+    assert told(tmp_path, f"    a: {{{C}}}\n", more) == ("at most 0.10 USD per hour: onExit",)
 
 
 def test_what_the_environment_makes_of_a_profile(tmp_path: Path) -> None:
-    told_ = told(
-        tmp_path,
-        f"    a: {{{C}, profile: gpu}}\n",
-        environment="{target: {type: local}, profiles: {gpu: four}}",
-    )
-    assert told_ == "asks for 4 × nvidia.com/gpu in a; at most 9.90 USD per hour"
-
-
-def test_a_task_of_its_own_and_many(tmp_path: Path) -> None:
-    own = f"    a: {{{C}, resources: {{accelerator: {{resource: amd.com/gpu, count: 2}}}}}}\n"
-    assert told(tmp_path, own) == "asks for 2 × amd.com/gpu in a"
-    many = "".join(f"    t{n}: {{{C}, profile: gpu}}\n" for n in range(6))
-    assert told(tmp_path, many) == (
-        "asks for 1 × nvidia.com/gpu in t0, 1 in t1, 1 in t2, 1 in t3 and in 2 more tasks; at most 15.00 USD per hour"
-    )
+    environment = "{target: {type: local}, profiles: {gpu: four}}"
+    told_ = told(tmp_path, f"    a: {{{C}, profile: gpu}}\n", environment=environment)
+    assert told_ == ("at most 4 GPUs at once: a 4", "at most 9.90 USD per hour")
 
 
 LOOP = "forEach: $(inputs.of)"
@@ -180,4 +212,4 @@ LOOP = "forEach: $(inputs.of)"
 )
 def test_the_widest_moment_in_a_line(tmp_path: Path, tasks: str, words: str | None) -> None:
     more = "  inputs: {of: {type: list}}\n"
-    assert widest_sentence(loaded(tmp_path, tasks, more), "p") == words
+    assert next(iter(told(tmp_path, tasks, more)), None) == words

@@ -205,7 +205,28 @@ def large_notebook(root: Path) -> None:
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 
+
 # What no text file can hold: the code, what makes it so, and where it is told.
+def profiles(count: int, spec: str) -> Callable[[Path], None]:
+    """So many profiles of a cluster, a line each, with `%` for the number and `@` for the one before."""
+    head = "--- {apiVersion: kfgit.dev/v1, kind: "
+    target = "{type: cluster, namespace: ml, kfp: {endpoint: https://kfp.example.com}}"
+    one = head + "ResourceProfile, metadata: {name: p%}, spec: {" + spec + "}}\n"
+    text = "".join(one.replace("%", str(n)).replace("@", str(n - 1)) for n in range(count))
+    prod = head + "Environment, metadata: {name: prod}, spec: {target: " + target + "}}\n"
+
+    def make(root: Path) -> None:
+        content(text.replace("extends: p-1", "").encode())(root)
+        (root / "environments").mkdir(exist_ok=True)
+        (root / "environments/prod.yaml").write_text(prod)
+
+    return make
+
+
+def listed(text: str, count: int) -> str:
+    return ", ".join(text.replace("#", str(n)) for n in range(count))
+
+
 MADE: list[tuple[str, Callable[[Path], None], str]] = [
     ("yaml-encoding", content(b"a: b\nc: \xe9t\xe9\n"), "pipelines/x.yaml:2:4"),
     ("yaml-character", content(b"a: b\nc: 'x\x07'\n"), "pipelines/x.yaml:2:6"),
@@ -220,6 +241,18 @@ MADE: list[tuple[str, Callable[[Path], None], str]] = [
     ("symlink", linked_folder, "pipelines/shared:1:1"),
     ("path-outside", linked_out, "pipelines/out.yaml:1:1"),
     ("lfs-pointer", content(POINTER), "pipelines/x.yaml:1:1"),
+    ("profile-too-deep", profiles(33, "extends: p@"), "pipelines/x.yaml:33:94"),
+    ("quota-too-large", profiles(1, f"quota: {{{listed('a.b/c#: 1', 65)}}}"), "pipelines/x.yaml:1:84"),
+    (
+        "placement-too-large",
+        profiles(1, f"node: {{selector: {{{listed('l#: v', 501)}}}}}"),
+        "pipelines/x.yaml:1:84",
+    ),
+    (
+        "queue-too-large",
+        profiles(65, "queue: {localQueue: l, clusterQueue: q}, quota: {a.b/c: 1}"),
+        "pipelines/x.yaml:1:140",
+    ),
 ]
 
 

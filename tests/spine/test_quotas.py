@@ -7,14 +7,17 @@ from fractions import Fraction
 from itertools import product
 from math import inf
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from kfgit import driver
 from kfgit.demand import Quotas, quotas
+from kfgit.demand.packaged import amounts
 from kfgit.model import Project
+from kfgit.packages.compiled import Compiled
 from tests.spine.test_peaks import loaded
 
 GPU, CPU = "nvidia.com/gpu", "cpu"
@@ -172,27 +175,175 @@ def test_a_queue_that_kfgit_does_not_keep_has_no_quotas_that_it_knows() -> None:
 def test_a_package_has_what_the_namespace_has(tmp_path: Path) -> None:
     inner = {
         "component": {"container": {"image": "e.com/a:1"}},
-        "resources": {"accelerator": {"resource": GPU, "count": 4}},
+        "resources": {
+            "requests": {"cpu": "6"},
+            "limits": {"memory": "8Gi"},
+            "accelerator": {"resource": GPU, "count": 4},
+        },
     }
     sources = {
         "kfgit.yaml": "apiVersion: kfgit.dev/v1\nkind: Project\nmetadata: {name: demo}\n",
         "pipelines/made.yaml": document("Pipeline", "made", {"tasks": {"a": inner, "b": inner}}),
     }
     package = driver.compile_all(driver.check(loaded(sources), "local").value)["made"]
-    for quota, code, severity, words in (
-        (2, "quota-exceeded", "error", "`a` of the package of `p` asks for 4 × nvidia.com/gpu"),
-        (4, "quota-exceeded", "warning", "a run of `p` holds at most 8 × nvidia.com/gpu at once: a 4, b 4"),
+    for quota, words in (
+        ({GPU: 2}, "`a` of the package of `p` asks for 4 × nvidia.com/gpu"),
+        ({GPU: 4}, "a run of `p` holds at most 8 × nvidia.com/gpu at once: a 4, b 4"),
+        ({CPU: "5500m"}, "`exec-a` of the package of `p` asks for 6 of cpu"),
+        ({"memory": "7Gi"}, "`exec-a` of the package of `p` asks for 8Gi of memory"),
+        ({CPU: 6, "memory": "8Gi", GPU: 8}, None),
     ):
         texts = {
             "kfgit.yaml": sources["kfgit.yaml"],
             "environments/local.yaml": document("Environment", "local", CLUSTER),
-            "components/profile.yaml": document("ResourceProfile", "a", {"quota": {GPU: quota}}),
+            "components/profile.yaml": document(
+                "ResourceProfile",
+                "a",
+                {"quota": quota, "limitRange": {"defaultRequest": {CPU: 1, "memory": "1Gi"}}},
+            ),
             "pipelines/p.yaml": document("Pipeline", "p", {"package": "../made.yaml"}),
         }
         for path, text in {**texts, "made.yaml": json.dumps(package.spec)}.items():
             (tmp_path / path).parent.mkdir(exist_ok=True)
             (tmp_path / path).write_text(text)
         checkout = driver.check(driver.load(tmp_path), "local").value
-        (told_,) = driver.violations(checkout)
-        assert (told_.code, told_.severity) == (code, severity)
-        assert words in told_.message
+        told_ = [each for each in driver.violations(checkout) if each.code == "quota-exceeded"]
+        assert [each.severity for each in told_] == (["error"] if words else [])
+        assert all(str(words) in each.message for each in told_)
+
+
+@pytest.mark.parametrize(
+    ("resources", "told_"),
+    [
+        ({"resourceCpuRequest": "500m", "cpuRequest": 4.0, "resourceCpuLimit": "8"}, [("cpu", "500m")]),
+        ({"cpuRequest": 0.5, "cpuLimit": 2.0}, [("cpu", "0.5")]),
+        ({"cpuLimit": 2.0, "memoryLimit": 1.5}, [("cpu", "2.0"), ("memory", "1.5G")]),
+        ({"memoryRequest": 0.0, "resourceMemoryLimit": "2Gi"}, [("memory", "2Gi")]),
+        ({"resourceMemoryRequest": "{{$.inputs.parameters['m']}}"}, []),
+        ({}, []),
+    ],
+)
+def test_what_an_executor_asks_for_of_cpu_and_memory(
+    resources: dict[str, Any], told_: list[tuple[str, str]]
+) -> None:
+    executors = {"e": {"container": {"resources": resources}}, "i": {"importer": {}}}
+    spec = {"deploymentSpec": {"executors": executors}}
+    package = cast("Compiled", SimpleNamespace(spec=spec))
+    assert [(each.resource, each.told) for each in amounts(package)] == told_
+    assert all(each.amount > 0 and each.executor == "e" for each in amounts(package))
+
+
+# --- runs whose tasks have room one by one, and not together
+
+PLAIN: dict[str, dict[str, Any]] = {"gpu": {"accelerator": {"resource": GPU, "count": 2}, "quota": {GPU: 4}}}
+QUEUE = {"localQueue": "q", "clusterQueue": "q"}
+QUEUED: dict[str, dict[str, Any]] = {
+    "gpu": {
+        "accelerator": {"resource": GPU, "count": 2},
+        "queue": QUEUE,
+        "quota": {GPU: 4, "cpu": 64, "memory": "64Gi"},
+    }
+}
+# The queue has 4 of the namespace's 5.
+BOTH: dict[str, dict[str, Any]] = {**QUEUED, "all": {"quota": {GPU: 5}}}
+LEAF = {"component": {"container": {"image": "e.com/a:1", "script": "echo"}}, "profile": "gpu"}
+SWEEP = {"forEach": [1, 2, 3, 4], "tasks": {"train": LEAF}}
+FREE = {**LEAF, "profile": "all", "resources": {"accelerator": {"resource": GPU, "count": 3}}}
+MOMENT = "a run of `p` holds at most 8 × nvidia.com/gpu at once: sweep/train 4 × 2"
+FIT = "give `sweep` `parallelism: 2`, with which it holds 4"
+QUEUE_UP = "give the profile a `queue`, where tasks wait their turn, or raise the quota"
+ORDER = "order tasks with `after`, give loops a smaller `parallelism`"
+OPEN = {"forEach": "$(inputs.of)", "tasks": {"train": LEAF}}
+
+
+def violations(profiles: dict[str, dict[str, Any]], tasks: dict[str, Any]) -> list[tuple[str, str, str]]:
+    texts = {
+        "kfgit.yaml": "apiVersion: kfgit.dev/v1\nkind: Project\nmetadata: {name: demo}\n",
+        "environments/local.yaml": document("Environment", "local", CLUSTER),
+        "components/profiles.yaml": "\n---\n".join(
+            document("ResourceProfile", name, spec) for name, spec in profiles.items()
+        ),
+        "pipelines/p.yaml": document(
+            "Pipeline", "p", {"inputs": {"of": {"type": "list", "default": [1]}}, "tasks": tasks}
+        ),
+    }
+    found = driver.check(loaded(texts), "local")
+    assert [d for d in driver.mistakes(found) if d.severity == "error"] == []
+    return [(each.severity, each.message, each.help or "") for each in driver.violations(found.value)]
+
+
+@pytest.mark.parametrize(
+    ("profiles", "tasks", "severity", "message", "help_"),
+    [
+        (PLAIN, {"sweep": SWEEP}, "error", f"{MOMENT}; the quota of the profile `gpu` has 4", FIT),
+        (PLAIN, {"sweep": SWEEP}, "error", MOMENT, QUEUE_UP),
+        (PLAIN, {"a": LEAF, "b": LEAF, "c": LEAF}, "error", "at once: a 2, b 2, c 2", ORDER),
+        # One iteration has no room by itself: no number of them has.
+        (
+            PLAIN,
+            {"sweep": {"forEach": [1, 2], "tasks": {"a": LEAF, "b": LEAF, "c": LEAF}}},
+            "error",
+            "a run of `p` holds at most 12",
+            ORDER,
+        ),
+        # Of an outer loop nobody knows how much it holds while the items of the inner one are not known.
+        (
+            PLAIN,
+            {"outer": {"forEach": [1, 2, 3], "tasks": {"sweep": OPEN}}},
+            "error",
+            "at most 6 × nvidia.com/gpu at once with one iteration of `outer/sweep`",
+            ORDER,
+        ),
+        (
+            QUEUED,
+            {"sweep": SWEEP},
+            "warning",
+            f"{MOMENT}; the ClusterQueue `q` has 4, and the rest waits",
+            f"{FIT}, or raise the quota",
+        ),
+        (
+            PLAIN,
+            {"sweep": OPEN},
+            "warning",
+            (
+                "nobody knows how many nvidia.com/gpu a run of `p` holds at once: the items of `sweep` are known only "
+                "when it runs; the quota of the profile `gpu` has 4"
+            ),
+            "give the loop a `parallelism` of at most 2",
+        ),
+        (PLAIN, {"sweep": OPEN, "a": LEAF}, "warning", "nobody knows", "give the loop a `parallelism`"),
+        (BOTH, {"a": FREE, "b": FREE}, "error", "at most 6 × nvidia.com/gpu at once: a 3, b 3", ORDER),
+    ],
+)
+def test_what_is_told_of_a_run(
+    profiles: dict[str, Any], tasks: dict[str, Any], severity: str, message: str, help_: str
+) -> None:
+    (told_,) = violations(profiles, tasks)
+    assert told_[0] == severity
+    assert message in told_[1]
+    assert help_ in told_[2]
+
+
+@pytest.mark.parametrize(
+    ("profiles", "tasks"),
+    [
+        (PLAIN, {"sweep": {**SWEEP, "parallelism": 2}}),
+        (PLAIN, {"sweep": {**OPEN, "parallelism": 2}}),
+        (PLAIN, {"a": LEAF, "b": LEAF, "c": {**LEAF, "after": ["a"]}}),
+        # In a queue tasks wait: how many there are matters to nobody.
+        (QUEUED, {"sweep": OPEN}),
+        (BOTH, {"sweep": OPEN}),
+        # Only tasks without devices are in the loop.
+        (PLAIN, {"sweep": {**OPEN, "tasks": {"t": {"component": LEAF["component"]}}}, "a": LEAF}),
+        # The queue holds back what the namespace has no room for, so that no run holds more than 4 and 1.
+        (BOTH, {"a": LEAF, "b": LEAF}),
+    ],
+)
+def test_what_fits_is_not_told(profiles: dict[str, Any], tasks: dict[str, Any]) -> None:
+    assert violations(profiles, tasks) == []
+
+
+def test_what_a_queue_holds_back_is_no_error_of_the_namespace() -> None:
+    found = violations(BOTH, {"a": LEAF, "b": LEAF, "c": LEAF})
+    assert {severity for severity, *_ in found} == {"warning"}
+    assert all("and the rest waits" in message for _, message, _ in found)

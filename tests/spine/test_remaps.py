@@ -134,6 +134,46 @@ def test_what_tells_two_meanings_apart(
     assert notes([found]) == {"p": (f"profile gpu: {words} in t",)}
 
 
+COST = {"cost.perHour": "4.10", "cost.currency": "USD"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (COST, {**COST, "cost.perHour": "0.8"}, ", 4.10 → 0.80 USD per hour"),
+        (COST, {**COST, "cost.perHour": "0"}, ", 4.10 → 0.00 USD per hour"),
+        (COST, {**COST, "cost.currency": "EUR"}, ", 4.10 USD → 4.10 EUR per hour"),
+        ({"cost.perHour": "4.1"}, {"cost.perHour": "0.0123"}, ", 4.10 → 0.0123 USD per hour"),
+        (COST, {"cost.perHour": "4.1"}, ""),
+        # What an older kfgit wrote down, and what nobody can read.
+        ({}, COST, ""),
+        (COST, {}, ""),
+        ({"cost.perHour": "much"}, COST, ""),
+        ({"cost.perHour": "NaN"}, COST, ""),
+        ({"cost.perHour": "-1"}, COST, ""),
+        ({"cost.perHour": "1e999999999"}, COST, ""),
+    ],
+)
+def test_what_an_hour_costs(before: dict[str, str], after: dict[str, str], words: str) -> None:
+    one = Use("gpu", "big", {**A100, **before}, {"1": ("t",)})
+    other = Use("gpu", "small", {**A100, **after}, {"2": ("t",)})
+    found = remapped(one, other)
+    assert sentence(found, "prod") == f"gpu: big → small in prod affects 1 pipeline, 1 task{words}"
+    assert notes([found]) == {"p": (f"profile gpu: big → small in t{words}",)}
+    assert found.fields == ()
+
+
+def test_pipelines_around_others_are_told_by_whom() -> None:
+    names = [f"q{number}" for number in range(9)]
+    big, small = Use("gpu", "big", A100, {"1": ("a",)}), Use("gpu", "small", {}, {"2": ("a",)})
+    found = between(dict.fromkeys(names, ((big,), (small,))))
+    told = notes(found, {"p": names, "q0": ["q1"], "other": ["none"]})
+    through = "through q0, q1, q2, q3, q4, q5 and 3 more pipelines"
+    assert told["p"] == (f"{through}: profile gpu: big → small",)
+    assert told["q0"] == ("profile gpu: big → small in a", "through q1: profile gpu: big → small")
+    assert "other" not in told
+
+
 def test_equal_remaps_of_several_pipelines_are_one() -> None:
     big, small = Use("gpu", "big", A100, {"1": ("a", "b")}), Use("gpu", "small", {}, {"2": ("a", "b", "new")})
     older = Use("gpu", "old", {}, {"0": ("a",)})

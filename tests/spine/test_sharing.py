@@ -104,6 +104,11 @@ def test_a_quota_without_a_cluster_queue_is_the_namespace_s() -> None:
         "nvidia.com/gpu": "2",
         "pods": "9",
         "count/jobs.batch": "3",
+        "storage": "1Ti",
+        "hugepages-2Mi": "1Gi",
+        "deviceclass.resource.kubernetes.io/l4": "5",
+        "l4.deviceclass.resource.k8s.io/devices": "6",
+        "gold.storageclass.storage.k8s.io/requests.storage": "2Ti",
     }
     alone = profile("alone", quota, queue=Queue("team"))
     found = manifests(project(alone, prefix="dev-"))
@@ -113,10 +118,15 @@ def test_a_quota_without_a_cluster_queue_is_the_namespace_s() -> None:
             "spec": {
                 "hard": {
                     "count/jobs.batch": "3",
+                    "gold.storageclass.storage.k8s.io/requests.storage": "2Ti",
+                    "hugepages-2Mi": "1Gi",
+                    "l4.deviceclass.resource.k8s.io/devices": "6",
                     "pods": "9",
                     "requests.cpu": "4",
+                    "requests.deviceclass.resource.kubernetes.io/l4": "5",
                     "requests.ephemeral-storage": "1Gi",
                     "requests.nvidia.com/gpu": "2",
+                    "requests.storage": "1Ti",
                 }
             },
         }

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from kfgit.backend import MachineFault, RunRequest
+from kfgit.backend import MachineFault, Refused, RunRequest
 from kfgit.backends.cluster.changes import adopting as taking_over, performing, starting
 from kfgit.backends.cluster.changes.applying import Calls, Context, names_of
 from kfgit.backends.cluster.connection.connecting import Connection, connect
@@ -281,7 +281,10 @@ class ClusterBackend:
         return None
 
     def start(self, request: RunRequest) -> RunRecord:
-        """Starts a run now."""
+        """Starts a run now; raises `Refused` where its tasks name queues that are not there."""
+        with suppress(MachineFault):  # who reaches nothing but KFP may run all the same
+            if (why := lacking.waiting(request.package, self.kube)) is not None:
+                raise Refused(why)
         target = self.settings.target
         standing = starting.Standing(target.pipeline_root, target.service_account)
         return self.runs.get(starting.start(Calls(self.kfp), request, standing).run_id)

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kfgit.backend import Finding, MachineFault
-from kfgit.backends.cluster import nodes, rights
+from kfgit.backends.cluster import nodes, queues, rights
 from kfgit.backends.cluster.backend import ClusterBackend
 from kfgit.backends.cluster.connection.wire import Forbidden
 from kfgit.backends.cluster.kubernetes import lacking, references
@@ -34,6 +34,7 @@ def examine(
         yield from _looked("rights", lambda: _rights(backend, desired))
         yield from _looked("accounts", lambda: _accounts(backend, desired))
         yield from _looked("kinds", lambda: _kinds(backend, desired))
+        yield from _looked("queues", lambda: queues.examine(backend.kube, desired))
         yield from _looked("references", lambda: _references(backend, desired, secrets=secrets))
         yield from _looked("inventory", lambda: _inventory(backend))
         yield from _looked("lock", lambda: _lock(backend))

@@ -1,4 +1,8 @@
-"""A cluster's nodes against the profiles of an environment: where their tasks could run, and how many at once."""
+"""A cluster's nodes against the profiles of an environment: where their tasks could run, and how many at once.
+
+What a device plugin offers stands on nodes. Devices of dynamic resource allocation that have the name of a resource
+stand in ResourceSlices; they are counted as if their nodes had them (`offers`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kfgit.backend import Finding
+from kfgit.backends.cluster import offers
 from kfgit.backends.cluster.connection.wire import Forbidden
 from kfgit.backends.cluster.kubernetes.api import KubeApi
 from kfgit.backends.cluster.kubernetes.faults import Object
@@ -14,8 +19,6 @@ from kfgit.demand.fitting import Fitting, Node, Taint, fitting
 from kfgit.demand.usage import uses_in
 from kfgit.model import Project
 
-# Beside the name that a DeviceClass has for its devices there is one that all classes have (KEP-5004).
-_IMPLICIT = "deviceclass.resource.kubernetes.io/"
 RIGHT = Right("list", "", "nodes", None)
 
 
@@ -32,10 +35,14 @@ def examine(kube: KubeApi, project: Project) -> Iterator[Finding]:
     if not nodes:
         yield Finding("nodes", "note", "the cluster has none now; nothing is said of profiles")
         return
+    told = offers.find(kube, project, nodes)
+    if told.unseen is not None:
+        yield told.unseen
     used = _used(project)
-    elsewhere = _by_claims(project)
     for name, profile in project.profiles.items():
-        yield _told(fitting(profile, nodes, elsewhere), used.get(name, 0), _notes(project, name, elsewhere))
+        accelerator = profile.resources.accelerator
+        note = told.note(accelerator.resource) if accelerator is not None else ""
+        yield _told(fitting(profile, told.nodes, told.uncounted), used.get(name, 0), note)
 
 
 def node(found: Object) -> Node:
@@ -71,22 +78,6 @@ def _used(project: Project) -> Mapping[str, int]:
             if profile is not None:
                 found[profile.name] = found.get(profile.name, 0) + 1
     return found
-
-
-def _by_claims(project: Project) -> frozenset[str]:
-    """Resources whose devices come from a DeviceClass: they stand in ResourceSlices, not on nodes."""
-    classes = [each.device_class for each in project.profiles.values() if each.device_class is not None]
-    named = {each.extended_resource for each in classes if each.extended_resource is not None}
-    asked = (each.resources.accelerator for each in project.profiles.values())
-    implicit = {a.resource for a in asked if a is not None and a.resource.startswith(_IMPLICIT)}
-    return frozenset(named | implicit)
-
-
-def _notes(project: Project, name: str, elsewhere: frozenset[str]) -> str:
-    accelerator = project.profiles[name].resources.accelerator
-    if accelerator is None or accelerator.resource not in elsewhere:
-        return ""
-    return f"; {accelerator.resource} comes from a DeviceClass and is not counted"
 
 
 def _told(found: Fitting, used: int, note: str) -> Finding:

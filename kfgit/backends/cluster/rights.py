@@ -55,8 +55,12 @@ OF_NAMESPACE: Mapping[str, Rules] = {
     "LimitRange": {("", "limitranges"): _KEPT},
     "ResourceClaimTemplate": {("resource.k8s.io", "resourceclaimtemplates"): _KEPT},
 }
-# For `doctor` alone, which compares profiles with nodes.
-NODES: Rules = {("", "nodes"): ("list",)}
+# For `doctor` alone, which compares profiles with nodes, and with the devices that DeviceClasses take.
+NODES: Rules = {
+    ("", "nodes"): ("list",),
+    ("resource.k8s.io", "deviceclasses"): ("list",),
+    ("resource.k8s.io", "resourceslices"): ("list",),
+}
 # What a KFP for many users asks Kubernetes about whoever asks it; schedules are `jobs` there.
 MULTI_USER: Rules = {
     ("pipelines.kubeflow.org", "pipelines"): ("get", "list", "create", "update", "delete"),

@@ -7,14 +7,13 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from kfgit.demand import Costs, Money, RunCost, ScheduleCost
+from kfgit.demand import Costs, Money, RunCost, ScheduleCost, amount as _amount
 from kfgit.ir import Resource
 from kfgit.plan import Plan
 from kfgit.render.style import one_line
 
 _SHOWN = 3
 _WORD = 60
-_LEAST, _FEW = Decimal("0.0001"), Decimal("0.1")
 
 
 def cost_notes(costs: Costs | None, wanted: Sequence[Resource]) -> Mapping[tuple[str, str], tuple[str, ...]]:
@@ -117,13 +116,6 @@ def _why(cost: RunCost) -> str:
 def _some(told: Sequence[str]) -> str:
     more = f" and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
     return f"{', '.join(told[:_SHOWN])}{more}"
-
-
-def _amount(amount: Decimal) -> str:
-    """Small amounts have more digits: they are multiplied."""
-    if 0 < amount < _LEAST:
-        return f"less than {_LEAST}"
-    return f"{amount:.4f}" if 0 < amount < _FEW else f"{amount:,.2f}"
 
 
 def _numbers(amounts: Money) -> dict[str, float]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kfgit.plan import Difference, Remap
+from kfgit.demand import amount
+from kfgit.plan import Difference, Meaning, Remap
 from kfgit.render.style import one_line
+
+# Pipelines, by the names of those that run them as tasks.
+Nested = Mapping[str, Sequence[str]]
 
 _WORD = 60
 _FIELDS = 3
-_TASKS = 6
+_SOME = 6
 # Of these only a digest is kept: they are no texts.
 _STRUCTURED = ("node.affinity", "node.tolerations")
 
@@ -20,6 +24,7 @@ def sentence(remap: Remap, where: str) -> str:
     pipelines = _many(len(remap.pipelines), "pipeline")
     return (
         f"{_word(remap.name)}: {_change(remap)} in {where} affects {pipelines}, {_many(remap.tasks, 'task')}"
+        f"{_price(remap)}"
     )
 
 
@@ -30,22 +35,41 @@ def sentences(remaps: Sequence[Remap], where: str, most: int) -> Iterator[str]:
         yield f"and {len(remaps) - most} more profiles"
 
 
-def notes(remaps: Sequence[Remap]) -> Mapping[str, tuple[str, ...]]:
-    """What to say of each pipeline: which of its own tasks get something else."""
-    found: dict[str, tuple[str, ...]] = {}
+def notes(remaps: Sequence[Remap], nested: Nested | None = None) -> Mapping[str, tuple[str, ...]]:
+    """What to say of each pipeline: which of its own tasks get something else, and what pipelines that it runs get.
+
+    `nested` are these, by the pipelines that run them.
+    """
+    found: dict[str, list[str]] = {}
     for remap in remaps:
+        meant = f"profile {_word(remap.name)}: {_change(remap)}"
         for each in remap.pipelines:
-            tasks = [_word(path) for path in each.tasks[:_TASKS]]
-            more = f" and {_many(len(each.tasks) - _TASKS, 'more task')}" if len(each.tasks) > _TASKS else ""
-            told = f"profile {_word(remap.name)}: {_change(remap)} in {', '.join(tasks)}{more}"
-            found[each.pipeline] = (*found.get(each.pipeline, ()), told)
-    return found
+            told = f"{meant} in {_some(each.tasks, 'task')}{_price(remap)}"
+            found.setdefault(each.pipeline, []).append(told)
+    concerning: dict[str, list[int]] = {}
+    for number, remap in enumerate(remaps):
+        for each in remap.pipelines:
+            concerning.setdefault(each.pipeline, []).append(number)
+    for pipeline, inner in (nested or {}).items():
+        through: dict[int, list[str]] = {}
+        for name in inner:
+            for number in concerning.get(name, ()):
+                through.setdefault(number, []).append(name)
+        for number, names in sorted(through.items()):
+            meant = f"profile {_word(remaps[number].name)}: {_change(remaps[number])}"
+            found.setdefault(pipeline, []).append(f"through {_some(names, 'pipeline')}: {meant}")
+    return {pipeline: tuple(told) for pipeline, told in found.items()}
+
+
+def _some(names: Sequence[str], what: str) -> str:
+    more = f" and {_many(len(names) - _SOME, f'more {what}')}" if len(names) > _SOME else ""
+    return f"{', '.join(map(_word, names[:_SOME]))}{more}"
 
 
 def as_json(remap: Remap) -> dict[str, Any]:
     """A remap in the JSON of plans and diffs."""
     before, after = (
-        {"profile": each.profile, "model": each.model, "devices": each.devices}
+        {"profile": each.profile, "model": each.model, "devices": each.devices, "cost": _cost(each)}
         for each in (remap.before, remap.after)
     )
     return {
@@ -58,6 +82,22 @@ def as_json(remap: Remap) -> dict[str, Any]:
             {"pipeline": each.pipeline, "path": path} for each in remap.pipelines for path in each.tasks
         ],
     }
+
+
+def _price(remap: Remap) -> str:
+    """What an hour of a task costs now, where that is known of both and differs."""
+    before, after = remap.before.cost, remap.after.cost
+    if before is None or after is None or before == after:
+        return ""
+    was = amount(before.per_hour) + ("" if before.currency == after.currency else f" {before.currency}")
+    return f", {was} → {amount(after.per_hour)} {after.currency} per hour"
+
+
+def _cost(found: Meaning) -> dict[str, Any] | None:
+    """As `kfgit profiles` has it in JSON."""
+    if found.cost is None:
+        return None
+    return {"perHour": float(found.cost.per_hour), "currency": found.cost.currency}
 
 
 def _change(remap: Remap) -> str:
@@ -80,7 +120,9 @@ def _field(found: Difference) -> str:
 
 
 def _word(text: str) -> str:
-    return one_line(text, _WORD)
+    """A name, in quotes if it has spaces: a model may be any text, and none may go on as part of the sentence."""
+    line = one_line(text, _WORD)
+    return f'"{line}"' if " " in line else line
 
 
 def _many(count: int, what: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from kfgit import diff
+from kfgit.model import Cost
 from kfgit.plan import Meaning
 from kfgit.render.plans.remaps import sentence
 from tests.comparing import between, seen
@@ -70,7 +73,7 @@ def test_another_mapping() -> None:
     after = {**FILES, "environments/local.yaml": environment("local", "l4")}
     (remap,) = between(FILES, after).profiles
     assert sentence(remap, "local") == "gpu: A100 → L4 in local affects 2 pipelines, 4 tasks"
-    assert remap.before == Meaning("a100", "A100", "2 × nvidia.com/gpu")
+    assert remap.before == Meaning("a100", "A100", "2 × nvidia.com/gpu", Cost(Decimal(4)))
     assert remap.after == Meaning("l4", "L4", "1 × nvidia.com/gpu")
     assert {each.pipeline: each.tasks for each in remap.pipelines} == {
         "inner": ("train", "sweep/try", "choose/own"),

@@ -100,17 +100,51 @@ def of_queues(desired: Sequence[Resource], kube: KubeApi) -> Told:
     )
 
 
+def waiting(package: Package, kube: KubeApi) -> str | None:
+    """Why tasks of a package would wait for ever, with the way out; None where nothing is missing, or to be seen.
+
+    A package without queues costs no request.
+    """
+    told = of_queues([Resource("Pipeline", package.name, {}, "", package)], kube)
+    return "; ".join(_sentence(lack, package) for lack in dict.fromkeys(told.lacks)) or None
+
+
+def _sentence(lack: Lack, package: Package) -> str:
+    """What is missing, and for whom; without Kueue it is missing for all that go through it."""
+    named = (
+        task
+        for kind, name, task in _named(package)
+        if lack.kind is None or (kind, name) == (lack.kind, lack.name)
+    )
+    first, *others = sorted(set(named))
+    more = f" and {len(others)} more" if others else ""
+    keep = (
+        f"make it there, or let kfgit keep it ({_KEEP[lack.kind]}) and apply first"
+        if lack.kind in _KEEP
+        else None
+    )
+    return f"{lack.message}, and `{first}`{more} would wait for ever; {keep or lack.help}"
+
+
 def of_others(desired: Sequence[Resource]) -> Mapping[str, Users]:
     """The queues and classes of Kueue that others keep and tasks name, by kind."""
     wanted = {(each.kind, each.name) for each in desired}
+    named = {
+        kind: {name: users for name, users in found.items() if (kind, name) not in wanted}
+        for kind, found in of_tasks(desired).items()
+    }
+    return {kind: found for kind, found in named.items() if found}
+
+
+def of_tasks(desired: Sequence[Resource]) -> Mapping[str, Users]:
+    """The queues and classes of Kueue that tasks name, whoever keeps them, by kind."""
     named: dict[str, dict[str, dict[Key, set[str]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(set))
     )
     for resource in desired:
         if resource.kind == "Pipeline" and resource.package is not None:
             for kind, name, task in set(_named(resource.package)):
-                if (kind, name) not in wanted:
-                    named[kind][name][resource.kind, resource.name].add(task)
+                named[kind][name][resource.kind, resource.name].add(task)
     return named
 
 
