@@ -98,10 +98,8 @@ def _kept(profile: Profile) -> Iterator[tuple[Path, Any]]:
         yield from _map(("queue", "preemption"), queue.preemption)
     yield from _map(("quota",), profile.quota)
     if limits is not None:
-        yield from _map(("limitRange", "default"), limits.default)
-        yield from _map(("limitRange", "defaultRequest"), limits.default_request)
-        yield from _map(("limitRange", "min"), limits.min)
-        yield from _map(("limitRange", "max"), limits.max)
+        for key, amounts in limits.by_key.items():
+            yield from _map(("limitRange", key), amounts)
     yield from _devices(profile)
 
 

@@ -43,7 +43,8 @@ ENTRIES = {
     "queue-too-large": Explanation(
         "a ClusterQueue that is larger than Kueue takes",
         "All profiles of a ClusterQueue together make its flavors and resources. Those that hang together are one "
-        "group, in which each flavor says each resource. Kueue takes 16 groups, each of 64 flavors and 64 resources.",
+        "group, in which each flavor says each resource. Kueue takes 16 groups, each of 64 flavors and 64 resources; "
+        "older ones take 16 of both.",
         wrong="queue: {localQueue: team, clusterQueue: everything, flavor: f65}",
         right="queue: {localQueue: team, clusterQueue: team, cohort: everything}",
     ),

@@ -125,12 +125,7 @@ class ProfileChecker(Checker):
 
     def _limit_range(self, profile: Profile, limits: LimitRange) -> None:
         """Kubernetes wants them in this order (pkg/apis/core/validation, ValidateLimitRange)."""
-        rising = (
-            ("min", limits.min),
-            ("defaultRequest", limits.default_request),
-            ("default", limits.default),
-            ("max", limits.max),
-        )
+        rising = [(word, limits.by_key[word]) for word in ("min", "defaultRequest", "default", "max")]
         for name in sorted({name for _, amounts in rising for name in amounts}):
             given = [(word, amounts[name]) for word, amounts in rising if name in amounts]
             for (lower, least), (upper, most) in pairwise(given):
@@ -223,13 +218,7 @@ def _amounts(profile: Profile) -> Iterator[tuple[Path, str, str]]:
     if device is not None and count in profile.said and device.count > _MOST_DEVICES:
         yield count, "these are more devices than KFP counts", "write how many a task has, such as `1`"
     limits = profile.limit_range or LimitRange()
-    words = {
-        "default": limits.default,
-        "defaultRequest": limits.default_request,
-        "min": limits.min,
-        "max": limits.max,
-    }
-    for word, amounts in words.items():
+    for word, amounts in limits.by_key.items():
         for name, amount in amounts.items():
             place = ("limitRange", word, name)
             if place in profile.said and (found := container_problem(name, amount)):

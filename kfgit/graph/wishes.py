@@ -58,13 +58,7 @@ def _limits(project: Project, profile: Profile) -> Iterator[Wish]:
     if limits is None or not profile.says("limitRange"):
         return
     name = project.environment.prefix + profile.name
-    words = {
-        "default": limits.default,
-        "defaultRequest": limits.default_request,
-        "min": limits.min,
-        "max": limits.max,
-    }
-    for word, amounts in words.items():
+    for word, amounts in limits.by_key.items():
         for resource, amount in amounts.items():
             yield Wish("LimitRange", name, profile, (word, resource), amount, ("limitRange", word, resource))
 

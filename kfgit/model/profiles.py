@@ -47,6 +47,16 @@ class LimitRange:
     min: Mapping[str, str] = field(default_factory=dict)
     max: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def by_key(self) -> Mapping[str, Mapping[str, str]]:
+        """Its amounts by the keys under which they are written."""
+        return {
+            "default": self.default,
+            "defaultRequest": self.default_request,
+            "min": self.min,
+            "max": self.max,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceClass:
