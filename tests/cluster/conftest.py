@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,17 @@ def older(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with joined(_shared(tmp_path_factory) / "older", programs, gate) as running:
         kueue.install(running.admin, kueue.OLD)
         yield running
+
+
+@pytest.fixture
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For tests of what has no namespace, such as nodes: one at a time, since workers share a server."""
+    with (_shared(tmp_path_factory) / "alone.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:  # also where a fork has it open still
+            fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -92,6 +92,7 @@ def test_costs_and_budget(prod: Site) -> None:
 
 
 def test_no_price_no_request(prod: Site) -> None:
+    assert ran(prod)["state"] == "SUCCEEDED"
     priced = prod.json("plan")
     prod.commit({"components/all.yaml": SLOW + PROFILE.replace(", cost: {perHour: 3600}", "")})
     plain = prod.json("plan")

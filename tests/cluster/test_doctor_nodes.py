@@ -77,6 +77,9 @@ def gpu_node(name: str, count: int, **labels: str) -> dict[str, Any]:
 PLAIN = {"metadata": {"name": "plain"}, "allocatable": {"cpu": "8", "memory": "30Gi", "pods": "110"}}
 
 
+pytestmark = pytest.mark.usefixtures("alone")
+
+
 @pytest.fixture
 def prod(cluster: Cluster, tmp_path: Path) -> Iterator[Site]:
     with site(cluster, tmp_path, "--no-engine") as made:
