@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal, TypeAlias, get_args
 
 from kfgit.events import FINAL, AppliedRun, ApplyRecord, State
+from kfgit.render.style import every
 
 Level = Literal["applied", "green", "all"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -185,8 +186,4 @@ def _at(at: datetime) -> str:
 
 def spoken(length: timedelta) -> str:
     """A time as documents write it: `2h`, `1h30m`, `45s`."""
-    left, parts = int(length.total_seconds()), []
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
-        count, left = divmod(left, size)
-        parts += [f"{count}{unit}"] if count else []
-    return "".join(parts) or "0s"
+    return every(int(length.total_seconds()))

@@ -124,13 +124,13 @@ def duration(seconds: float | None) -> str:
     return f"{hours}h {minutes:02}m" if hours < 48 else f"{hours // 24}d {hours % 24}h"
 
 
-def every(seconds: int) -> str:
-    """An interval as documents write it: `90s`, `30m`, `2h`, `1h30m`, `1d`."""
+def every(seconds: int, most: int | None = None) -> str:
+    """An interval as documents write it: `90s`, `30m`, `2h`, `1h30m`, `1d`; its largest units, if only so many."""
     parts = []
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
         count, seconds = divmod(seconds, size)
         parts += [f"{count}{unit}"] if count else []
-    return "".join(parts) or "0s"
+    return "".join(parts[:most]) or "0s"
 
 
 def moment(at: datetime) -> str:

@@ -150,6 +150,21 @@ def where(fence: Fence, number: int) -> str:
     return f"{_FOLDERS.get(kind[1], 'pipelines')}/example-{number}.yaml"
 
 
+def compare_shown(fence: Fence, root: Path, *, accept: bool) -> None:
+    """Runs the command that a block shows in the project of its section; the page has what it prints."""
+    write(PROJECTS[f"{fence.page.name}: {fence.section}"], root)
+    command, _, shown = fence.text.partition("\n")
+    output = kfgit(*command.removeprefix("$ kfgit ").split(), root=root)
+    if accept and shown != output:
+        page = fence.page.read_text()
+        assert page.count(f"```console\n{fence.text}```") == 1
+        fence.page.write_text(
+            page.replace(f"```console\n{fence.text}```", f"```console\n{command}\n{output}```")
+        )
+        return
+    assert shown == output, "write it anew: pytest tests/docs --accept"
+
+
 def write(blocks: list[Fence], root: Path) -> set[tuple[str, int, str]]:
     """Writes a project and returns the mistakes its comments announce: file, line, code."""
     told: set[tuple[str, int, str]] = set()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.markdown import ROOT, Fence, fences
-from tests.docs.test_pages import PROJECTS, kfgit, write
+from tests.docs.test_pages import PROJECTS, compare_shown, kfgit, write
 
 PAGE = ROOT / "docs" / "policies.md"
 SHOWN = [fence for fence in fences(PAGE) if fence.language == "console"]
@@ -15,15 +15,7 @@ SHOWN = [fence for fence in fences(PAGE) if fence.language == "console"]
 
 @pytest.mark.parametrize("fence", SHOWN, ids=lambda fence: fence.place)
 def test_shown_output_is_real(fence: Fence, tmp_path: Path, *, accept: bool) -> None:
-    write(PROJECTS[f"{PAGE.name}: {fence.section}"], tmp_path)
-    command, _, shown = fence.text.partition("\n")
-    output = kfgit(*command.removeprefix("$ kfgit ").split(), root=tmp_path)
-    if accept and shown != output:
-        page = PAGE.read_text()
-        assert page.count(f"```console\n{fence.text}```") == 1
-        PAGE.write_text(page.replace(f"```console\n{fence.text}```", f"```console\n{command}\n{output}```"))
-        return
-    assert shown == output, "write it anew: pytest tests/docs --accept"
+    compare_shown(fence, tmp_path, accept=accept)
 
 
 def test_the_widest_moment_of_the_example_is_what_the_text_says(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from kfgit import driver
 from kfgit.driver import Checkout
 from kfgit.graph import sharing
 from tests.docs.markdown import ROOT, Fence, fences
-from tests.docs.test_pages import PROJECTS, kfgit, write
+from tests.docs.test_pages import PROJECTS, compare_shown, write
 
 PAGE = ROOT / "docs" / "profiles.md"
 # What is played on clusters is compared there, by tests/cluster/test_remap.py.
@@ -19,15 +19,7 @@ SHOWN = [fence for fence in fences(PAGE) if fence.text.startswith(("$ kfgit prof
 
 @pytest.mark.parametrize("fence", SHOWN, ids=lambda fence: fence.place)
 def test_shown_output_is_real(fence: Fence, tmp_path: Path, *, accept: bool) -> None:
-    write(PROJECTS[f"{PAGE.name}: {fence.section}"], tmp_path)
-    command, _, shown = fence.text.partition("\n")
-    output = kfgit(*command.removeprefix("$ kfgit ").split(), root=tmp_path)
-    if accept and shown != output:
-        page = PAGE.read_text()
-        assert page.count(f"```console\n{fence.text}```") == 1
-        PAGE.write_text(page.replace(f"```console\n{fence.text}```", f"```console\n{command}\n{output}```"))
-        return
-    assert shown == output, "write it anew: pytest tests/docs --accept"
+    compare_shown(fence, tmp_path, accept=accept)
 
 
 # What KFP gets of each task of the recipes: its devices, labels of the node, labels of the pod, and /dev/shm.

@@ -6,7 +6,7 @@ stand in ResourceSlices; they are counted as if their nodes had them (`offers`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kfgit.backend import Finding
@@ -14,6 +14,7 @@ from kfgit.backends.cluster import offers
 from kfgit.backends.cluster.connection.wire import Forbidden
 from kfgit.backends.cluster.kubernetes.api import KubeApi
 from kfgit.backends.cluster.kubernetes.faults import Object
+from kfgit.backends.cluster.kubernetes.reading import mapping, mappings
 from kfgit.backends.cluster.rights import Right
 from kfgit.demand.fitting import Fitting, Node, Taint, fitting
 from kfgit.demand.usage import uses_in
@@ -47,26 +48,18 @@ def examine(kube: KubeApi, project: Project) -> Iterator[Finding]:
 
 def node(found: Object) -> Node:
     """A node as it stands in the API; what is missing or not what it should be is not there."""
-    metadata, spec, status = (_mapping(found.get(key)) for key in ("metadata", "spec", "status"))
+    metadata, spec, status = (mapping(found.get(key)) for key in ("metadata", "spec", "status"))
     return Node(
         str(metadata.get("name")),
-        {str(key): str(value) for key, value in _mapping(status.get("allocatable")).items()},
-        {str(key): str(value) for key, value in _mapping(metadata.get("labels")).items()},
-        tuple(_taint(each) for each in _list(spec.get("taints"))),
+        {str(key): str(value) for key, value in mapping(status.get("allocatable")).items()},
+        {str(key): str(value) for key, value in mapping(metadata.get("labels")).items()},
+        tuple(_taint(each) for each in mappings(spec.get("taints"))),
         spec.get("unschedulable") is True,
     )
 
 
 def _taint(found: Mapping[str, Any]) -> Taint:
     return Taint(*(str(found.get(key) or "") for key in ("key", "value", "effect")))
-
-
-def _mapping(found: Any) -> Mapping[str, Any]:
-    return found if isinstance(found, Mapping) else {}
-
-
-def _list(found: Any) -> Sequence[Mapping[str, Any]]:
-    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
 
 
 def _used(project: Project) -> Mapping[str, int]:

@@ -15,6 +15,7 @@ from kfgit.backends.cluster.connection.wire import Forbidden
 from kfgit.backends.cluster.kubernetes.api import KubeApi
 from kfgit.backends.cluster.kubernetes.faults import Object
 from kfgit.backends.cluster.kubernetes.lacking import DEVICES
+from kfgit.backends.cluster.kubernetes.reading import mapping
 from kfgit.backends.cluster.rights import Right
 from kfgit.demand.fitting import Node
 from kfgit.demand.slices import Offer, offer
@@ -106,7 +107,7 @@ def _class(found: Object) -> DeviceClass:
     spec = _spec(found)
     told = spec.get("selectors")
     selectors = (
-        [_mapping(_mapping(each).get("cel")).get("expression") for each in told]
+        [mapping(mapping(each).get("cel")).get("expression") for each in told]
         if isinstance(told, list)
         else []
     )
@@ -132,8 +133,4 @@ def _forbidden() -> Finding:
 
 
 def _spec(found: Object) -> Mapping[str, Any]:
-    return _mapping(found.get("spec"))
-
-
-def _mapping(found: Any) -> Mapping[str, Any]:
-    return found if isinstance(found, Mapping) else {}
+    return mapping(found.get("spec"))

@@ -14,6 +14,7 @@ from kfgit.backends.cluster.connection.wire import Forbidden
 from kfgit.backends.cluster.kubernetes.api import KubeApi
 from kfgit.backends.cluster.kubernetes.faults import Object
 from kfgit.backends.cluster.kubernetes.lacking import GROUP, KUEUE, of_tasks
+from kfgit.backends.cluster.kubernetes.reading import mapping, mappings
 from kfgit.backends.cluster.rights import Right
 from kfgit.ir import Resource
 
@@ -77,7 +78,7 @@ def _open(name: str, found: Object) -> Finding:
     if not _active(found):
         message = f"Kueue has not said yet whether the LocalQueue `{name}` is active"
         return Finding("queues", "note", message, "see whether Kueue's controller is at work")
-    waiting = _mapping(found.get("status")).get("pendingWorkloads") or 0
+    waiting = mapping(found.get("status")).get("pendingWorkloads") or 0
     return Finding("queues", "ok", f"the LocalQueue `{name}` is active; {waiting} of its workloads wait")
 
 
@@ -87,14 +88,9 @@ def _is_inactive(found: Object) -> bool:
 
 def _active(found: Object) -> Mapping[str, Any]:
     """The condition; empty before the controller has seen the queue."""
-    conditions = _mapping(found.get("status")).get("conditions")
-    each = (_mapping(one) for one in conditions) if isinstance(conditions, list) else iter(())
-    return next((one for one in each if one.get("type") == "Active"), {})
+    conditions = mappings(mapping(found.get("status")).get("conditions"))
+    return next((each for each in conditions if each.get("type") == "Active"), {})
 
 
 def _behind(found: Object) -> str:
-    return str(_mapping(found.get("spec")).get("clusterQueue") or "")
-
-
-def _mapping(found: Any) -> Mapping[str, Any]:
-    return found if isinstance(found, Mapping) else {}
+    return str(mapping(found.get("spec")).get("clusterQueue") or "")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from kfgit.demand import Costs, Money, RunCost, ScheduleCost, amount as _amount
 from kfgit.ir import Resource
 from kfgit.plan import Plan
-from kfgit.render.style import one_line
+from kfgit.render.style import every, one_line
 
 _SHOWN = 3
 _WORD = 60
@@ -99,7 +98,8 @@ def _of_schedule(cost: ScheduleCost) -> Iterator[str]:
         yield f"{money(cost.month)} in 30 days, in which it fires {fires}{room}"
     if cost.piles_up and cost.run.seconds is not None and cost.gap is not None:
         more = "" if cost.at_once == 1 else f", {cost.at_once} at once"
-        yield f"runs pile up: one takes {_time(cost.run.seconds)}, and it fires every {_gap(cost.gap)}{more}"
+        takes, gap = _time(cost.run.seconds), _time(cost.gap.total_seconds())
+        yield f"runs pile up: one takes {takes}, and it fires every {gap}{more}"
 
 
 def _before(costs: Costs) -> str:
@@ -122,19 +122,8 @@ def _numbers(amounts: Money) -> dict[str, float]:
     return {currency: round(float(amount), 4) for currency, amount in amounts.items()}
 
 
-def _gap(gap: timedelta) -> str:
-    return _time(gap.total_seconds())
-
-
 def _time(seconds: float) -> str:
-    """`1h20m`, `45s`, as documents write it."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = [
-        f"{number}{unit}" for number, unit in zip((days, hours, minutes, rest), "dhms", strict=True) if number
-    ]
-    return "".join(parts[:2]) or "0s"
+    return every(round(seconds), most=2)
 
 
 def _word(text: str) -> str:
